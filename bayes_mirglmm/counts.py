@@ -1,0 +1,274 @@
+"""The one container of isomiR counts, and its validation.
+
+A container is a plain :class:`xarray.Dataset`:
+
+=====================  ===================  ==========================================================
+name                   dims                 meaning
+=====================  ===================  ==========================================================
+``counts``             (isomir, sample)     int64 read counts, 0 or more
+``isomir``             (isomir)             unique isomiR ids, str
+``sample``             (sample)             unique sample names, str
+``mirna``              (isomir)             the miRNA that each isomiR belongs to, str
+``total``              (sample)             total counts of the sample, taken before any filter, int64
+``sequence``           (isomir)             read sequence, where the source has it, str
+other isomiR columns   (isomir)             annotation that the source gives (``variant``, ...)
+sample table columns   (sample)             every column of the sample table, under its own name
+``dropped_isomir``     (dropped)            what filters took out: the isomiR id
+``dropped_mirna``      (dropped)            its miRNA
+``dropped_reason``     (dropped)            ``low_isomir_expression`` or ``low_mirna_expression``
+``dropped_log_cpm``    (dropped)            log(median CPM) that the filter saw, natural log
+=====================  ===================  ==========================================================
+
+Attributes: ``source`` (str: where the counts were read), ``format`` (str), ``notes`` (list of str: what the
+reader merged, skipped or repaired, one sentence each).
+"""
+
+from collections.abc import Hashable, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from bayes_mirglmm.errors import InputError
+
+#: Names that a sample table or an isomiR annotation may not use for a column.
+RESERVED = frozenset(
+    {"counts", "isomir", "sample", "mirna", "total", "sequence", "dropped"}
+    | {f"dropped_{part}" for part in ("isomir", "mirna", "reason", "log_cpm")}
+)
+DROPPED_COLUMNS = ("isomir", "mirna", "reason", "log_cpm")
+MAX_COUNT = 2**53  # beyond this a float64 no longer holds every integer
+
+
+def integer_counts(
+    values: Any, *, rows: Sequence[Hashable], columns: Sequence[Hashable], source: str = "the counts"
+) -> np.ndarray:
+    """Return ``values`` as int64, or name the first cell that is not a count.
+
+    Parameters
+    ----------
+    values : array_like, shape (isomir, sample)
+        Numbers, or strings that spell numbers (``"9"``, ``"9.0"``, ``"1e3"``).
+    rows, columns : sequence
+        Names used in the message: isomiR ids (or file lines) and samples.
+    source : str
+        What the message calls the origin: usually a file name.
+
+    Raises
+    ------
+    InputError
+        A cell is missing, not a number, negative, not an integer or too large; the message names the cell.
+    """
+    raw = np.asarray(values)
+    if raw.dtype.kind in "iuf":
+        numbers = raw
+    else:
+        flat = pd.to_numeric(pd.Series(raw.ravel(), dtype=object), errors="coerce")
+        numbers = flat.to_numpy(dtype=float, na_value=np.nan).reshape(raw.shape)
+    with np.errstate(invalid="ignore"):
+        bad = ~(np.isfinite(numbers) & (numbers >= 0) & (numbers <= MAX_COUNT))
+        if numbers.dtype.kind == "f":
+            bad |= numbers != np.floor(numbers)
+    if bad.any():
+        i, j = np.argwhere(bad)[0]
+        raise InputError(
+            f"{source}: {raw[i, j]!r} at isomiR {rows[i]!s}, sample {columns[j]!s} is not a count "
+            f"({int(bad.sum())} such cell{'s' if bad.sum() > 1 else ''} in all). Counts are integers of 0 or "
+            "more: give raw read counts, not CPM, RPM or log values, and write 0 for a missing value."
+        )
+    return numbers.astype(np.int64)
+
+
+def unique_isomir_ids(ids: Sequence[str], mirnas: Sequence[str]) -> np.ndarray:
+    """Make isomiR ids unique, from content alone, so that the order of the rows does not matter.
+
+    An id that stands under more than one miRNA becomes ``id|miRNA`` in each of its rows; the others stay as
+    they are. (id, miRNA) pairs must be distinct already.
+    """
+    frame = pd.DataFrame({"id": np.asarray(ids, dtype=object), "mirna": np.asarray(mirnas, dtype=object)})
+    repeated = frame["id"].duplicated(keep=False)
+    result = frame["id"].where(~repeated, frame["id"] + "|" + frame["mirna"])
+    return result.to_numpy(dtype=object)
+
+
+def make_counts(
+    values: Any,
+    *,
+    isomir: Sequence[str],
+    mirna: Sequence[str],
+    sample: Sequence[str],
+    sequence: Sequence[str] | None = None,
+    annotation: pd.DataFrame | None = None,
+    samples: pd.DataFrame | None = None,
+    total: Sequence[int] | None = None,
+    source: str = "the counts",
+    format: str = "memory",
+    notes: Sequence[str] = (),
+) -> xr.Dataset:
+    """Build and validate a counts container from arrays.
+
+    Parameters
+    ----------
+    values : array_like, shape (isomir, sample)
+        Counts; checked by :func:`integer_counts`.
+    isomir, mirna : sequence of str, length isomir
+        Ids (made unique by :func:`unique_isomir_ids`) and miRNA names.
+    sample : sequence of str, length sample
+        Sample names.
+    sequence : sequence of str, optional
+        Read sequences.
+    annotation : pandas.DataFrame, optional
+        Further isomiR columns, in the order of ``isomir``.
+    samples : pandas.DataFrame, optional
+        Sample table whose index holds exactly the sample names, in any order.
+    total : sequence of int, optional
+        Totals per sample; the column sums when omitted.
+    source, format, notes
+        Recorded as attributes; see the module's docstring.
+
+    Returns
+    -------
+    xarray.Dataset
+
+    Raises
+    ------
+    InputError
+        The counts, ids or sample table cannot be used.
+    """
+    rows = [str(i) for i in isomir]
+    names = [str(s) for s in sample]
+    matrix = integer_counts(values, rows=rows, columns=names, source=source)
+    ids = unique_isomir_ids(rows, [str(m) for m in mirna])
+    coords: dict[str, Any] = {
+        "isomir": ids,
+        "sample": np.asarray(names, dtype=object),
+        "mirna": ("isomir", np.asarray([str(m) for m in mirna], dtype=object)),
+        "total": ("sample", matrix.sum(axis=0) if total is None else np.asarray(total, dtype=np.int64)),
+    }
+    if sequence is not None:
+        coords["sequence"] = ("isomir", np.asarray([str(s) for s in sequence], dtype=object))
+    if annotation is not None:
+        coords |= _columns(annotation, "isomir", f"{source}: isomiR annotation")
+    dataset = xr.Dataset(
+        {"counts": (("isomir", "sample"), matrix)},
+        coords=coords,
+        attrs={"source": source, "format": format, "notes": list(notes)},
+    )
+    if samples is not None:
+        dataset = attach_samples(dataset, samples)
+    return validate_counts(dataset)
+
+
+def attach_samples(dataset: xr.Dataset, samples: pd.DataFrame) -> xr.Dataset:
+    """Put the columns of a sample table (indexed by sample name) on the ``sample`` dimension."""
+    index = samples.index.astype(str)
+    duplicated = index[index.duplicated()]
+    if len(duplicated):
+        raise InputError(f"the sample table has more than one row for sample {duplicated[0]!r}: keep one.")
+    missing = [s for s in dataset["sample"].values if s not in set(index)]
+    if missing:
+        raise InputError(
+            f"{len(missing)} sample(s) of the counts are not in the sample table: {_some(missing)}. "
+            f"The sample table has {_some(list(index))}. Add the rows, correct the names, or leave the "
+            "samples out of the counts."
+        )
+    present = set(dataset["sample"].values)
+    extra = [s for s in index if s not in present]
+    if extra:
+        note = f"{len(extra)} sample(s) of the sample table have no counts and were left out: {_some(extra)}."
+        dataset = dataset.assign_attrs(notes=[*dataset.attrs.get("notes", []), note])
+    table = samples.set_axis(index).loc[dataset["sample"].values]
+    return dataset.assign_coords(_columns(table, "sample", "the sample table"))
+
+
+def validate_counts(dataset: xr.Dataset) -> xr.Dataset:
+    """Check that ``dataset`` follows the schema of this module and return it.
+
+    Raises
+    ------
+    InputError
+        A name is missing, has the wrong dims or dtype, ids repeat, counts are negative, or totals are smaller
+        than the counts that they are said to contain.
+    """
+    for name, dims in (
+        ("counts", ("isomir", "sample")),
+        ("isomir", ("isomir",)),
+        ("sample", ("sample",)),
+        ("mirna", ("isomir",)),
+        ("total", ("sample",)),
+    ):
+        if name not in dataset.variables:
+            raise InputError(f"the counts have no {name!r}: build them with read_counts or from_dataframe.")
+        if dataset[name].dims != dims:
+            raise InputError(f"{name!r} has dims {dataset[name].dims}, not {dims}: transpose or rename them.")
+    counts = dataset["counts"]
+    if not np.issubdtype(counts.dtype, np.integer):
+        raise InputError(f"'counts' has dtype {counts.dtype}: round to integers, or pass raw read counts.")
+    for dim in ("isomir", "sample"):
+        if dataset.sizes[dim] == 0:
+            raise InputError(
+                f"the counts hold no {dim}: nothing was read, or a selection removed everything."
+            )
+        repeated = dataset.indexes[dim][dataset.indexes[dim].duplicated()]
+        if len(repeated):
+            raise InputError(f"{dim} id {repeated[0]!r} occurs more than once: ids must be unique.")
+    if (counts.values < 0).any():
+        i, j = np.argwhere(counts.values < 0)[0]
+        raise InputError(
+            f"negative count at isomiR {dataset['isomir'].values[i]}, sample {dataset['sample'].values[j]}."
+        )
+    blank = np.array([not str(m).strip() for m in dataset["mirna"].values])
+    if blank.any():
+        raise InputError(f"isomiR {dataset['isomir'].values[blank][0]!r} has no miRNA name.")
+    short = counts.values.sum(axis=0) > dataset["total"].values
+    if short.any():
+        raise InputError(
+            f"total of sample {dataset['sample'].values[short][0]!r} is smaller than the sum of its counts: "
+            "totals are taken before any filter."
+        )
+    return dataset
+
+
+def dropped(dataset: xr.Dataset) -> pd.DataFrame:
+    """Return what filters have taken out: columns isomir, mirna, reason, log_cpm (natural log)."""
+    if "dropped_isomir" not in dataset.variables:
+        return pd.DataFrame(
+            {name: pd.Series(dtype=float if name == "log_cpm" else object) for name in DROPPED_COLUMNS}
+        )
+    return pd.DataFrame({name: dataset[f"dropped_{name}"].values for name in DROPPED_COLUMNS})
+
+
+def with_dropped(dataset: xr.Dataset, more: pd.DataFrame) -> xr.Dataset:
+    """Return ``dataset`` with the rows of ``more`` (as :func:`dropped` gives them) added to its record."""
+    parts = [part for part in (dropped(dataset), more[list(DROPPED_COLUMNS)]) if len(part)]
+    table = pd.concat(parts, ignore_index=True) if parts else dropped(dataset)
+    bare = dataset.drop_vars([f"dropped_{name}" for name in DROPPED_COLUMNS], errors="ignore")
+    return bare.assign(
+        {
+            f"dropped_{name}": ("dropped", table[name].to_numpy(dtype=float if name == "log_cpm" else object))
+            for name in DROPPED_COLUMNS
+        }
+    )
+
+
+def _columns(frame: pd.DataFrame, dim: str, what: str) -> dict[str, Any]:
+    names = [str(name) for name in frame.columns]
+    for name in names:
+        if name in RESERVED:
+            raise InputError(f"{what} has a column named {name!r}, a reserved name: rename it.")
+        if names.count(name) > 1:
+            raise InputError(f"{what} has more than one column named {name!r}: rename all but one.")
+    return {name: (dim, _plain(frame[column])) for name, column in zip(names, frame.columns, strict=True)}
+
+
+def _plain(column: pd.Series) -> np.ndarray:
+    """Numbers and booleans as numpy types, everything else as str objects; a missing value stays missing."""
+    if pd.api.types.is_bool_dtype(column) or pd.api.types.is_numeric_dtype(column):
+        return column.to_numpy()
+    return np.array([np.nan if pd.isna(v) else str(v) for v in column], dtype=object)
+
+
+def _some(names: Sequence[Any], limit: int = 5) -> str:
+    shown = ", ".join(str(n) for n in list(names)[:limit])
+    return shown if len(names) <= limit else f"{shown}, ... ({len(names)} in all)"
