@@ -1,5 +1,87 @@
-"""Differential expression of microRNAs from isomiR-level counts, as a probabilistic program."""
+"""Differential expression of microRNAs from isomiR-level counts, as a probabilistic program.
 
+The public names stand in this namespace and are imported when they are first used (PEP 562), so that
+``import bayes_mirglmm`` is quick and a fit by maximum likelihood never loads PyMC.
+"""
+
+import importlib
+import sys
 from importlib.metadata import version
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 __version__ = version("bayes-mirglmm")
+
+if TYPE_CHECKING:
+    from bayes_mirglmm.errors import InputError, MirglmmError
+    from bayes_mirglmm.filtering import filter_counts
+    from bayes_mirglmm.fit import fit
+    from bayes_mirglmm.inspection import inspect_counts
+    from bayes_mirglmm.model import build_model, load_model
+    from bayes_mirglmm.plots import plot_isomirs, plot_volcano
+    from bayes_mirglmm.readers import from_dataframe, read_counts
+    from bayes_mirglmm.results import Fit, load
+    from bayes_mirglmm.simulate import simulate
+
+_HOME = {
+    "Fit": "results",
+    "InputError": "errors",
+    "MirglmmError": "errors",
+    "build_model": "model",
+    "filter_counts": "filtering",
+    "fit": "fit",
+    "from_dataframe": "readers",
+    "inspect_counts": "inspection",
+    "load": "results",
+    "load_model": "model",
+    "plot_isomirs": "plots",
+    "plot_volcano": "plots",
+    "read_counts": "readers",
+    "simulate": "simulate",
+}
+
+__all__ = [
+    "Fit",
+    "InputError",
+    "MirglmmError",
+    "__version__",
+    "build_model",
+    "filter_counts",
+    "fit",
+    "from_dataframe",
+    "inspect_counts",
+    "load",
+    "load_model",
+    "plot_isomirs",
+    "plot_volcano",
+    "read_counts",
+    "simulate",
+]
+
+
+class _Namespace(ModuleType):
+    """Keeps ``bm.fit`` the function where a submodule has the same name.
+
+    Importing the submodule ``bayes_mirglmm.fit`` makes Python store the module under ``fit`` in this
+    namespace; which of the two a user sees would then depend on what was imported before.
+    """
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if isinstance(value, ModuleType) and _HOME.get(name) == name:
+            value = getattr(value, name)
+        super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Namespace
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(set(globals()) | set(__all__))

@@ -1,0 +1,54 @@
+# `make demo` and `make test` set everything up on a fresh machine; `make` lists the targets.
+# Options: PYTHON=/path/to/python3.13 to choose the interpreter, VENV=folder for another environment.
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+# Workers of the test suite are the parallelism; BLAS threads on top of them only get in the way.
+export OMP_NUM_THREADS ?= 1
+export OPENBLAS_NUM_THREADS ?= 1
+export MKL_NUM_THREADS ?= 1
+
+PYTEST := $(BIN)/python -m pytest
+WORKERS ?= 2
+
+.PHONY: help setup demo test test-slow lint format wheel clean
+
+help:  ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+
+# The stamp is newer than what it was made from, or set-up runs again.
+$(READY): pyproject.toml constraints.txt .ci/setup
+	@PYTHON="$(PYTHON)" .ci/setup $(VENV)
+	@touch $@
+
+setup: $(READY)  ## Make the virtual environment
+
+demo: $(READY)  ## Fit simulated data and draw two pictures, into the folder demo/
+	@$(BIN)/bayes-mirglmm demo --out demo --force
+
+test: lint  ## Lint, check types, run the tests (those that take minutes are left out)
+	$(PYTEST) -n $(WORKERS) -m "not slow"
+
+test-slow: $(READY)  ## Run every test, the slow ones included
+	$(PYTEST) -n $(WORKERS)
+
+lint: $(READY)  ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(READY)  ## Format the code and apply ruff's safe fixes
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+wheel: $(READY)  ## Build the wheel and the source distribution into dist/
+	$(BIN)/hatchling build
+
+clean:  ## Remove the environment, caches and built files
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist demo
