@@ -1,0 +1,268 @@
+"""Formulas of sample variables: what they may contain, which columns they use, their model matrix.
+
+formulaic does the algebra. Before it sees a formula, this module makes sure that the formula has a right-hand
+side only, keeps its intercept, names columns that exist, and calls nothing but the functions of
+:data:`FUNCTIONS` (formulaic would evaluate any Python expression, and a formula can come from a file).
+"""
+
+import ast
+import difflib
+import re
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from bayes_mirglmm.errors import InputError
+
+if TYPE_CHECKING:  # formulaic costs 0.4 s to import
+    from formulaic import ModelSpec
+
+#: What a formula may call. ``C(x)`` makes a factor of a numeric column; the rest are transformations.
+FUNCTIONS = frozenset(
+    {
+        "C",
+        "I",
+        "bs",
+        "cc",
+        "center",
+        "cr",
+        "cs",
+        "exp",
+        "log",
+        "log10",
+        "log2",
+        "poly",
+        "scale",
+        "standardize",
+    }
+)
+NUMPY_FUNCTIONS = frozenset({"abs", "arcsinh", "exp", "log", "log10", "log1p", "log2", "sqrt"})
+_ARITHMETIC = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.Pow, ast.USub, ast.UAdd)
+_PASSIVE = (ast.Expression, ast.Load, ast.BinOp, ast.UnaryOp, ast.keyword, ast.Tuple, ast.List, *_ARITHMETIC)
+
+
+class Term(NamedTuple):
+    """A term of a formula: ``name`` as formulaic prints it, and the table columns that it uses."""
+
+    name: str
+    variables: tuple[str, ...]
+
+
+class Formula(NamedTuple):
+    """A formula that passed the checks."""
+
+    text: str
+    """The formula with its tilde, otherwise as given."""
+    terms: tuple[Term, ...]
+    """In formulaic's order: the intercept, main effects, interactions."""
+    variables: tuple[str, ...]
+    """Columns of the sample table, in the order in which the terms use them."""
+    as_factors: frozenset[str]
+    """Columns wrapped in ``C()``."""
+
+
+def parse_formula(text: str, columns: Sequence[str]) -> Formula:
+    """Parse the right-hand side ``text`` and check it against the table's ``columns``.
+
+    Raises
+    ------
+    InputError
+        The formula does not parse, has a response, random effects or no intercept, names a column that the
+        table does not have, or uses an expression outside :data:`FUNCTIONS` and arithmetic.
+    """
+    from formulaic import Formula as parse
+    from formulaic import SimpleFormula
+    from formulaic.errors import FormulaicError
+
+    if not isinstance(text, str):
+        raise InputError(f"the formula is {text!r}: give a string such as '~ group + batch'.")
+    text = text.strip()
+    if not text.startswith("~") and "~" not in text:
+        text = f"~ {text}"
+    if not text.startswith("~"):
+        raise InputError(
+            f"the formula {text!r} has a response: the counts are the response of every miRNA. "
+            f"Keep the part from the tilde on: {'~' + text.split('~', 1)[1]!r}."
+        )
+    if "|" in re.sub(r"`[^`]*`", "", text):
+        raise InputError(
+            f"the formula {text!r} has a '|': random effects do not go into the formula. Every model has "
+            "isomiR and sample effects; slope= chooses the variable whose effect varies over isomiRs, "
+            "nuisance= adds "
+            "independent ones."
+        )
+    try:
+        parsed = parse(text)
+    except (FormulaicError, SyntaxError) as error:
+        # the message comes first; a copy of the formula with the place marked in terminal colours follows
+        detail = str(error).splitlines()[0].strip().rstrip(".")
+        raise InputError(
+            f"the formula {text!r} cannot be parsed ({detail}). Write it like '~ group + batch' or "
+            "'~ group * age', and put backticks around names with spaces."
+        ) from None
+    assert isinstance(parsed, SimpleFormula)  # a response or a '|' would have made another class
+    terms: list[Term] = []
+    numbers: set[str] = set()
+    as_factors: set[str] = set()
+    for term in parsed:
+        used: list[str] = []
+        for factor in term.factors:
+            kind = factor.eval_method.name if factor.eval_method else ""
+            if kind == "LOOKUP":
+                used.append(factor.expr)
+                numbers.add(factor.expr)
+            elif kind == "PYTHON":
+                bare, wrapped = _expression(factor.expr, text)
+                used += [*bare, *wrapped]
+                numbers.update(bare)
+                as_factors.update(wrapped)
+        terms.append(Term("Intercept" if str(term) == "1" else str(term), tuple(dict.fromkeys(used))))
+    for name in numbers & as_factors:
+        raise InputError(
+            f"the formula {text!r} uses {name!r} both inside and outside C(): add a second column to the "
+            f"sample "
+            "table for one of the two."
+        )
+    if "Intercept" not in {term.name for term in terms}:
+        raise InputError(
+            f"the formula {text!r} removes the intercept: its coefficients would be levels (log CPM), not "
+            f"log "
+            "fold changes against the reference. Leave out the '0 +' or '- 1', and ask for differences of "
+            "levels "
+            "as contrasts."
+        )
+    variables = tuple(dict.fromkeys(name for term in terms for name in term.variables))
+    for name in variables:
+        check_column(name, columns, f"the formula {text!r}")
+    return Formula(text, tuple(terms), variables, frozenset(as_factors))
+
+
+def check_column(name: str, columns: Iterable[str], where: str) -> None:
+    """Refuse ``name`` where the sample table has no such column, with the nearest names."""
+    names = [str(column) for column in columns]
+    if name not in names:
+        raise InputError(
+            f"{where} uses {name!r}, which is not a column of the sample table.{did_you_mean(name, names)} "
+            f"Its columns are: {', '.join(names) or 'none (the counts have no sample table)'}."
+        )
+
+
+def did_you_mean(name: str, names: Sequence[str]) -> str:
+    """Return `` Did you mean 'x'?`` for the nearest of ``names``, or nothing."""
+    lower = {other.lower(): other for other in names}
+    close = [lower[match] for match in difflib.get_close_matches(name.lower(), lower, n=3, cutoff=0.6)]
+    return f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
+
+
+def model_matrix(formula: Formula, table: pd.DataFrame) -> tuple[np.ndarray, "ModelSpec"]:
+    """Evaluate ``formula`` on ``table`` (factors as pandas categoricals).
+
+    Returns
+    -------
+    x : numpy.ndarray, shape (n, p), float64
+        Columns in the order of ``spec.column_names``; may hold values that are not finite.
+    spec : formulaic.ModelSpec
+        Evaluates the same formula, with the same knots and centres, on other rows.
+
+    Raises
+    ------
+    InputError
+        formulaic cannot evaluate the formula on these columns.
+    """
+    from formulaic import Formula as parse
+    from formulaic.errors import FormulaicError
+
+    try:
+        with np.errstate(all="ignore"):  # log(0) is found, with its sample, by the caller
+            matrix = parse(formula.text).get_model_matrix(
+                table[list(formula.variables)], context={}, na_action="ignore", ensure_full_rank=True
+            )
+    except (FormulaicError, ValueError, TypeError, np.linalg.LinAlgError) as error:
+        detail = " ".join(str(error).split())
+        raise InputError(
+            f"the formula {formula.text!r} cannot be evaluated on the sample table: {detail}"
+        ) from None
+    return matrix.to_numpy(dtype=np.float64), matrix.model_spec
+
+
+def evaluate(spec: "ModelSpec", table: pd.DataFrame) -> np.ndarray:
+    """Evaluate a model matrix that :func:`model_matrix` made on the rows of another ``table``."""
+    with np.errstate(all="ignore"):
+        return spec.get_model_matrix(table, context={}, na_action="ignore").to_numpy(dtype=np.float64)
+
+
+def _expression(expression: str, text: str) -> tuple[list[str], list[str]]:
+    """Return the columns that an expression uses outside and inside ``C()``."""
+    quoted: dict[str, str] = {}
+
+    def placeholder(match: re.Match[str]) -> str:
+        key = f"_column_{len(quoted)}"
+        quoted[key] = match[1]
+        return key
+
+    tree = ast.parse(re.sub(r"`([^`]*)`", placeholder, expression), mode="eval")
+    seen: set[ast.AST] = set()  # names of functions, and columns inside C()
+    bare: list[str] = []
+    wrapped: list[str] = []
+    called: set[str] = set()
+    for node in ast.walk(tree):  # parents before children
+        if isinstance(node, ast.Call):
+            function = _function(node, seen, expression, text)
+            called.add(function)
+            if function == "C":
+                column = _only_column(node, expression, text)
+                seen.add(column)
+                wrapped.append(quoted.get(column.id, column.id))
+        elif node in seen or isinstance(node, _PASSIVE):
+            continue
+        elif isinstance(node, ast.Name):
+            bare.append(quoted.get(node.id, node.id))
+        elif not (isinstance(node, ast.Constant) and isinstance(node.value, bool | int | float | str | None)):
+            raise _refuse(expression, text)
+    for name in called & {*bare, *wrapped}:
+        raise InputError(
+            f"the formula {text!r} calls {name}() and the sample table has a column {name!r}: rename the "
+            f"column."
+        )
+    return bare, wrapped
+
+
+def _function(node: ast.Call, seen: set[ast.AST], expression: str, text: str) -> str:
+    """Return the name of the function called, with its nodes added to ``seen``."""
+    func = node.func
+    seen.add(func)
+    if isinstance(func, ast.Name) and func.id in FUNCTIONS:
+        return func.id
+    if (
+        isinstance(func, ast.Attribute)
+        and isinstance(func.value, ast.Name)
+        and func.value.id == "np"
+        and func.attr in NUMPY_FUNCTIONS
+    ):
+        seen.add(func.value)
+        return "np"
+    raise _refuse(expression, text)
+
+
+def _only_column(node: ast.Call, expression: str, text: str) -> ast.Name:
+    """Return the one argument of ``C()``."""
+    if len(node.args) != 1 or node.keywords or not isinstance(node.args[0], ast.Name):
+        raise InputError(
+            f"{expression!r} in the formula {text!r}: C() takes one column and nothing else. Choose the "
+            f"reference "
+            "level with reference={'column': 'level'}; comparisons other than with the reference are "
+            "contrasts."
+        )
+    return node.args[0]
+
+
+def _refuse(expression: str, text: str) -> InputError:
+    hint = " Offsets are chosen with offset=." if expression.startswith("offset") else ""
+    return InputError(
+        f"{expression!r} in the formula {text!r} is not allowed: a formula may use columns, arithmetic, "
+        f"{', '.join(sorted(FUNCTIONS))} and np.{', np.'.join(sorted(NUMPY_FUNCTIONS))}.{hint} Compute "
+        f"anything "
+        "else as a column of the sample table; put backticks around column names that are not plain words."
+    )
