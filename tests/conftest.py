@@ -1,9 +1,15 @@
 """Fixtures that several test files share."""
 
 import os
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
+import pandas as pd
 import pytest
+import xarray as xr
+
+from bayes_mirglmm.counts import make_counts
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -15,3 +21,23 @@ def shared() -> Path:
     if not (folder / "data").is_dir():
         pytest.skip(f"no real data at {folder} (set BAYES_MIRGLMM_SHARED)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def real_counts(shared: Path) -> Callable[[str], xr.Dataset]:
+    """Unfiltered counts of a folder of real data, by its name, made without the readers."""
+
+    @cache
+    def load(name: str) -> xr.Dataset:
+        samples = pd.read_csv(shared / "data" / name / "samples.tsv", sep="\t", index_col=0)
+        table = pd.read_csv(shared / "data" / name / "counts.tsv.gz", sep="\t")
+        return make_counts(
+            table[samples.index],
+            isomir=table.iloc[:, 0],
+            mirna=table["miRNA"],
+            sample=samples.index,
+            samples=samples,
+            source=name,
+        )
+
+    return load
