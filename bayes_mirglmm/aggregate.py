@@ -1,8 +1,10 @@
-"""Counts summed over the isomiRs of each miRNA: what filters and offsets look at."""
+"""What filters and offsets look at: counts summed over the isomiRs of each miRNA, and totals."""
 
 import numpy as np
 import pandas as pd
 import xarray as xr
+
+from bayes_mirglmm.errors import InputError
 
 
 def mirna_counts(counts: xr.Dataset) -> xr.DataArray:
@@ -27,3 +29,22 @@ def mirna_counts(counts: xr.Dataset) -> xr.DataArray:
         coords={"mirna": np.asarray(names, dtype=object), "sample": counts["sample"].values},
         name="counts",
     )
+
+
+def positive_totals(counts: xr.Dataset) -> np.ndarray:
+    """Return ``total`` as float64, shape (sample,), or name the samples that have none.
+
+    Raises
+    ------
+    InputError
+        A sample has a total of 0.
+    """
+    total = counts["total"].values.astype(np.float64)
+    empty = counts["sample"].values[total <= 0]
+    if len(empty):
+        raise InputError(
+            f"{len(empty)} sample(s) have no counts at all: {', '.join(map(str, empty[:6]))}. Leave them "
+            f"out: "
+            "counts.sel(sample=counts['total'] > 0)."
+        )
+    return total

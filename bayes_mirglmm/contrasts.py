@@ -16,7 +16,8 @@ import pandas as pd
 
 from bayes_mirglmm.covariates import is_factor, level_name
 from bayes_mirglmm.errors import InputError
-from bayes_mirglmm.formula import did_you_mean, evaluate, model_matrix, parse_formula
+from bayes_mirglmm.formula import evaluate, model_matrix, parse_formula
+from bayes_mirglmm.suggest import did_you_mean
 
 if TYPE_CHECKING:
     from bayes_mirglmm.design import Design

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from bayes_mirglmm.errors import InputError
-from bayes_mirglmm.formula import did_you_mean
+from bayes_mirglmm.suggest import did_you_mean
 
 
 def columns_by_name(samples: pd.DataFrame) -> dict[str, pd.Series]:

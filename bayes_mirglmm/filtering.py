@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayes_mirglmm.aggregate import mirna_counts
+from bayes_mirglmm.aggregate import mirna_counts, positive_totals
 from bayes_mirglmm.counts import validate_counts, with_dropped
 from bayes_mirglmm.errors import InputError
 
@@ -92,25 +92,6 @@ def filter_counts(
         len(set(kept["mirna"].values)), len(of_mirna), kept.sizes["isomir"], counts.sizes["isomir"],
     )  # fmt: skip
     return kept
-
-
-def positive_totals(counts: xr.Dataset) -> np.ndarray:
-    """Return ``total`` as float64, shape (sample,), or name the samples that have none.
-
-    Raises
-    ------
-    InputError
-        A sample has a total of 0.
-    """
-    total = counts["total"].values.astype(np.float64)
-    empty = counts["sample"].values[total <= 0]
-    if len(empty):
-        raise InputError(
-            f"{len(empty)} sample(s) have no counts at all: {', '.join(map(str, empty[:6]))}. Leave them "
-            f"out: "
-            "counts.sel(sample=counts['total'] > 0)."
-        )
-    return total
 
 
 def _log_median_cpm(values: np.ndarray, per_million: np.ndarray) -> np.ndarray:

@@ -6,7 +6,6 @@ side only, keeps its intercept, names columns that exist, and calls nothing but 
 """
 
 import ast
-import difflib
 import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
@@ -15,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from bayes_mirglmm.errors import InputError
+from bayes_mirglmm.suggest import did_you_mean
 
 if TYPE_CHECKING:  # formulaic costs 0.4 s to import
     from formulaic import ModelSpec
@@ -147,13 +147,6 @@ def check_column(name: str, columns: Iterable[str], where: str) -> None:
             f"{where} uses {name!r}, which is not a column of the sample table.{did_you_mean(name, names)} "
             f"Its columns are: {', '.join(names) or 'none (the counts have no sample table)'}."
         )
-
-
-def did_you_mean(name: str, names: Sequence[str]) -> str:
-    """Return `` Did you mean 'x'?`` for the nearest of ``names``, or nothing."""
-    lower = {other.lower(): other for other in names}
-    close = [lower[match] for match in difflib.get_close_matches(name.lower(), lower, n=3, cutoff=0.6)]
-    return f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
 
 
 def model_matrix(formula: Formula, table: pd.DataFrame) -> tuple[np.ndarray, "ModelSpec"]:

@@ -135,3 +135,9 @@ def test_refusals(counts):
     )
     with pytest.raises(InputError, match=r"2 sample\(s\) have no counts at all: x, z"):
         filter_counts(empty)
+
+
+def test_every_isomir_of_a_dropped_mirna_carries_the_value_of_the_mirna(counts):
+    merged = counts.assign_coords(mirna=("isomir", ["m1", "m1", "m1", "m2", "m2"]))
+    record = dropped(filter_counts(merged, 3.0, None)).set_index("isomir")["log_cpm"]
+    assert record.to_dict() == pytest.approx(dict.fromkeys("de", np.log(np.median([3, 0, 14, 9]))))
