@@ -1,0 +1,76 @@
+"""Compiling kernels with numba, and keeping the machine code on disk.
+
+numba stamps a cached function with its own file only, so a kernel whose callee changed in another file would be
+taken from the cache unchanged. The cache therefore lives in a folder named after a hash of all files of this room,
+in the user's cache folder (a read-only site-packages does not matter), or in a temporary one where even that
+cannot be written.
+"""
+
+import functools
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
+
+import numba
+import platformdirs
+from numba.core import config
+
+#: The kernel that calls all others, and is compiled last: once it is on disk, nothing is left to do.
+TOP_KERNEL = "difference_gradients"
+
+
+def kernel[F: Callable[..., Any]](function: F) -> F:
+    """Compile ``function`` on first call, without the GIL, and cache the machine code on disk."""
+    settings: Any = config
+    before = settings.CACHE_DIR
+    settings.CACHE_DIR = str(cache_folder())
+    try:
+        compiler: Any = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
+        return cast(F, compiler(function))
+    finally:
+        settings.CACHE_DIR = before
+
+
+@functools.cache
+def cache_folder() -> Path:
+    """Return the writable folder that holds the machine code of this version of the kernels.
+
+    ``NUMBA_CACHE_DIR`` is respected where it is set.
+    """
+    digest = hashlib.sha256()
+    for source in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(source.name.encode() + source.read_bytes())
+    name = f"kernels-{digest.hexdigest()[:16]}"
+    own = os.environ.get("NUMBA_CACHE_DIR") or platformdirs.user_cache_dir("bayes_mirglmm")
+    for base in (Path(own), Path(tempfile.gettempdir()) / f"bayes_mirglmm-{_user()}"):
+        folder = base / name
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder):
+                return folder
+        except OSError:
+            continue
+    return Path(tempfile.mkdtemp(prefix="bayes_mirglmm-"))
+
+
+def is_compiled() -> bool:
+    """Tell whether the kernels are on disk, so that the next fit starts at once."""
+    return any(cache_folder().rglob(f"*.{TOP_KERNEL}-*.nbc"))
+
+
+def compile_kernels() -> None:
+    """Compile all kernels, or load them from disk, by fitting a tiny data set."""
+    import numpy as np
+
+    from bayes_mirglmm.laplace.fit import fit_laplace
+
+    y = np.array([[5.0, 7.0, 4.0, 9.0], [1.0, 3.0, 2.0, 2.0]])
+    z = np.array([[1.0, 0.0], [1.0, 0.0], [1.0, 1.0], [1.0, 1.0]])
+    fit_laplace(y, np.zeros(4), z, z)
+
+
+def _user() -> str:
+    return str(os.getuid()) if hasattr(os, "getuid") else os.environ.get("USERNAME", "user")
