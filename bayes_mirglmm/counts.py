@@ -23,6 +23,7 @@ Attributes: ``source`` (str: where the counts were read), ``format`` (str), ``no
 reader merged, skipped or repaired, one sentence each).
 """
 
+import re
 from collections.abc import Hashable, Sequence
 from typing import Any
 
@@ -61,10 +62,16 @@ def integer_counts(
         A cell is missing, not a number, negative, not an integer or too large; the message names the cell.
     """
     raw = np.asarray(values)
+    if raw.shape != (len(rows), len(columns)):
+        raise InputError(
+            f"{source}: the counts have shape {raw.shape}, where {len(rows)} isomiR(s) and {len(columns)} "
+            "sample(s) are named. Give one row for each isomiR and one column for each sample."
+        )
     if raw.dtype.kind in "iuf":
         numbers = raw
     else:
-        flat = pd.to_numeric(pd.Series(raw.ravel(), dtype=object), errors="coerce")
+        cells = [None if isinstance(cell, bool | np.bool_) else cell for cell in raw.ravel()]
+        flat = pd.to_numeric(pd.Series(cells, dtype=object), errors="coerce")
         numbers = flat.to_numpy(dtype=float, na_value=np.nan).reshape(raw.shape)
     with np.errstate(invalid="ignore"):
         bad = ~(np.isfinite(numbers) & (numbers >= 0) & (numbers <= MAX_COUNT))
@@ -72,8 +79,9 @@ def integer_counts(
             bad |= numbers != np.floor(numbers)
     if bad.any():
         i, j = np.argwhere(bad)[0]
+        cell = raw[i, j].item() if isinstance(raw[i, j], np.generic) else raw[i, j]
         raise InputError(
-            f"{source}: {raw[i, j]!r} at isomiR {rows[i]!s}, sample {columns[j]!s} is not a count "
+            f"{source}: {cell!r} at isomiR {rows[i]!s}, sample {columns[j]!s} is not a count "
             f"({int(bad.sum())} such cell{'s' if bad.sum() > 1 else ''} in all). Counts are integers of 0 or "
             "more: give raw read counts, not CPM, RPM or log values, and write 0 for a missing value."
         )
@@ -86,19 +94,23 @@ def unique_isomir_ids(ids: Sequence[str], mirnas: Sequence[str]) -> np.ndarray:
     An id that stands under more than one miRNA becomes ``id|miRNA`` in each of its rows; the others stay as
     they are. (id, miRNA) pairs must be distinct already.
     """
-    frame = pd.DataFrame({"id": np.asarray(ids, dtype=object), "mirna": np.asarray(mirnas, dtype=object)})
-    repeated = frame["id"].duplicated(keep=False)
-    result = frame["id"].where(~repeated, frame["id"] + "|" + frame["mirna"])
-    return result.to_numpy(dtype=object)
+    names = pd.Series(np.asarray(ids, dtype=object))
+    suffix = "|" + pd.Series(np.asarray(mirnas, dtype=object))
+    for _ in range(3):  # a made id may meet a given one: then both get longer
+        repeated = names.duplicated(keep=False)
+        if not repeated.any():
+            break
+        names = names.where(~repeated, names + suffix)
+    return names.to_numpy(dtype=object)
 
 
 def make_counts(
     values: Any,
     *,
-    isomir: Sequence[str],
-    mirna: Sequence[str],
-    sample: Sequence[str],
-    sequence: Sequence[str] | None = None,
+    isomir: Sequence[str] | np.ndarray,
+    mirna: Sequence[str] | np.ndarray,
+    sample: Sequence[str] | np.ndarray,
+    sequence: Sequence[str] | np.ndarray | None = None,
     annotation: pd.DataFrame | None = None,
     samples: pd.DataFrame | None = None,
     total: Sequence[int] | None = None,
@@ -163,22 +175,39 @@ def make_counts(
 def attach_samples(dataset: xr.Dataset, samples: pd.DataFrame) -> xr.Dataset:
     """Put the columns of a sample table (indexed by sample name) on the ``sample`` dimension."""
     index = samples.index.astype(str)
-    duplicated = index[index.duplicated()]
-    if len(duplicated):
+    present = set(dataset["sample"].values)
+    duplicated = [s for s in index[index.duplicated()] if s in present]
+    if duplicated:
         raise InputError(f"the sample table has more than one row for sample {duplicated[0]!r}: keep one.")
-    missing = [s for s in dataset["sample"].values if s not in set(index)]
+    known = set(index)
+    missing = [s for s in dataset["sample"].values if s not in known]
     if missing:
+        by_r_name = {_r_name(s): s for s in index}
+        renamed = next((s for s in missing if s in by_r_name), None)
+        hint = (
+            ""
+            if renamed is None
+            else f" R has made {renamed!r} of {by_r_name[renamed]!r} (check.names=FALSE)."
+        )
         raise InputError(
-            f"{len(missing)} sample(s) of the counts are not in the sample table: {_some(missing)}. "
-            f"The sample table has {_some(list(index))}. Add the rows, correct the names, or leave the "
+            f"{len(missing)} sample(s) of the counts are not in the sample table: {some(missing)}. "
+            f"The sample table has {some(list(index))}.{hint} Add the rows, correct the names, or leave the "
             "samples out of the counts."
         )
-    present = set(dataset["sample"].values)
-    extra = [s for s in index if s not in present]
+    clash = [
+        str(c) for c in samples.columns if str(c) in dataset.variables and dataset[str(c)].dims != ("sample",)
+    ]
+    if clash and clash[0] not in RESERVED:
+        raise InputError(
+            f"{clash[0]!r} is a column of the sample table and an annotation of the isomiRs: rename it in "
+            "the sample table."
+        )
+    extra = list(dict.fromkeys(s for s in index if s not in present))
     if extra:
-        note = f"{len(extra)} sample(s) of the sample table have no counts and were left out: {_some(extra)}."
+        note = f"{len(extra)} sample(s) of the sample table have no counts and were left out: {some(extra)}."
         dataset = dataset.assign_attrs(notes=[*dataset.attrs.get("notes", []), note])
-    table = samples.set_axis(index).loc[dataset["sample"].values]
+    table = samples.set_axis(index)
+    table = table[table.index.isin(present)].loc[dataset["sample"].values]
     return dataset.assign_coords(_columns(table, "sample", "the sample table"))
 
 
@@ -218,6 +247,8 @@ def validate_counts(dataset: xr.Dataset) -> xr.Dataset:
         raise InputError(
             f"negative count at isomiR {dataset['isomir'].values[i]}, sample {dataset['sample'].values[j]}."
         )
+    if not all(str(s).strip() for s in dataset["sample"].values):
+        raise InputError("a sample has no name: give every column of counts a name.")
     blank = np.array([not str(m).strip() for m in dataset["mirna"].values])
     if blank.any():
         raise InputError(f"isomiR {dataset['isomir'].values[blank][0]!r} has no miRNA name.")
@@ -252,6 +283,12 @@ def with_dropped(dataset: xr.Dataset, more: pd.DataFrame) -> xr.Dataset:
     )
 
 
+def _r_name(name: str) -> str:
+    """Return what R's make.names makes of a column name."""
+    name = re.sub(r"[^\w.]", ".", name)
+    return name if re.match(r"[A-Za-z]|\.(?!\d)", name) else f"X{name}"
+
+
 def _columns(frame: pd.DataFrame, dim: str, what: str) -> dict[str, Any]:
     names = [str(name) for name in frame.columns]
     for name in names:
@@ -266,9 +303,15 @@ def _plain(column: pd.Series) -> np.ndarray:
     """Numbers and booleans as numpy types, everything else as str objects; a missing value stays missing."""
     if pd.api.types.is_bool_dtype(column) or pd.api.types.is_numeric_dtype(column):
         return column.to_numpy()
-    return np.array([np.nan if pd.isna(v) else str(v) for v in column], dtype=object)
+    values = column.to_numpy(dtype=object, copy=True)
+    missing = column.isna().to_numpy()
+    if pd.api.types.infer_dtype(values, skipna=True) != "string":
+        values = np.array([str(v) for v in values], dtype=object)
+    values[missing] = np.nan
+    return values
 
 
-def _some(names: Sequence[Any], limit: int = 5) -> str:
+def some(names: Sequence[Any], limit: int = 5) -> str:
+    """Return the first names of a list for a message, and how many there are in all."""
     shown = ", ".join(str(n) for n in list(names)[:limit])
     return shown if len(names) <= limit else f"{shown}, ... ({len(names)} in all)"

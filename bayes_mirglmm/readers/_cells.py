@@ -1,0 +1,107 @@
+"""Cells that should be counts: to int64, or an error that names the first one that is not."""
+
+import re
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+
+from bayes_mirglmm.counts import MAX_COUNT
+from bayes_mirglmm.errors import InputError
+
+MISSING = frozenset({"", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "#N/A", ".", "-"})
+MISSING_CHOICES = ("refuse", "zero")
+
+
+def count_matrix(
+    frame: pd.DataFrame, *, where: Callable[[int], str], source: str, missing: str = "refuse"
+) -> tuple[np.ndarray, int]:
+    """Return the counts of a table, shape (rows, columns), int64, and how many missing cells became 0.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Columns of numbers, or of text that spells them (``"9"``, ``"9.0"``).
+    where : callable
+        Name of row ``i`` in a message (``"line 7"``).
+    missing : {"refuse", "zero"}
+        Whether an empty or ``NA`` cell is an error or 0.
+
+    Raises
+    ------
+    InputError
+        A cell is not an integer of 0 or more.
+    """
+    if missing not in MISSING_CHOICES:
+        raise InputError(f"missing={missing!r} is not one of {', '.join(map(repr, MISSING_CHOICES))}.")
+    if all(isinstance(t, np.dtype) and t.kind in "iu" for t in frame.dtypes):
+        matrix = frame.to_numpy()
+        if matrix.size == 0 or (matrix.min() >= 0 and matrix.max() <= MAX_COUNT):
+            return matrix.astype(np.int64, copy=False), 0
+    out = np.empty(frame.shape, dtype=np.int64)
+    zeros = 0
+    for j in range(frame.shape[1]):
+        values, filled = _numbers(frame.iloc[:, j], missing)
+        zeros += filled
+        with np.errstate(invalid="ignore"):
+            bad = ~((values >= 0) & (values <= MAX_COUNT) & (values == np.floor(values)))
+        if bad.any():
+            i = int(np.flatnonzero(bad)[0])
+            raise _not_a_count(
+                frame.iloc[i, j], f"{source}, {where(i)}, column {frame.columns[j]!r}", int(bad.sum())
+            )
+        out[:, j] = values.astype(np.int64)
+    return out, zeros
+
+
+def _numbers(column: pd.Series, missing: str) -> tuple[np.ndarray, int]:
+    """Return the column as float64 (int64 where it is), NaN for what is no number; and the number of zeros put in."""
+    if isinstance(column.dtype, np.dtype) and column.dtype.kind in "iu":
+        return column.to_numpy(), 0
+    if column.dtype == bool:
+        return np.full(len(column), np.nan), 0
+    if isinstance(column.dtype, np.dtype) and column.dtype.kind == "f":
+        values, absent = column.to_numpy(), column.isna().to_numpy()
+    else:
+        text = [None if pd.isna(v) else str(v).strip() for v in column]
+        values = pd.to_numeric(pd.Series(text, dtype=object), errors="coerce").to_numpy(
+            dtype=float, na_value=np.nan
+        )
+        absent = np.array([v is None or v in MISSING for v in text])
+    if missing == "zero" and absent.any():
+        return np.where(absent, 0, values), int(absent.sum())
+    return values, 0
+
+
+def _not_a_count(cell: object, place: str, others: int) -> InputError:
+    text = "" if cell is None or cell is pd.NA else str(cell).strip()
+    many = f" ({others} such cells in this column)" if others > 1 else ""
+    if text in MISSING:
+        return InputError(
+            f"{place}: the cell is missing ({text!r}){many}. Write 0 where an isomiR was not seen, or pass "
+            "missing='zero'."
+        )
+    if re.fullmatch(r"-?\d+,\d+", text):
+        return InputError(
+            f"{place}: {text!r} has a decimal or thousands comma{many}. Write plain integers: counts are "
+            "whole numbers."
+        )
+    if re.fullmatch(r"-?\d*\.?\d+([eE][+-]?\d+)?\.?", text):
+        kind = (
+            "is negative"
+            if text.startswith("-")
+            else "is too large"
+            if _large(text)
+            else "is not a whole number"
+        )
+        return InputError(
+            f"{place}: {text!r} {kind}{many}. Give raw read counts, not CPM, RPM or log values; for a "
+            "column that is no sample, pass annotation=[its name]."
+        )
+    return InputError(
+        f"{place}: {text!r} is not a number{many}. Correct the cell, or pass annotation=[its column]."
+    )
+
+
+def _large(text: str) -> bool:
+    return float(text) > MAX_COUNT

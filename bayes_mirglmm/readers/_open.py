@@ -1,0 +1,198 @@
+"""Opening a file of unknown origin: compression, encoding and kind by content, in bounded memory."""
+
+import bz2
+import codecs
+import gzip
+import lzma
+import re
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import TextIOWrapper
+from pathlib import Path
+from typing import Any, BinaryIO, TypeVar, cast
+
+from bayes_mirglmm.errors import InputError
+from bayes_mirglmm.readers._notes import Note
+
+T = TypeVar("T")
+
+#: Longest line that is taken for a line of a table, in characters (10,000 samples need about 0.1 million).
+MAX_LINE = 4 * 2**20
+HEAD_BYTES = 2**18
+BLOCK_CHARACTERS = 2**21
+
+COMPRESSED: tuple[tuple[bytes, Callable[[Path], Any]], ...] = (
+    (b"\x1f\x8b", gzip.open),
+    (b"BZh", bz2.open),
+    (b"\xfd7zXZ\x00", lzma.open),
+)
+#: First bytes, kind, and for a kind that no reader takes what to do with it.
+KINDS: tuple[tuple[bytes, str, str], ...] = (
+    (b"\x89HDF\r\n\x1a\n", "hdf5", ""),
+    *((magic, "r", "") for magic in (b"RDX2\n", b"RDX3\n", b"RDA2\n", b"RDA3\n", b"RDB2\n", b"RDB3\n")),
+    *((magic, "r", "") for magic in (b"X\n\0\0\0\2", b"X\n\0\0\0\3", b"A\n2\n", b"A\n3\n", b"B\n")),
+    (b"PK\x03\x04", "a zip archive or an Excel workbook", "unpack it, or save the sheet as CSV"),
+    (b"\xd0\xcf\x11\xe0", "an old Excel workbook", "save the sheet as CSV"),
+    (b"\x28\xb5\x2f\xfd", "a zstd archive", "unpack it with 'zstd -d'"),
+    (b"PAR1", "a parquet file", "read it with pandas.read_parquet and pass the table to from_dataframe"),
+    (b"BAM\x01", "a BAM file of aligned reads", "give the table that the quantification tool writes from it"),
+    (b"%PDF", "a PDF", "give the table as text"),
+    (b"SQLite format 3", "an SQLite database", "export the table as TSV"),
+)
+BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+HTML = re.compile(r"\s*<(!doctype|html|head|body|\?xml)", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Head:
+    """The beginning of a file: what detection and the readers look at before they read the whole.
+
+    Attributes
+    ----------
+    path : Path
+    kind : str
+        ``"text"``, ``"r"`` (R's serialisation) or ``"hdf5"``.
+    encoding : str
+        Of a text: ``"utf-8"``, ``"utf-8-sig"``, ``"utf-16"`` or ``"latin-1"``.
+    lines : tuple of str
+        Complete lines of the first 256 KiB (more when the first line is longer), without line ends.
+    """
+
+    path: Path
+    kind: str
+    encoding: str = "utf-8"
+    lines: tuple[str, ...] = ()
+
+    @property
+    def source(self) -> str:
+        """What messages call the file."""
+        return str(self.path)
+
+    @property
+    def first(self) -> str:
+        """The first line that is neither blank nor a comment; the first line where all are."""
+        return next((line for line in self.lines if line.strip() and not line.startswith("#")), self.lines[0])
+
+
+def peek(path: Path) -> Head:
+    """Read the beginning of a file and say what kind it is.
+
+    Raises
+    ------
+    InputError
+        The file is missing, empty, damaged, binary, a web page, or one endless line.
+    """
+    if not path.exists():
+        raise InputError(f"{path}: no such file. Check the path and the working directory.")
+    with open_bytes(path) as stream:
+        data = stream.read(HEAD_BYTES)
+        more = data
+        while more and not (b"\n" in more or b"\r" in more) and len(data) <= MAX_LINE:
+            more = stream.read(HEAD_BYTES)
+            data += more
+        whole = len(data) < HEAD_BYTES or not more
+    if not data:
+        raise InputError(f"{path} is empty: the tool that wrote it may have failed. Write or copy it again.")
+    for magic, kind, remedy in KINDS:
+        if data.startswith(magic):
+            if remedy:
+                raise InputError(f"{path} is {kind}, not a table of counts: {remedy}.")
+            return Head(path, kind)
+    encoding = next((name for bom, name in BOMS if data.startswith(bom)), "utf-8")
+    if encoding != "utf-16" and b"\0" in data:
+        raise InputError(
+            f"{path} is a binary file of unknown format (NUL byte at {data.index(0)}): give the table of "
+            "counts as text, as .rds/.rda, or as .h5ad."
+        )
+    if len(data) > MAX_LINE and not (b"\n" in data or b"\r" in data):
+        raise _endless(path, 1)
+    try:
+        text = codecs.getincrementaldecoder(encoding)().decode(data, final=whole)
+    except UnicodeDecodeError:
+        encoding, text = "latin-1", data.decode("latin-1")
+    if HTML.match(text):
+        raise InputError(
+            f"{path} is a web page (HTML or XML), not a table: the download gave an error or a login page. "
+            "Open the file to see what it says, and download it again."
+        )
+    lines = re.split("\r\n|\r|\n", text)
+    if not whole or not lines[-1]:
+        lines.pop()
+    if not any(line.strip() for line in lines):
+        raise InputError(f"{path} holds only blank lines: the tool that wrote it may have failed.")
+    return Head(path, "text", encoding, tuple(lines))
+
+
+@contextmanager
+def open_bytes(path: Path) -> Iterator[BinaryIO]:
+    """Open a file for reading, decompressed by its first bytes (gzip, bzip2, xz), whatever its name."""
+    try:
+        with open(path, "rb") as raw:
+            magic = raw.read(8)
+        opener = next((opener for start, opener in COMPRESSED if magic.startswith(start)), None)
+        with cast(BinaryIO, opener(path) if opener else open(path, "rb")) as stream:
+            yield stream
+    except (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile) as error:
+        raise InputError(
+            f"{path}: the compressed file is cut off or damaged ({error}). Check it with 'gzip -t' (or "
+            "bzip2, xz), and download or copy it again."
+        ) from error
+    except OSError as error:
+        raise InputError(
+            f"{path} cannot be read ({error}): check the path, its rights and the disk."
+        ) from error
+
+
+def decoding(head: Head, read: Callable[[str], T], notes: list[Note]) -> T:
+    """Call ``read(encoding)``; where bytes turn out not to be UTF-8, again with Latin-1, and note it."""
+    if head.encoding != "latin-1":
+        try:
+            return read(head.encoding)
+        except UnicodeDecodeError:
+            pass
+    notes.append(Note("{n} file(s) are not UTF-8: their bytes were read as Latin-1", 1))
+    return read("latin-1")
+
+
+def blocks(path: Path, encoding: str) -> Iterator[tuple[int, str]]:
+    r"""Yield ``(number of the first line, text)``: whole lines, each ended by ``\n``, a few MB at a time.
+
+    Raises
+    ------
+    InputError
+        A line is longer than :data:`MAX_LINE`.
+    UnicodeDecodeError
+        The encoding does not fit.
+    """
+    number, rest = 1, ""
+    with open_bytes(path) as stream:
+        text = TextIOWrapper(stream, encoding=encoding, newline=None)
+        while chunk := text.read(BLOCK_CHARACTERS):
+            cut = chunk.rfind("\n") + 1
+            if cut == 0:
+                rest += chunk
+            else:
+                block, rest = rest + chunk[:cut], chunk[cut:]
+                yield number, block
+                number += block.count("\n")
+            if len(rest) > MAX_LINE:
+                raise _endless(path, number)
+    if rest:
+        yield number, rest + "\n"
+
+
+def numbered_lines(path: Path, encoding: str) -> Iterator[tuple[int, str]]:
+    """Yield ``(line number, line)`` of every line that is not blank, without line ends."""
+    for first, block in blocks(path, encoding):
+        for number, line in enumerate(block.split("\n"), first):
+            if line and not line.isspace():
+                yield number, line
+
+
+def _endless(path: Path, number: int) -> InputError:
+    return InputError(
+        f"{path}, line {number}: no line end in {MAX_LINE / 1e6:.0f} million characters, so this is not a "
+        "table of rows. Give the table as its tool writes it, one isomiR a line."
+    )

@@ -1,0 +1,217 @@
+"""From what one or more files held to one container: duplicate rows, and the outer join over samples."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from bayes_mirglmm.counts import make_counts, some
+from bayes_mirglmm.errors import InputError
+from bayes_mirglmm.readers._notes import Note, sentences
+
+POLICIES = ("refuse", "identical", "sum", "max", "first")
+
+
+def _row(i: int) -> str:
+    return f"row {i + 1}"
+
+
+@dataclass
+class Part:
+    """Counts of one source: isomiRs x samples, and where each row was.
+
+    Attributes
+    ----------
+    isomir, mirna, sequence : ndarray of str, length rows
+        ``sequence`` is None, or has ``""`` where it is not known.
+    counts : ndarray of int64, shape (rows, samples)
+    annotation : pandas.DataFrame or None
+        Further columns, one row an isomiR.
+    where : callable
+        Name of row ``i`` in a message (``"line 7"``).
+    sample_table : pandas.DataFrame or None
+        What the source itself says about its samples, indexed by sample.
+    """
+
+    source: str
+    isomir: np.ndarray
+    mirna: np.ndarray
+    samples: list[str]
+    counts: np.ndarray
+    sequence: np.ndarray | None = None
+    annotation: pd.DataFrame | None = None
+    where: Callable[[int], str] = _row
+    notes: list[Note] = field(default_factory=list)
+    sample_table: pd.DataFrame | None = None
+
+
+def at_lines(lines: np.ndarray) -> Callable[[int], str]:
+    """Return a ``where`` for rows that came from these lines of a file."""
+    return lambda i: f"line {lines[i]}"
+
+
+def without_duplicates(part: Part, policy: str) -> Part:
+    """Leave one row for each (isomiR, miRNA).
+
+    Parameters
+    ----------
+    policy : {"refuse", "identical", "sum", "max", "first"}
+        ``identical`` keeps one of several rows with the same counts (the same reads, listed once for each
+        precursor) and refuses rows that differ.
+
+    Raises
+    ------
+    InputError
+        Rows repeat and the policy does not allow it, or a name is blank; the message names both rows.
+    """
+    if policy not in POLICIES:
+        raise InputError(f"duplicates={policy!r} is not one of {', '.join(map(repr, POLICIES))}.")
+    _named(part)
+    codes, first = _keys(part.isomir, part.mirna)
+    repeated = len(codes) - len(first)
+    if not repeated:
+        return part
+    counts = part.counts[first]
+    if policy in {"refuse", "identical"}:
+        later = np.ones(len(codes), dtype=bool)
+        later[first] = False
+        differ = later if policy == "refuse" else later & (part.counts != counts[codes]).any(axis=1)
+        if differ.any():
+            i = int(np.flatnonzero(differ)[0])
+            kind = "the same" if policy == "refuse" else "different counts for one and the same"
+            raise InputError(
+                f"{part.source}: {part.where(int(first[codes[i]]))} and {part.where(i)} have {kind} isomiR "
+                f"{part.isomir[i]!r} and miRNA {part.mirna[i]!r} ({int(differ.sum())} such rows in all). "
+                "Pass duplicates='sum' where they are different reads, 'max' or 'first' where they are the "
+                "same ones."
+            )
+        verb = "repeat an isomiR and miRNA with the same counts (one row for each precursor): kept once"
+    else:
+        if policy == "sum":
+            counts = np.zeros_like(counts)
+            np.add.at(counts, codes, part.counts)
+        elif policy == "max":
+            np.maximum.at(counts, codes, part.counts)
+        verb = f"repeat an isomiR and miRNA: merged by {policy}"
+    note = Note(f"{{n}} row(s) {verb}", repeated)
+    where = part.where
+    return replace(
+        part,
+        isomir=part.isomir[first],
+        mirna=part.mirna[first],
+        counts=counts,
+        sequence=None if part.sequence is None else part.sequence[first],
+        annotation=None if part.annotation is None else part.annotation.iloc[first].reset_index(drop=True),
+        where=lambda i: where(int(first[i])),
+        notes=[*part.notes, note],
+    )
+
+
+def join(parts: Sequence[Part]) -> Part:
+    """Join sources over isomiRs; an isomiR that a source does not have has 0 in its samples.
+
+    Rows keep the order in which they first occur; annotation is the first that a source gives.
+    """
+    _distinct_samples(parts)
+    if len(parts) == 1:
+        return parts[0]
+    codes, first = _keys(np.concatenate([p.isomir for p in parts]), np.concatenate([p.mirna for p in parts]))
+    counts = np.zeros((len(first), sum(len(p.samples) for p in parts)), dtype=np.int64)
+    row = column = 0
+    for part in parts:
+        n, m = part.counts.shape
+        counts[codes[row : row + n], column : column + m] = part.counts
+        row, column = row + n, column + m
+    sequence = None
+    if any(p.sequence is not None for p in parts):
+        every = [
+            np.full(len(p.isomir), "", dtype=object) if p.sequence is None else p.sequence for p in parts
+        ]
+        sequence = np.concatenate(every)[first]
+    annotation = None
+    frames = [
+        pd.DataFrame(index=range(len(p.isomir))) if p.annotation is None else p.annotation for p in parts
+    ]
+    if any(frame.shape[1] for frame in frames):
+        annotation = pd.concat(frames, ignore_index=True).groupby(codes, sort=True).first()
+    return Part(
+        f"{len(parts)} files: {some([p.source for p in parts], 3)}",
+        np.concatenate([p.isomir for p in parts])[first],
+        np.concatenate([p.mirna for p in parts])[first],
+        [s for p in parts for s in p.samples],
+        counts,
+        sequence,
+        annotation,
+        notes=[note for p in parts for note in p.notes],
+        sample_table=pd.concat(tables)
+        if (tables := [p.sample_table for p in parts if p.sample_table is not None])
+        else None,
+    )
+
+
+def to_counts(part: Part, samples: pd.DataFrame | None, format: str) -> xr.Dataset:
+    """Build the container, with notes on what a user should know about the isomiRs."""
+    notes = list(part.notes)
+    keys = part.sequence if part.sequence is not None and all(part.sequence) else part.isomir
+    shared = pd.Series(keys).duplicated(keep=False).to_numpy()
+    if shared.any():
+        share = part.counts[shared].sum() / max(part.counts.sum(), 1)
+        text = f"{{n}} isomiR(s) stand under more than one miRNA, with their count under each ({share:.1%} of all)"
+        notes.append(Note(text, len(set(keys[shared]))))
+    if part.sequence is not None:
+        uncalled = sum("N" in sequence.upper() for sequence in part.sequence)
+        if uncalled:
+            notes.append(
+                Note("{n} isomiR(s) have N (an uncalled base) in their sequence; they were kept", uncalled)
+            )
+    silent = [s for s, total in zip(part.samples, part.counts.sum(axis=0), strict=True) if total == 0]
+    if silent:
+        notes.append(Note(f"{{n}} sample(s) have no counts at all: {some(silent)}", len(silent)))
+    return make_counts(
+        part.counts,
+        isomir=part.isomir,
+        mirna=part.mirna,
+        sample=part.samples,
+        sequence=part.sequence,
+        annotation=part.annotation,
+        samples=samples,
+        source=part.source,
+        format=format,
+        notes=sentences(notes),
+    )
+
+
+def _keys(isomir: np.ndarray, mirna: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the number of each (isomiR, miRNA) in order of first occurrence, and its first row."""
+    a, _ = pd.factorize(isomir)
+    b, names = pd.factorize(mirna)
+    codes, unique = pd.factorize(a.astype(np.int64) * max(len(names), 1) + b)
+    first = np.full(len(unique), -1, dtype=np.int64)
+    first[codes[::-1]] = np.arange(len(codes) - 1, -1, -1)
+    return codes, first
+
+
+def _named(part: Part) -> None:
+    for what, names in (("isomiR", part.isomir), ("miRNA", part.mirna)):
+        blank = np.array([not name or name in {"NA", "nan"} for name in names], dtype=bool)
+        if blank.any():
+            i = int(np.flatnonzero(blank)[0])
+            raise InputError(
+                f"{part.source}, {part.where(i)}: the {what} is missing ({int(blank.sum())} such row(s)). "
+                "Fill it in, or remove the row."
+            )
+
+
+def _distinct_samples(parts: Sequence[Part]) -> None:
+    seen: dict[str, str] = {}
+    for part in parts:
+        for sample in part.samples:
+            if sample in seen:
+                raise InputError(
+                    f"sample {sample!r} is both in {seen[sample]} and in {part.source}. Give each sample "
+                    "once; where two files only share their name, put a column 'file' beside 'sample' in "
+                    "the sample table."
+                )
+            seen[sample] = part.source

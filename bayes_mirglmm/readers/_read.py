@@ -1,0 +1,163 @@
+"""The two entries: files, and a pandas table."""
+
+import inspect
+from collections.abc import Sequence
+from types import ModuleType
+from typing import Any
+
+import pandas as pd
+import xarray as xr
+
+from bayes_mirglmm.counts import RESERVED
+from bayes_mirglmm.errors import InputError
+from bayes_mirglmm.readers import anndata
+from bayes_mirglmm.readers._files import PathLike, find_files
+from bayes_mirglmm.readers._formats import choose
+from bayes_mirglmm.readers._notes import Note
+from bayes_mirglmm.readers._open import peek
+from bayes_mirglmm.readers._part import Part, join, to_counts, without_duplicates
+from bayes_mirglmm.readers.sampletable import only, sample_frame
+from bayes_mirglmm.readers.table import part_from_frame
+
+
+def read_counts(
+    path_or_paths: PathLike | Sequence[PathLike] | pd.DataFrame | Any,
+    samples: PathLike | pd.DataFrame | None = None,
+    format: str = "auto",
+    *,
+    duplicates: str | None = None,
+    **options: Any,
+) -> xr.Dataset:
+    """Read isomiR counts from the output of an upstream tool.
+
+    Parameters
+    ----------
+    path_or_paths : path, list of paths, pandas.DataFrame or anndata.AnnData
+        A file; for tools that write one file a sample a folder (searched with its subfolders), a pattern such as
+        ``"run/*.mirna"``, or a list. Compression (gzip, bzip2, xz) is seen from the content. A pandas table goes to
+        :func:`from_dataframe`.
+    samples : path or pandas.DataFrame, optional
+        Sample table: TSV or CSV (see :func:`read_samples`), or a table indexed by sample name. It must have every
+        sample of the counts; rows of other samples are left out and noted. A column ``file`` (or ``File Name``, as in
+        GDC's sample sheets) says which file is which sample. Without a table, samples have their names only, and the
+        columns that the source itself keeps (``colData`` of R, ``obs`` of AnnData).
+    format : str
+        ``"auto"`` looks at the content. Else ``table``, ``mirge``, ``srnabench``, ``mirgff3``, ``mirtop``,
+        ``seqbuster``, ``gdc``, ``r`` or ``anndata``.
+    duplicates : {"refuse", "identical", "sum", "max", "first"}, optional
+        What to do with rows of one isomiR and one miRNA in a file, where the format's own rule (see the page on
+        formats) is not wanted. ``identical`` keeps one of several rows with the same counts and refuses others.
+    **options
+        Options of the format, such as ``isomir=``, ``mirna=`` and ``annotation=`` for a table.
+
+    Returns
+    -------
+    xarray.Dataset
+        The container of :mod:`bayes_mirglmm.counts`. ``attrs["notes"]`` says what was merged, skipped or repaired.
+
+    Raises
+    ------
+    InputError
+        A file cannot be used; the message names the file, the line or column, and the remedy.
+    """
+    if isinstance(path_or_paths, pd.DataFrame):
+        return from_dataframe(path_or_paths, samples, duplicates=duplicates or "refuse", **options)
+    table = sample_frame(samples)
+    if anndata.is_anndata(path_or_paths):
+        _known(options, anndata, {"layer", "mirna"})
+        parts, module = [anndata.from_anndata(path_or_paths, **options)], anndata
+    else:
+        heads = [peek(path) for path in find_files(path_or_paths)]
+        module = choose(heads, format)
+        _known(options, module)
+        parts = module.read(heads, table, **options)
+    return _assembled(parts, table, module.NAME, duplicates or module.POLICY)
+
+
+def from_dataframe(
+    df: pd.DataFrame,
+    samples: PathLike | pd.DataFrame | None = None,
+    isomir: str | None = None,
+    mirna: str | None = None,
+    *,
+    sequence: str | None = None,
+    annotation: Sequence[str] = (),
+    sample_columns: Sequence[str] | None = None,
+    duplicates: str = "refuse",
+    missing: str = "refuse",
+) -> xr.Dataset:
+    """Take isomiR counts from a pandas table: a row for each isomiR, a column for each sample.
+
+    Parameters
+    ----------
+    df : pandas.DataFrame
+        A named or textual index counts as leading columns (isomiR, or isomiR and miRNA).
+    samples : path or pandas.DataFrame, optional
+        Sample table, as in :func:`read_counts`.
+    isomir, mirna, sequence : str, optional
+        Names of columns; guessed from their names and content when not given.
+    annotation : sequence of str
+        Columns that describe isomiRs and are no samples. Text columns are annotation anyway.
+    sample_columns : sequence of str, optional
+        The samples, where neither the sample table nor the content tells.
+    duplicates : {"refuse", "identical", "sum", "max", "first"}
+        What to do with rows of one isomiR and one miRNA.
+    missing : {"refuse", "zero"}
+        What a missing count is.
+
+    Returns
+    -------
+    xarray.Dataset
+        The container of :mod:`bayes_mirglmm.counts`.
+
+    Raises
+    ------
+    InputError
+        A column is not found, a cell is not a count, or rows repeat.
+    """
+    table = sample_frame(samples)
+    part = part_from_frame(
+        df,
+        source="the table",
+        samples=table,
+        isomir=isomir,
+        mirna=mirna,
+        sequence=sequence,
+        annotation=annotation,
+        sample_columns=sample_columns,
+        missing=missing,
+    )
+    return _assembled([part], table, "dataframe", duplicates)
+
+
+def _assembled(
+    parts: Sequence[Part], samples: pd.DataFrame | None, format: str, duplicates: str
+) -> xr.Dataset:
+    part = join([without_duplicates(part, duplicates) for part in parts])
+    if part.annotation is not None:
+        part.annotation = _renamed(part.annotation, part.notes)
+    if samples is not None:
+        samples = only(samples, part.samples, part.notes)
+    elif part.sample_table is not None and part.sample_table.shape[1]:
+        table = part.sample_table.set_axis([str(s) for s in part.sample_table.index])
+        same = [c for c in table.columns if c == "sample" and list(table[c].astype(str)) == list(table.index)]
+        samples = _renamed(table.drop(columns=same), part.notes)
+    return to_counts(part, samples, format)
+
+
+def _renamed(frame: pd.DataFrame, notes: list[Note]) -> pd.DataFrame:
+    """Give columns that a source calls by a reserved name an underscore."""
+    clash = {name: f"{name}_" for name in frame.columns if str(name) in RESERVED}
+    if clash:
+        pairs = ", ".join(f"{a} to {b}" for a, b in clash.items())
+        notes.append(Note(f"column(s) renamed because the name is taken: {pairs}"))
+    return frame.rename(columns=clash)
+
+
+def _known(options: dict[str, Any], module: ModuleType, names: set[str] | None = None) -> None:
+    if names is None:
+        names = {n for n, p in inspect.signature(module.read).parameters.items() if p.kind is p.KEYWORD_ONLY}
+    unknown = sorted(set(options) - names)
+    if unknown:
+        allowed = ", ".join(sorted(names)) or "none"
+        raise InputError(f"format {module.NAME!r} has no option {unknown[0]!r}. Its options: {allowed}.")

@@ -1,0 +1,153 @@
+"""From a parsed R object to counts: SummarizedExperiment, IsomirDataSeq, data frames."""
+
+from typing import Any
+
+import pandas as pd
+from rdata.parser import RObject, RObjectType
+
+from bayes_mirglmm.errors import InputError
+from bayes_mirglmm.readers._open import Head
+from bayes_mirglmm.readers._part import Part
+from bayes_mirglmm.readers._robject import FRAMES, attributes, classes, frame, items, matrix, pairs, vector
+from bayes_mirglmm.readers._rparse import parse_r_file
+from bayes_mirglmm.readers.table import part_from_frame
+
+
+def read_object(
+    head: Head, samples: pd.DataFrame | None, name: str | None, assay: str | None, options: dict[str, Any]
+) -> Part:
+    """Read the object ``name`` (or the only usable one) of an R file; see :func:`bayes_mirglmm.readers.r.read`."""
+    try:
+        label, thing = _pick(head, parse_r_file(head.path), name)
+        kind = _kind(thing)
+        if kind == "frame":
+            return _from_frame(f"{head.source} ({label})", thing, samples, options)
+        if kind == "experiment":
+            coldata = frame(attributes(thing)["colData"])
+            raw = (
+                items(attributes(thing)["metadata"]).get("rawData")
+                if "IsomirDataSeq" in classes(thing)
+                else None
+            )
+            if raw is not None:
+                known = samples if samples is not None else coldata
+                part = _from_frame(f"{head.source} ({label}, metadata rawData)", raw, known, options)
+            else:
+                part = _from_experiment(head, label, thing, assay, coldata, options)
+            part.sample_table = coldata
+            return part
+    except InputError:
+        raise
+    except Exception as error:  # a parser of a foreign binary format fails in many ways
+        raise InputError(
+            f"{head.source} cannot be read without R ({type(error).__name__}: {error}). {_export(head)}"
+        ) from error
+    what = " / ".join(classes(thing)) or thing.info.type.name.lower()
+    raise InputError(
+        f"{head.source}: {label} is of class {what}, not a table of isomiRs known here. {_export(head)}"
+    )
+
+
+def _pick(head: Head, top: RObject, name: str | None) -> tuple[str, RObject]:
+    if top.info.type is not RObjectType.LIST:
+        return "its object", top
+    objects = pairs(top)
+    if name is not None:
+        if name not in objects:
+            raise InputError(f"{head.source} has no object {name!r}, only {', '.join(objects)}.")
+        return name, objects[name]
+    good = [label for label, thing in objects.items() if _kind(thing)] or list(objects)
+    if len(good) > 1:
+        raise InputError(
+            f"{head.source} holds several objects ({', '.join(good)}): name one with object={good[0]!r}."
+        )
+    return good[0], objects[good[0]]
+
+
+def _kind(thing: RObject) -> str:
+    if FRAMES & set(classes(thing)):
+        return "frame"
+    is_experiment = thing.info.type is RObjectType.S4 and {"assays", "colData"} <= set(attributes(thing))
+    return "experiment" if is_experiment else ""
+
+
+def _from_frame(source: str, thing: RObject, samples: pd.DataFrame | None, options: dict[str, Any]) -> Part:
+    table = frame(thing)
+    if table is None:
+        raise ValueError("it is not a data frame")
+    return part_from_frame(table, source=source, samples=samples, **options)
+
+
+def _from_experiment(
+    head: Head,
+    label: str,
+    thing: RObject,
+    assay: str | None,
+    coldata: pd.DataFrame | None,
+    options: dict[str, Any],
+) -> Part:
+    slots = attributes(thing)
+    assays = items(attributes(slots["assays"]).get("data", slots["assays"]))
+    name = assay or ("counts" if "counts" in assays else next(iter(assays), "counts"))
+    if name not in assays:
+        raise InputError(f"{head.source}: {label} has no assay {name!r}, only {', '.join(assays) or 'none'}.")
+    found = matrix(assays[name])
+    if found is None:
+        kind = " / ".join(classes(assays[name])) or assays[name].info.type.name.lower()
+        raise InputError(
+            f"{head.source}: assay {name!r} ({kind}) is not kept in the file itself. {_export(head)}"
+        )
+    counts, rows, columns = found
+    names = columns or ([str(n) for n in coldata.index] if coldata is not None else [])
+    if len(names) != counts.shape[1]:
+        raise InputError(
+            f"{head.source}: {label} has no sample names. In R: colnames(x) <- ...; and save it again."
+        )
+    table = _row_data(head, label, slots)
+    overlap = [column for column in table.columns if column in set(names)]
+    if overlap:
+        raise InputError(
+            f"{head.source}: {overlap[0]!r} is both a column of rowData and a sample. Rename one in R."
+        )
+    rows = rows or _names(slots.get("NAMES"), counts.shape[0])
+    table = pd.concat([table, pd.DataFrame(counts, columns=names)], axis=1)
+    if rows is not None:
+        table.index = pd.Index(rows, dtype=object)
+    if options["sample_columns"] is None:
+        options = {**options, "sample_columns": names}
+    return part_from_frame(table, source=f"{head.source} ({label}, assay {name})", **options)
+
+
+def _row_data(head: Head, label: str, slots: dict[str, RObject]) -> pd.DataFrame:
+    """Return rowData; a RangedSummarizedExperiment keeps it with its ranges."""
+    described = slots.get("elementMetadata")
+    if "rowRanges" in slots:
+        described = attributes(slots["rowRanges"]).get("elementMetadata", described)
+    table = None if described is None else frame(described)
+    if table is None or table.shape[1] == 0:
+        raise InputError(
+            f"{head.source}: rowData of {label} is empty, so the miRNA of each row is not known. In R: "
+            "rowData(x)$miRNA <- ...; and save it again."
+        )
+    return table.reset_index(drop=True)
+
+
+def _names(thing: RObject | None, n: int) -> list[str] | None:
+    names = None if thing is None else vector(thing)
+    return (
+        [str(name) for name in names]
+        if names is not None and names.dtype == object and len(names) == n
+        else None
+    )
+
+
+def _export(head: Head) -> str:
+    load = f'x <- readRDS("{head.path.name}")'
+    if head.path.suffix.lower() != ".rds":
+        load = f'x <- get(load("{head.path.name}")[1])'
+    return (
+        f"Export it in R: {load}; library(SummarizedExperiment); "
+        "write.table(data.frame(rowData(x), as.matrix(assay(x)), check.names = FALSE), "
+        '"counts.tsv", sep = "\\t", quote = FALSE, row.names = FALSE) '
+        "(of an IsomirDataSeq: write.table(metadata(x)$rawData, ...)), and read counts.tsv."
+    )

@@ -1,0 +1,131 @@
+"""TCGA/GDC: ``*.isoforms.quantification.txt`` (BCGSC pipeline), one file a sample, one row an isoform at a locus."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from bayes_mirglmm.errors import InputError
+from bayes_mirglmm.readers._delimited import inspect, read_cells, require_columns
+from bayes_mirglmm.readers._files import PathLike, sample_names
+from bayes_mirglmm.readers._layout import header_keys, normalised
+from bayes_mirglmm.readers._loci import offsets
+from bayes_mirglmm.readers._mature import mature_names
+from bayes_mirglmm.readers._notes import Note
+from bayes_mirglmm.readers._open import Head
+from bayes_mirglmm.readers._part import Part
+
+NAME = "gdc"
+POLICY = "sum"
+
+NEEDED = ("mirnaid", "isoformcoords", "readcount", "mirnaregion")
+TEXT = ("mirnaid", "isoformcoords", "mirnaregion")
+COORDINATES = r"^(?:[^:]+:)?(?P<chromosome>[^:]+):(?P<start>\d+)-(?P<end>\d+):(?P<strand>[+-])$"
+
+
+def detect(head: Head) -> bool:
+    """Whether the header is that of an isoform quantification."""
+    return head.kind == "text" and set(NEEDED) <= set(header_keys(head.first))
+
+
+def read(
+    heads: Sequence[Head],
+    samples: pd.DataFrame | None = None,
+    *,
+    names: PathLike | pd.DataFrame | Mapping[str, str] | None = None,
+) -> list[Part]:
+    """Read GDC isoform files: an isomiR is a 5' and a 3' end of a mature miRNA, summed over its loci.
+
+    The files hold coordinates and miRBase accessions, no sequences and no mature names. An isomiR is called
+    ``accession|5' offset|3' offset`` (nt along the strand: a negative 5' offset or a positive 3' offset is longer).
+    Offsets count from miRBase's mature sequence when ``names`` is a miRBase GFF3, else from the most abundant
+    isoform of the miRNA in these files (see :mod:`~bayes_mirglmm.readers._loci`). Rows of precursor, stem-loop and
+    unannotated regions are left out and noted.
+
+    Parameters
+    ----------
+    names : path, pandas.DataFrame or mapping, optional
+        Accession to mature name: miRBase's ``hsa.gff3`` or ``mature.fa``, a table of two columns, or a dict. Without
+        it the name is derived from the precursor's (see :mod:`~bayes_mirglmm.readers._mature`) and noted.
+    """
+    sample_of = sample_names([head.path for head in heads], samples)
+    notes: list[Note] = []
+    rows = pd.concat([_rows(head, i, notes) for i, head in enumerate(heads)], ignore_index=True)
+    found = mature_names(rows, names)
+    notes += found.notes
+    rows = offsets(rows, found.loci)
+    keys = ["accession", "offset_5p", "offset_3p"]
+    isomir = rows.groupby(keys, sort=True).ngroup().to_numpy()
+    described = rows[keys].assign(isomir=isomir).drop_duplicates("isomir").sort_values("isomir")[keys]
+    counts = np.zeros((len(described), len(heads)), dtype=np.int64)
+    np.add.at(counts, (isomir, rows["sample"].to_numpy()), rows["count"].to_numpy())
+    merged = len(rows) - len(np.unique(isomir * len(heads) + rows["sample"].to_numpy()))
+    if merged:
+        notes.append(
+            Note(
+                "{n} row(s) of one isomiR at another locus of its miRNA (such as let-7a-1, -2, -3) were "
+                "summed",
+                merged,
+            )
+        )
+    origin = (
+        "the most abundant isoform of each miRNA here" if found.loci is None else "miRBase's mature sequences"
+    )
+    notes.append(Note(f"5' and 3' offsets count from {origin}"))
+    ends = zip(described["accession"], described["offset_5p"], described["offset_3p"], strict=True)
+    return [
+        Part(
+            heads[0].source if len(heads) == 1 else f"{len(heads)} files: {heads[0].source}, ...",
+            np.array([f"{a}|{_signed(p)}|{_signed(q)}" for a, p, q in ends], dtype=object),
+            described["accession"].map(found.names).to_numpy(dtype=object),
+            sample_of,
+            counts,
+            annotation=described.reset_index(drop=True),
+            notes=notes,
+        )
+    ]
+
+
+def _rows(head: Head, sample: int, notes: list[Note]) -> pd.DataFrame:
+    """Return the mature rows of a file: precursor, accession, chromosome, start, end, strand, sample, count."""
+    table = require_columns(inspect(head))
+    at = {normalised(name): i for i, name in enumerate(table.columns)}
+    absent = [name for name in NEEDED if name not in at]
+    if absent:
+        raise InputError(
+            f"{head.source} is no isoforms.quantification.txt: it has no column {absent[0]!r}, only "
+            f"{', '.join(table.columns[:8])}."
+        )
+    cells = read_cells(table, [at[name] for name in TEXT], [at["readcount"]], notes)
+    frame = cells.text.set_axis(["precursor", "coordinates", "region"], axis=1)
+    frame["count"] = cells.counts[:, 0]
+    frame["sample"] = sample
+    frame["line"] = cells.lines
+    mature = frame["region"].str.startswith("mature,").to_numpy()
+    if not mature.any():
+        raise InputError(
+            f"{head.source}: no row has a region 'mature,MIMAT...'. Give GDC's isoform quantification."
+        )
+    if not mature.all():
+        notes.append(
+            Note(
+                "{n} row(s) outside mature miRNAs (precursor, stemloop, unannotated) were left out",
+                int((~mature).sum()),
+            )
+        )
+    frame = frame[mature].reset_index(drop=True)
+    place = frame["coordinates"].str.extract(COORDINATES)
+    bad = place["start"].isna().to_numpy()
+    if bad.any():
+        i = int(np.flatnonzero(bad)[0])
+        raise InputError(
+            f"{head.source}, line {frame['line'].iloc[i]}: {frame['coordinates'].iloc[i]!r} is not "
+            "build:chromosome:start-end:strand. Download the file again."
+        )
+    place[["start", "end"]] = place[["start", "end"]].astype(np.int64)
+    accession = frame["region"].str.slice(len("mature,"))
+    return frame[["precursor", "count", "sample"]].assign(accession=accession).join(place)
+
+
+def _signed(number: int) -> str:
+    return f"{number:+d}" if number else "0"

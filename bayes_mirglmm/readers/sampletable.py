@@ -1,0 +1,123 @@
+"""The sample table: one row a sample, any columns."""
+
+import csv
+import re
+from pathlib import Path
+
+import pandas as pd
+
+from bayes_mirglmm.counts import some
+from bayes_mirglmm.errors import InputError
+from bayes_mirglmm.readers._delimited import inspect, require_columns
+from bayes_mirglmm.readers._files import PathLike
+from bayes_mirglmm.readers._layout import normalised
+from bayes_mirglmm.readers._notes import Note
+from bayes_mirglmm.readers._open import decoding, numbered_lines, peek
+
+SAMPLE_NAMES = (
+    *("sample", "samplename", "samplenames", "sampleid", "sampleids", "samples"),
+    *("library", "libraryname", "libraryid", "lib", "run", "id", "name"),
+)
+MISSING = frozenset({"", "NA", "N/A", "NaN", "nan", "#N/A", "null", "NULL"})
+NUMBER = re.compile(r"[-+]?(0|[1-9]\d*|\d*\.\d+|\d+\.\d*)([eE][-+]?\d+)?")
+
+
+def read_samples(path: PathLike) -> pd.DataFrame:
+    """Read a sample table from TSV or CSV (delimiter, encoding and compression by content).
+
+    Parameters
+    ----------
+    path : path
+        The sample name is in the column called ``sample`` (or ``Sample ID``, ``library``, ``run``, ...; the first of
+        ``SAMPLE_NAMES`` that exists), else in the first column.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Indexed by sample name (text as written: ``001`` stays ``001``). A column whose cells are all plain numbers
+        is numeric; numbers with leading zeros and everything else stay text. Empty and ``NA`` cells are missing.
+
+    Raises
+    ------
+    InputError
+        The file is no table, or a row is ragged or has no sample name (file and line are named).
+    """
+    head = peek(Path(path).expanduser())
+    if head.kind != "text":
+        raise InputError(f"{head.source} is not a text table: give the sample table as TSV or CSV.")
+    table = inspect(head)
+    columns = list(table.columns)
+    if len(columns) > 1:
+        require_columns(table)
+    lines = decoding(head, lambda encoding: list(numbered_lines(head.path, encoding)), [])
+    rows, numbers = [], []
+    for number, line in lines:
+        if number <= table.header_line:
+            continue
+        cells = next(csv.reader([line], delimiter=table.delimiter)) if len(columns) > 1 else [line]
+        if not any(cell.strip() for cell in cells):
+            continue
+        if len(cells) != len(columns):
+            raise InputError(
+                f"{head.source}, line {number}: {len(cells)} column(s), where the header has "
+                f"{len(columns)}. Correct the line."
+            )
+        rows.append([cell.strip() for cell in cells])
+        numbers.append(number)
+    if not rows:
+        raise InputError(f"{head.source} has a header but no rows: write a row for each sample.")
+    frame = pd.DataFrame(rows, columns=columns, dtype=object)
+    at = _sample_column(columns)
+    blank = [number for number, name in zip(numbers, frame.iloc[:, at], strict=True) if name in MISSING]
+    if blank:
+        raise InputError(
+            f"{head.source}, line {blank[0]}: no sample name in column {columns[at]!r}. Fill it in."
+        )
+    index = pd.Index(frame.iloc[:, at].astype(str), name="sample", dtype=object)
+    rest = frame[[name for i, name in enumerate(columns) if i != at and name]]
+    return rest.apply(_typed).set_axis(index)
+
+
+def sample_frame(samples: PathLike | pd.DataFrame | None) -> pd.DataFrame | None:
+    """Return a sample table indexed by sample name, from a path or a table.
+
+    A pandas table with a plain numbered index has its sample names in a column, like a file.
+    """
+    if samples is None:
+        return None
+    if not isinstance(samples, pd.DataFrame):
+        return read_samples(samples)
+    frame = samples.set_axis([str(name) for name in samples.columns], axis=1)
+    columns = list(frame.columns)
+    has_name = any(normalised(name) in SAMPLE_NAMES for name in columns)
+    plain = isinstance(frame.index, pd.RangeIndex) and frame.index.name is None
+    if columns and (plain or (has_name and pd.api.types.is_integer_dtype(frame.index))):
+        at = columns[_sample_column(columns)]
+        names, frame = list(frame[at]), frame.drop(columns=at)
+    else:
+        names = list(frame.index)
+        if "sample" in columns and [str(v) for v in frame["sample"]] == [str(v) for v in names]:
+            frame = frame.drop(columns="sample")
+    return frame.set_axis(pd.Index([str(name) for name in names], name="sample", dtype=object))
+
+
+def only(samples: pd.DataFrame, names: list[str], notes: list[Note]) -> pd.DataFrame:
+    """Take out rows of other samples, so that a sheet of a whole project may repeat them."""
+    extra = [name for name in dict.fromkeys(samples.index) if name not in set(names)]
+    if extra and len(extra) < len(set(samples.index)):
+        text = f"{{n}} sample(s) of the sample table have no counts and were left out: {some(extra)}"
+        notes.append(Note(text, len(extra)))
+        return samples[samples.index.isin(names)]
+    return samples
+
+
+def _sample_column(columns: list[str]) -> int:
+    keys = [normalised(name) for name in columns]
+    return next((keys.index(name) for name in SAMPLE_NAMES if name in keys), 0)
+
+
+def _typed(column: pd.Series) -> pd.Series:
+    present = column[~column.isin(MISSING)]
+    if len(present) and all(NUMBER.fullmatch(cell) for cell in present):
+        return pd.to_numeric(column.where(~column.isin(MISSING)))
+    return column.where(~column.isin(MISSING), None)
