@@ -1,0 +1,161 @@
+"""Priors: the distributions, which parameter has which, and their form in a model file."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, ClassVar
+
+from bayes_mirglmm.errors import InputError
+from bayes_mirglmm.model import check
+
+
+class _Checked:
+    """A prior: its numbers are checked, and made floats, however it is built."""
+
+    __slots__ = ()
+    why: str
+    distribution: ClassVar[str]  #: the name in model files
+    positive: ClassVar[tuple[str, ...]]  #: the numbers that must be above 0
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that are not finite or out of range."""
+        for name in _numbers(type(self)):
+            value = check.number(getattr(self, name), name, positive=name in self.positive)
+            object.__setattr__(self, name, value)
+        check.text(self.why, "why")
+
+
+@dataclass(frozen=True, slots=True)
+class Normal(_Checked):
+    """Normal prior with ``mean`` and standard deviation ``sd``."""
+
+    mean: float
+    sd: float
+    why: str = field(default="", compare=False)
+
+    distribution: ClassVar[str] = "normal"
+    positive: ClassVar[tuple[str, ...]] = ("sd",)
+
+
+@dataclass(frozen=True, slots=True)
+class HalfNormal(_Checked):
+    """Prior of a standard deviation: the absolute value of a draw from N(0, ``scale``^2)."""
+
+    scale: float
+    why: str = field(default="", compare=False)
+
+    distribution: ClassVar[str] = "half_normal"
+    positive: ClassVar[tuple[str, ...]] = ("scale",)
+
+
+@dataclass(frozen=True, slots=True)
+class LKJ(_Checked):
+    """Prior of a correlation matrix R, with density proportional to det(R)^(``eta`` - 1); 1 is uniform.
+
+    Lewandowski, Kurowicka & Joe (2009), Journal of Multivariate Analysis 100, 1989-2001.
+    """
+
+    eta: float
+    why: str = field(default="", compare=False)
+
+    distribution: ClassVar[str] = "lkj"
+    positive: ClassVar[tuple[str, ...]] = ("eta",)
+
+
+Prior = Normal | HalfNormal | LKJ
+
+#: The distribution that the prior of each parameter has.
+DISTRIBUTION: dict[str, type[Normal] | type[HalfNormal] | type[LKJ]] = {
+    "intercept": Normal,
+    "beta": Normal,
+    "sd_isomir_intercept": HalfNormal,
+    "sd_isomir_slope": HalfNormal,
+    "sd_isomir_nuisance": HalfNormal,
+    "correlation": LKJ,
+    "sd_sample": HalfNormal,
+    "log_theta": Normal,
+}
+
+#: Parameters that some models lack: no isomiR slope, no sample intercept, the Poisson family.
+OPTIONAL = ("sd_isomir_slope", "sd_sample", "log_theta")
+
+
+@dataclass(frozen=True, slots=True)
+class Priors:
+    """One prior for each parameter of a model; None for a parameter that the model does not have.
+
+    All are on the natural-log scale. Effects and slope SDs of a continuous column are per standard deviation
+    of the column (:mod:`bayes_mirglmm.model.scaling`).
+
+    Attributes
+    ----------
+    intercept : Normal
+        Log counts per million in the reference group, at the mean of continuous covariates.
+    beta : Normal
+        Every other fixed effect.
+    sd_isomir_intercept, sd_isomir_slope, sd_isomir_nuisance : HalfNormal
+        SDs of the isomiR effects: intercept; columns of the slope variable; columns of nuisance covariates.
+    correlation : LKJ
+        Correlations of the isomiR effects, within each block of their covariance.
+    sd_sample : HalfNormal
+        SD of the sample effects.
+    log_theta : Normal
+        Log of the negative binomial size.
+    """
+
+    intercept: Normal
+    beta: Normal
+    sd_isomir_intercept: HalfNormal
+    sd_isomir_nuisance: HalfNormal
+    correlation: LKJ
+    sd_isomir_slope: HalfNormal | None = None
+    sd_sample: HalfNormal | None = None
+    log_theta: Normal | None = None
+
+    def given(self) -> dict[str, Prior]:
+        """Return the priors that are there, in the order of :data:`DISTRIBUTION`."""
+        every = {name: getattr(self, name) for name in DISTRIBUTION}
+        return {name: prior for name, prior in every.items() if prior is not None}
+
+    def to_dict(self) -> dict[str, dict[str, Any]]:
+        """Return the ``[priors.*]`` tables of a model file."""
+        return {
+            name: {"distribution": prior.distribution, **asdict(prior)}
+            for name, prior in self.given().items()
+        }
+
+    @classmethod
+    def from_dict(cls, table: Mapping[str, Any], where: str) -> "Priors":
+        """Check the ``[priors.*]`` tables of a model file and build the priors; ``where`` begins messages."""
+        needed = [name for name in DISTRIBUTION if name not in OPTIONAL]
+        check.keys(table, f"{where}: [priors]", required=needed, optional=OPTIONAL)
+        built: dict[str, Any] = {name: prior_from_dict(value, name, where) for name, value in table.items()}
+        return cls(**built)
+
+
+def prior_from_dict(value: Any, parameter: str, where: str) -> Prior:
+    """Check one ``[priors.PARAMETER]`` table and build the prior; ``where`` begins messages.
+
+    Raises
+    ------
+    InputError
+        The distribution is not the one that this parameter has, or one of its values is missing, unknown, of
+        the wrong type or out of range.
+    """
+    place = f"{where}: priors.{parameter}"
+    table = check.table(value, place)
+    kind = DISTRIBUTION[parameter]
+    if "distribution" not in table:
+        raise InputError(f"{place}: missing distribution. Allowed: {kind.distribution}.")
+    distribution = check.text(table["distribution"], f"{place}.distribution")
+    if distribution != kind.distribution:
+        raise InputError(check.unknown(place, "distribution", distribution, [kind.distribution]))
+    numbers = _numbers(kind)
+    check.keys(table, place, required=("distribution", *numbers), optional=("why",))
+    try:
+        return kind(**{name: value for name, value in table.items() if name != "distribution"})
+    except InputError as error:
+        raise InputError(f"{place}.{error}") from None
+
+
+def _numbers(kind: type) -> list[str]:
+    return [f.name for f in fields(kind) if f.name != "why"]

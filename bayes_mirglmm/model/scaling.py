@@ -1,0 +1,92 @@
+"""The units in which priors are stated, and the priors as arrays over the columns of a design. NumPy only.
+
+A prior such as N(0, 2.5) means the same for age in years and in days only when it is about the effect of one
+standard deviation. So for the prior continuous columns are centred and divided by their standard deviation,
+and the effects are carried back into the user's units, in which everything is reported: with ``T`` of
+:func:`to_user`, ``x beta = x_scaled beta_scaled`` for ``beta = T beta_scaled``. The model itself is
+untouched.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from bayes_mirglmm.errors import InputError
+from bayes_mirglmm.model.priors import Priors
+
+
+class NormalArrays(NamedTuple):
+    """Independent normal priors of the fixed effects."""
+
+    mean: np.ndarray  #: (p,)
+    sd: np.ndarray  #: (p,)
+
+
+def to_user(x: np.ndarray) -> np.ndarray:
+    """Return the matrix that carries effects from the prior's units into those of the columns of ``x``.
+
+    A column of -1, 0 and 1 codes levels of a factor and stays as it is. Any other is centred at its mean and
+    divided by its standard deviation (n - 1), or, where it has two values, by their difference: the effect of
+    such a column is that of the one value against the other, however they are coded.
+
+    Parameters
+    ----------
+    x : array, shape (n, c)
+        Columns of a design, the intercept first.
+
+    Returns
+    -------
+    array, shape (c, c)
+        ``T``: the identity apart from ``1 / scale`` on the diagonal and ``-centre / scale`` in the first row.
+
+    Raises
+    ------
+    InputError
+        The spread of a column overflows, or vanishes beside its values.
+    """
+    matrix = np.eye(x.shape[1])
+    for k in range(1, x.shape[1]):
+        column = x[:, k]
+        if np.isin(column, (-1.0, 0.0, 1.0)).all():
+            continue
+        with np.errstate(all="ignore"):
+            values = np.unique(column)
+            scale = np.ptp(values) if len(values) == 2 else column.std(ddof=1)
+            centre = float(column.mean())
+        if not (np.isfinite(centre) and np.isfinite(scale) and scale > 1e-12 * np.abs(values).max()):
+            raise InputError(
+                f"column {k + 1} of the design spreads by {scale:g} around {centre:g}, which no prior can be "
+                "scaled to: rescale the variable to values around 1, or leave it out."
+            )
+        # A nuisance column comes centred; what rounding leaves of its mean must not tie it to the intercept.
+        if abs(centre) <= 1e-12 * np.abs(values).max():
+            centre = 0.0
+        matrix[k, k] = 1 / scale
+        matrix[0, k] = -centre / scale
+    return matrix
+
+
+def fixed_effect_priors(priors: Priors, p: int) -> NormalArrays:
+    """Return the priors of ``p`` fixed effects, the intercept first, in the prior's units."""
+    mean, sd = np.full(p, priors.beta.mean), np.full(p, priors.beta.sd)
+    mean[0], sd[0] = priors.intercept.mean, priors.intercept.sd
+    return NormalArrays(mean, sd)
+
+
+def isomir_sd_scales(priors: Priors, blocks: tuple[int, ...]) -> np.ndarray:
+    """Return the half-normal scales (K,) of the SDs of isomiR effects, in the prior's units.
+
+    Parameters
+    ----------
+    priors : Priors
+    blocks : tuple of int, length K
+        Covariance block of each column: 0 for the intercept (first) and the slope variable, higher for
+        nuisance variables.
+    """
+    scales = np.full(len(blocks), priors.sd_isomir_nuisance.scale)
+    slopes = [k for k, block in enumerate(blocks) if block == 0 and k > 0]
+    if slopes:
+        assert priors.sd_isomir_slope is not None, "slope columns for a model without isomiR slope"
+        scales[slopes] = priors.sd_isomir_slope.scale
+    scales[0] = priors.sd_isomir_intercept.scale
+    return scales
