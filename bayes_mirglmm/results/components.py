@@ -1,0 +1,64 @@
+"""The table of variance components."""
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from bayes_mirglmm.results.selection import fitted
+
+COLUMNS = ("mirna", "group", "term", "term2", "sd", "variance", "correlation")
+
+
+def variance_components_table(data: xr.Dataset, blocks: tuple[int, ...], model: str) -> pd.DataFrame:
+    """Return a row per miRNA and component of one model (``full`` or ``reduced``).
+
+    ===========  =====================  ====================================================================
+    group        term                   numbers
+    ===========  =====================  ====================================================================
+    isomir       a slope term           SD and variance of the isomiRs' random effect; ``correlation`` with
+                                        the term in ``term2`` (the intercept, where both may correlate)
+    isomir       a slope term           with another slope term in ``term2``: their ``correlation``; SD and
+                                        variance stand in the rows above (slopes of three or more groups)
+    sample       Intercept              SD and variance of the sample effects
+    dispersion   1/theta                variance 1/theta of the gamma factor of the negative binomial, SD
+                                        its root (biological coefficient of variation); 0: Poisson limit
+    ===========  =====================  ====================================================================
+
+    A correlation with a component whose variance is 0 does not exist (NaN; status ``boundary``).
+    """
+    m = list(data["model"].values).index(model)
+    terms = list(data["slope_term"].values)
+    omega = data["omega"].values[m]
+    rows = fitted(data) & np.isfinite(omega).any(axis=(1, 2))
+    omega = omega[rows]
+    variances = np.diagonal(omega, axis1=1, axis2=2)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        scale = np.sqrt(variances[:, :, None] * variances[:, None, :])
+        correlation = np.where(scale > 0, np.clip(omega / scale, -1.0, 1.0), np.nan)
+        dispersion = 1.0 / data["theta"].values[m, rows]
+    nothing = np.full(len(omega), np.nan)
+
+    parts: list[tuple[str, str, str, np.ndarray, np.ndarray]] = []
+    for k, term in enumerate(terms):
+        together = k > 0 and blocks[k] == blocks[0]
+        other = terms[0] if together else ""
+        parts.append(("isomir", term, other, variances[:, k], correlation[:, k, 0] if together else nothing))
+    for k in range(2, len(terms)):
+        for j in range(1, k):
+            if blocks[j] == blocks[k]:
+                parts.append(("isomir", terms[k], terms[j], nothing, correlation[:, k, j]))
+    parts.append(("sample", "Intercept", "", data["sigma_sample"].values[m, rows] ** 2, nothing))
+    parts.append(("dispersion", "1/theta", "", dispersion, nothing))
+
+    count, names = len(omega), data["mirna"].values[rows]
+    variance = np.column_stack([part[3] for part in parts])
+    table = {
+        "mirna": np.repeat(names, len(parts)),
+        "group": np.tile(np.array([part[0] for part in parts], dtype=object), count),
+        "term": np.tile(np.array([part[1] for part in parts], dtype=object), count),
+        "term2": np.tile(np.array([part[2] for part in parts], dtype=object), count),
+        "sd": np.sqrt(variance).ravel(),
+        "variance": variance.ravel(),
+        "correlation": np.column_stack([part[4] for part in parts]).ravel(),
+    }
+    return pd.DataFrame(table, columns=list(COLUMNS))

@@ -1,0 +1,276 @@
+"""The class that users hold: one fit of many miRNAs."""
+
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from os import PathLike
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from bayes_mirglmm.design import Design
+from bayes_mirglmm.errors import InputError
+from bayes_mirglmm.results import display
+from bayes_mirglmm.results import residuals as _residuals
+from bayes_mirglmm.results.components import variance_components_table
+from bayes_mirglmm.results.contrast import chosen_weights
+from bayes_mirglmm.results.effects import INTERCEPT, effects_table, isomir_effects_table
+from bayes_mirglmm.results.schema import check_prob, validate_fit_data
+from bayes_mirglmm.results.selection import fitted
+from bayes_mirglmm.results.shrinkage import shrunken
+from bayes_mirglmm.results.status import saturated_sentence, status_table
+from bayes_mirglmm.results.usage import usage_table
+from bayes_mirglmm.results.view import mirna_view, sample_coordinates
+
+#: The tables of a fit, in the order in which a run folder lists them.
+TABLES = ("effects", "isomir_effects", "usage", "variance_components", "status")
+
+
+class Fit:
+    """A fit of many miRNAs: tables, contrasts, residuals, the view of one miRNA, saving.
+
+    Every table is a new :class:`pandas.DataFrame`, computed from :attr:`data`. Estimates and their intervals
+    are natural logs; ``log2_fc`` is log2.
+
+    Parameters
+    ----------
+    data : xarray.Dataset
+        Follows :mod:`bayes_mirglmm.results.schema`.
+    design : Design
+        The design that was fitted.
+    metadata : mapping, optional
+        Origin of the fit (:func:`bayes_mirglmm.results.provenance.provenance`), JSON-able.
+    samples : pandas.DataFrame, optional
+        The whole sample table, indexed by sample; the design's own columns when omitted.
+    ml : Fit, optional
+        The fit by maximum likelihood that a Bayesian fit started from.
+
+    Raises
+    ------
+    InputError
+        The dataset does not follow the schema, or is of another design.
+    """
+
+    def __init__(
+        self,
+        data: xr.Dataset,
+        design: Design,
+        *,
+        metadata: Mapping[str, Any] | None = None,
+        samples: pd.DataFrame | None = None,
+        ml: "Fit | None" = None,
+    ) -> None:
+        validate_fit_data(data)
+        for dim, names in (
+            ("term", design.terms),
+            ("slope_term", design.slope_terms),
+            ("sample", design.samples),
+        ):
+            if list(data[dim].values) != list(names):
+                raise InputError(
+                    f"the dataset and the design of a fit disagree on {dim}: they are of two fits."
+                )
+        self.data = data
+        self.design = design
+        self.metadata = dict(metadata or {})
+        self.samples = design.table if samples is None else samples
+        self._ml = ml
+        self._warned = False
+
+    @property
+    def formula(self) -> str:
+        """The formula, with its tilde."""
+        return self.design.formula
+
+    @property
+    def slope(self) -> str | None:
+        """The variable whose effect varies over isomiRs."""
+        return self.design.slope
+
+    @property
+    def ml(self) -> "Fit":
+        """The fit by maximum likelihood: this fit itself, or the one that a Bayesian fit started from."""
+        return self if self._ml is None else self._ml
+
+    @cached_property
+    def mirnas(self) -> tuple[str, ...]:
+        """The miRNAs that have estimates, in order; :meth:`status` has them all."""
+        return tuple(str(name) for name in self.data["mirna"].values[fitted(self.data)])
+
+    @property
+    def residual_df(self) -> float:
+        """Degrees of freedom of tests and intervals: n - rank(X), or inf for ``df="z"``."""
+        if self.data.attrs["df"] == "z":
+            return np.inf
+        return float(self.data.sizes["sample"] - int(self.data.attrs["rank"]))
+
+    def __len__(self) -> int:
+        return len(self.mirnas)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.mirnas)
+
+    def __contains__(self, mirna: object) -> bool:
+        return mirna in self.mirnas
+
+    def __getitem__(self, mirna: str) -> xr.Dataset:
+        """Return the numbers of one fitted miRNA, with the columns of the sample table on ``sample``."""
+        return mirna_view(self.data, self.samples, mirna)
+
+    def effects(
+        self,
+        terms: str | Sequence[str] | None = None,
+        contrasts: Any = None,
+        prob: float | None = None,
+    ) -> pd.DataFrame:
+        """Return a row per fitted miRNA and coefficient, or contrast.
+
+        Parameters
+        ----------
+        terms : str or sequence of str, optional
+            Coefficients, all by default.
+        contrasts : optional
+            Contrasts in place of coefficients; see :meth:`contrast`.
+        prob : float, optional
+            Level of the intervals; that of the fit by default.
+
+        Returns
+        -------
+        pandas.DataFrame
+            mirna, term (or contrast), estimate, std_error, lower, upper (natural log), log2_fc (NaN for the
+            intercept), z (estimate / std_error), df, p_value, p_adjusted (Benjamini-Hochberg within each
+            coefficient).
+
+        Raises
+        ------
+        InputError
+            A term, level or probability is not usable.
+        """
+        weights, label = chosen_weights(self.design, terms, contrasts)
+        return effects_table(self.data, weights, label=label, df=self._df(), prob=self._prob(prob))
+
+    def contrast(self, spec: Any, prob: float | None = None) -> pd.DataFrame:
+        """Return a row per fitted miRNA and contrast: ``effects(contrasts=spec)``.
+
+        Parameters
+        ----------
+        spec
+            ``{"group": ("B", "A")}`` for B minus A, a dict of weights of coefficients, ``"pairs:group"`` for
+            all pairs of a factor; see :func:`bayes_mirglmm.design.contrast_weights`.
+        prob : float, optional
+            Level of the intervals.
+        """
+        return self.effects(contrasts=spec, prob=prob)
+
+    def isomir_effects(
+        self,
+        terms: str | Sequence[str] | None = None,
+        contrasts: Any = None,
+        prob: float | None = None,
+    ) -> pd.DataFrame:
+        """Return a row per isomiR and coefficient of the slope variable, or contrast of its levels.
+
+        ``terms`` may also name the intercept and nuisance slopes. Columns as in :meth:`effects`, with
+        ``isomir`` after ``mirna``, and at the end ``deviation`` (b, the distance of the isomiR's effect from
+        the miRNA's) and, for coefficients, ``deviation_std_error``. p-values are adjusted over all isomiRs,
+        within each coefficient.
+        """
+        if terms is None and contrasts is None:
+            blocks = zip(self.design.slope_terms[1:], self.design.blocks[1:], strict=True)
+            terms = [name for name, block in blocks if block == 0] or [INTERCEPT]
+        weights, label = chosen_weights(self.design, terms, contrasts)
+        return isomir_effects_table(self.data, weights, label=label, df=self._df(), prob=self._prob(prob))
+
+    def usage(self) -> pd.DataFrame:
+        """Return the likelihood ratio test of differential isomiR usage, a row per miRNA with both models.
+
+        Columns: mirna, lrt, df (parameters dropped), p_value (boundary mixture), p_value_chi2, p_adjusted (of
+        p_value; of p_value_chi2 under ``preset="mirglmm"``). Empty without a slope variable. On real data the
+        test is not calibrated within one data set: a sample-level factor that all miRNAs share inflates it.
+        """
+        return usage_table(self.data, self.design.blocks)
+
+    def variance_components(self, model: str = "full") -> pd.DataFrame:
+        """Return a row per miRNA and variance component of one model, ``full`` or ``reduced``.
+
+        Columns: mirna, group (isomir, sample, dispersion), term, term2, sd, variance, correlation (with the
+        term in term2); :func:`bayes_mirglmm.results.components.variance_components_table` explains the rows.
+        """
+        if model not in self.data["model"].values:
+            raise InputError(
+                f"this fit has no model {model!r}: choose from {', '.join(self.data['model'].values)}."
+            )
+        return variance_components_table(self.data, self.design.blocks, model)
+
+    def status(self) -> pd.DataFrame:
+        """Return a row for EVERY miRNA of the input: fitted or not, and why.
+
+        Columns: mirna, status, reason (a sentence), n_isomirs, n_samples, log_likelihood, iterations,
+        seconds.
+        """
+        return status_table(self.data, self.residual_df)
+
+    def shrink(
+        self, terms: str | Sequence[str] | None = None, contrasts: Any = None, prob: float | None = None
+    ) -> pd.DataFrame:
+        """Return :meth:`effects` with log fold changes shrunk across miRNAs (Stephens 2017).
+
+        Adds ``shrunk``, ``shrunk_sd`` (natural log) and ``lfsr``; each coefficient has its own prior. Every
+        coefficient but the intercept by default. Shrinking biases large effects: these columns stand beside
+        the estimates and replace nothing.
+        """
+        if terms is None and contrasts is None:
+            terms = [name for name in self.design.terms if name != INTERCEPT]
+        weights, label = chosen_weights(self.design, terms, contrasts)
+        table = effects_table(self.data, weights, label=label, df=self._df(), prob=self._prob(prob))
+        return shrunken(table, label, self.residual_df)
+
+    def residuals(self, mirna: str, kind: str = "pearson") -> xr.DataArray:
+        """Return residuals of one miRNA, dims (isomir, sample): pearson, deviance, working or response."""
+        found = _residuals.residuals(self.data, mirna, kind)
+        return found.assign_coords(sample_coordinates(self.samples, found))
+
+    def working_weights(self, mirna: str, curvature: str = "expected") -> xr.DataArray:
+        """Return the weights of the working residuals of one miRNA, dims (isomir, sample)."""
+        found = _residuals.working_weights(self.data, mirna, curvature)
+        return found.assign_coords(sample_coordinates(self.samples, found))
+
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """Return every table under its name, as a run folder has them."""
+        return {name: getattr(self, name)() for name in TABLES}
+
+    def save(self, folder: str | PathLike[str], force: bool = False) -> None:
+        """Write the fit to a folder: tables as TSV and parquet, ``arrays.nc`` and ``run.json``.
+
+        Parameters
+        ----------
+        folder : path
+            Written under another name first and renamed when complete.
+        force : bool
+            Replace a run that is there. Other files in the folder stay.
+
+        Raises
+        ------
+        InputError
+            The folder exists and ``force`` is not set, or it is not a run.
+        """
+        from bayes_mirglmm.results.saving import save
+
+        save(self, folder, force=force)
+
+    def __repr__(self) -> str:
+        return display.text_summary(self)
+
+    def _repr_html_(self) -> str:
+        return display.html_summary(self)
+
+    def _prob(self, prob: float | None) -> float:
+        return check_prob(self.data.attrs["prob"] if prob is None else prob)
+
+    def _df(self) -> float:
+        if self.residual_df < 1 and not self._warned:
+            self._warned = True
+            warnings.warn(saturated_sentence(self.data), UserWarning, stacklevel=3)
+        return self.residual_df

@@ -1,0 +1,68 @@
+"""From estimates and standard errors to intervals, p-values and adjusted p-values.
+
+``t`` refers the ratio of estimate and standard error to Student's t with n - rank(X) degrees of freedom (the
+samples are the replicates, not the isomiRs), ``z`` to the standard normal (Wald).
+"""
+
+import numpy as np
+from scipy import special
+
+from bayes_mirglmm.evidence.multiple_testing import benjamini_hochberg
+
+LOG_2 = float(np.log(2.0))
+
+
+def two_sided_p(statistic: np.ndarray, df: float) -> np.ndarray:
+    """Return two-sided p-values; ``df`` = inf is the normal, ``df`` < 1 gives NaN (nothing to refer to)."""
+    if np.isinf(df):
+        return 2.0 * special.ndtr(-np.abs(statistic))
+    if df < 1:
+        return np.full(np.shape(statistic), np.nan)
+    return 2.0 * special.stdtr(df, -np.abs(statistic))
+
+
+def quantile(prob: float, df: float) -> float:
+    """Return the half-width, in standard errors, of a central interval of level ``prob``; NaN for df < 1."""
+    if np.isinf(df):
+        return float(special.ndtri(0.5 + prob / 2.0))
+    return float(special.stdtrit(df, 0.5 + prob / 2.0)) if df >= 1 else float("nan")
+
+
+def tests(
+    estimate: np.ndarray, std_error: np.ndarray, *, log_fold_change: np.ndarray, df: float, prob: float
+) -> dict[str, np.ndarray]:
+    """Return the columns of a table of tests, adjusted within each coefficient.
+
+    Parameters
+    ----------
+    estimate, std_error : array, shape (rows, coefficients)
+        Natural log scale; a NaN standard error gives NaN tests.
+    log_fold_change : array of bool, shape (coefficients,)
+        Which coefficients are log fold changes: the others have no ``log2_fc``.
+    df : float
+        Degrees of freedom, inf for the normal.
+    prob : float
+        Level of the interval.
+
+    Returns
+    -------
+    dict of str to array, each of shape (rows, coefficients)
+        estimate, std_error, lower, upper, log2_fc, z, df, p_value, p_adjusted (Benjamini-Hochberg, down each
+        column).
+    """
+    half = quantile(prob, df) * std_error
+    with np.errstate(divide="ignore", invalid="ignore"):
+        z = estimate / std_error
+    p_value = two_sided_p(z, df)
+    adjusted = [benjamini_hochberg(column) for column in p_value.T]
+    return {
+        "estimate": estimate,
+        "std_error": std_error,
+        "lower": estimate - half,
+        "upper": estimate + half,
+        "log2_fc": np.where(log_fold_change, estimate / LOG_2, np.nan),
+        "z": z,
+        "df": np.full(estimate.shape, float(df)),
+        "p_value": p_value,
+        "p_adjusted": np.column_stack(adjusted) if adjusted else p_value,
+    }

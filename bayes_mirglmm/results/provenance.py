@@ -1,0 +1,96 @@
+"""What a fit remembers of its origin: input, filters, software, seed."""
+
+import hashlib
+import platform
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from bayes_mirglmm.counts import dropped
+
+#: Packages whose version may change a number.
+DEPENDENCIES = (
+    "bayes-mirglmm",
+    "numpy",
+    "scipy",
+    "numba",
+    "pandas",
+    "xarray",
+    "formulaic",
+    "h5netcdf",
+    "pyarrow",
+)
+
+
+def provenance(counts: xr.Dataset, *, seed: int | None = None, command: str | None = None) -> dict[str, Any]:
+    """Return the metadata of a fit of ``counts``, ready for JSON.
+
+    Parameters
+    ----------
+    counts : xarray.Dataset
+        The container that is fitted.
+    seed : int, optional
+        Seed of the fit.
+    command : str, optional
+        Command line that asked for it.
+
+    Returns
+    -------
+    dict
+        ``created`` (UTC, ISO 8601), ``command``, ``seed``, ``versions``, ``input`` (source, format, notes,
+        sizes, sha256 of the counts) and ``filters`` (isomiRs and miRNAs dropped, by reason).
+    """
+    gone = dropped(counts)
+    kept = set(counts["mirna"].values)
+    return {
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": command,
+        "seed": seed,
+        "versions": versions(),
+        "input": {
+            "source": str(counts.attrs.get("source", "")),
+            "format": str(counts.attrs.get("format", "")),
+            "notes": [str(note) for note in _as_list(counts.attrs.get("notes", []))],
+            "samples": int(counts.sizes["sample"]),
+            "isomirs": int(counts.sizes["isomir"]),
+            "mirnas": len(kept),
+            "sha256": counts_sha256(counts),
+        },
+        "filters": {
+            "dropped_isomirs": {str(k): int(v) for k, v in gone["reason"].value_counts().items()},
+            "mirnas_without_isomirs": len(set(gone["mirna"]) - kept),
+        },
+    }
+
+
+def counts_sha256(counts: xr.Dataset) -> str:
+    """Return the sha256 of a container: isomiR ids, miRNAs, samples, totals and counts, in their order.
+
+    Names as UTF-8 joined by newlines, numbers as little-endian int64 in C order.
+    """
+    digest = hashlib.sha256()
+    for name in ("isomir", "mirna", "sample"):
+        digest.update("\n".join(str(v) for v in counts[name].values).encode("utf-8", "surrogatepass"))
+        digest.update(b"\0")
+    for name in ("total", "counts"):
+        digest.update(np.ascontiguousarray(counts[name].values, dtype="<i8").tobytes())
+    return digest.hexdigest()
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Python, of this package and of what its numbers depend on."""
+    found = {"python": platform.python_version()}
+    for name in DEPENDENCIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _as_list(notes: str | Sequence[str]) -> Sequence[str]:
+    return [notes] if isinstance(notes, str) else list(notes)

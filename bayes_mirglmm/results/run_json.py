@@ -1,0 +1,189 @@
+"""``run.json``: what a person, or another program, reads about a run; and the design inside it.
+
+Strict JSON: a value that is missing is null, an infinite one the string ``"inf"`` or ``"-inf"``.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from bayes_mirglmm import __version__
+from bayes_mirglmm.design import Design
+from bayes_mirglmm.errors import InputError
+from bayes_mirglmm.results.schema import SCHEMA_VERSION
+
+if TYPE_CHECKING:
+    from bayes_mirglmm.results.fit_result import Fit
+
+#: What marks a folder as one of ours, so that no other is ever replaced.
+PROGRAM = "bayes_mirglmm"
+SECTIONS = (
+    "program",
+    "schema_version",
+    "model",
+    "attributes",
+    "design",
+    "samples",
+    "metadata",
+    "arrays_sha256",
+)
+
+
+def describe(fit: "Fit", arrays_sha256: str) -> dict[str, Any]:
+    """Return the contents of ``run.json``."""
+    data = fit.data
+    attributes = {
+        name: value for name, value in data.attrs.items() if name not in ("schema_version", "model")
+    }
+    counted = pd.Series(data["status"].values, dtype=object).value_counts()
+    names = [str(name) for name in data["sample"].values]
+    return {
+        "program": PROGRAM,
+        "program_version": __version__,
+        "schema_version": SCHEMA_VERSION,
+        "formula": fit.formula,
+        "attributes": _strict(attributes),
+        "model": json.loads(data.attrs["model"]),
+        "mirnas_by_status": {str(name): int(n) for name, n in counted.items()},
+        "metadata": _strict(fit.metadata),
+        "offsets": dict(zip(names, data["offset"].values.tolist(), strict=True)),
+        "totals": dict(zip(names, data["total"].values.tolist(), strict=True)),
+        "design": design_to_json(fit.design),
+        "samples": frame_to_json(fit.samples),
+        "arrays_sha256": arrays_sha256,
+    }
+
+
+def write(path: Path, contents: dict[str, Any]) -> None:
+    """Write ``contents`` as JSON, UTF-8."""
+    text = json.dumps(contents, indent=2, ensure_ascii=False, allow_nan=False)
+    path.write_text(text + "\n", encoding="utf-8", newline="\n")
+
+
+def read(path: Path) -> dict[str, Any]:
+    """Read and check ``run.json``.
+
+    Raises
+    ------
+    InputError
+        The file is absent, damaged, of another program or of a schema that this version cannot read.
+    """
+    try:
+        contents = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(
+            f"{path.parent} has no run.json, so it is not a run of bayes_mirglmm: give the folder that "
+            "Fit.save or `bayes-mirglmm fit --out` wrote."
+        ) from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} is damaged ({error}): restore it from a copy, or fit again.") from None
+    if not isinstance(contents, dict) or contents.get("program") != PROGRAM:
+        raise InputError(f"{path} was not written by bayes_mirglmm: give the folder of a run.")
+    found = contents.get("schema_version")
+    if not isinstance(found, int) or found < 1:
+        raise InputError(f"{path} is damaged (schema_version is {found!r}): restore it, or fit again.")
+    if found > SCHEMA_VERSION:
+        raise InputError(
+            f"{path} has schema version {found}, written by bayes_mirglmm {contents.get('program_version')}; "
+            f"this is {__version__}, which reads up to version {SCHEMA_VERSION}. Upgrade it "
+            "(pip install -U bayes-mirglmm), or fit again."
+        )
+    missing = [name for name in SECTIONS if name not in contents]
+    if missing:
+        raise InputError(
+            f"{path} is damaged (no {', '.join(missing)}): restore it from a copy, or fit again."
+        )
+    return contents
+
+
+def design_to_json(design: Design) -> dict[str, Any]:
+    """Return a design without its matrices, which stand among the arrays."""
+    return {
+        "formula": design.formula,
+        "terms": list(design.terms),
+        "slope": design.slope,
+        "slope_terms": list(design.slope_terms),
+        "blocks": list(design.blocks),
+        "factors": {name: list(levels) for name, levels in design.factors.items()},
+        "nuisance": list(design.nuisance),
+        "rank": int(design.rank),
+        "samples": list(design.samples),
+        "table": frame_to_json(design.table),
+    }
+
+
+def design_from_json(record: dict[str, Any], data: xr.Dataset) -> Design:
+    """Return the design that :func:`design_to_json` described, with its matrices from ``data``."""
+    x = np.array(data["x"].values, dtype=np.float64)
+    z = np.array(data["z"].values, dtype=np.float64)
+    for array in (x, z):
+        array.flags.writeable = False
+    return Design(
+        formula=record["formula"],
+        x=x,
+        terms=tuple(record["terms"]),
+        slope=record["slope"],
+        z=z,
+        slope_terms=tuple(record["slope_terms"]),
+        blocks=tuple(record["blocks"]),
+        factors={name: tuple(levels) for name, levels in record["factors"].items()},
+        nuisance=tuple(record["nuisance"]),
+        rank=record["rank"],
+        samples=tuple(record["samples"]),
+        table=frame_from_json(record["table"]),
+    )
+
+
+def frame_to_json(frame: pd.DataFrame) -> dict[str, Any]:
+    """Return a sample table as JSON values: index, and per column its kind and values."""
+    columns = []
+    for name in frame.columns:
+        column = frame[name]
+        record: dict[str, Any] = {"name": str(name)}
+        if isinstance(column.dtype, pd.CategoricalDtype):
+            record |= {"kind": "factor", "levels": [str(level) for level in column.cat.categories]}
+            values: list[Any] = [None if pd.isna(v) else str(v) for v in column]
+        elif pd.api.types.is_bool_dtype(column):
+            record["kind"], values = "bool", [bool(v) for v in column]
+        elif pd.api.types.is_integer_dtype(column):
+            record["kind"], values = "int", [int(v) for v in column]
+        elif pd.api.types.is_float_dtype(column):
+            record["kind"], values = "float", [_strict(float(v)) for v in column]
+        else:
+            record["kind"], values = "str", [None if pd.isna(v) else str(v) for v in column]
+        columns.append(record | {"values": values})
+    return {"index": [str(name) for name in frame.index], "columns": columns}
+
+
+def frame_from_json(record: dict[str, Any]) -> pd.DataFrame:
+    """Return the sample table that :func:`frame_to_json` described."""
+    index = pd.Index(record["index"], name="sample", dtype=object)
+    frame = pd.DataFrame(index=index)
+    for column in record["columns"]:
+        values: Any = column["values"]
+        if column["kind"] == "factor":
+            values = pd.Categorical(values, categories=column["levels"])
+        elif column["kind"] == "float":
+            values = np.array([np.nan if v is None else float(v) for v in values])
+        elif column["kind"] == "str":
+            values = pd.Series([np.nan if v is None else v for v in values], index=index, dtype=object)
+        frame[column["name"]] = values
+    return frame
+
+
+def _strict(value: Any) -> Any:
+    """Return ``value`` as strict JSON has it."""
+    if isinstance(value, np.generic | np.ndarray):
+        value = value.tolist()
+    if isinstance(value, Mapping):
+        return {str(key): _strict(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_strict(item) for item in value]
+    if isinstance(value, float) and not np.isfinite(value):
+        return None if np.isnan(value) else ("inf" if value > 0 else "-inf")
+    return value if value is None or isinstance(value, str | int | float) else str(value)

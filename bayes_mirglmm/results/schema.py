@@ -1,0 +1,337 @@
+"""The dataset inside a fit: its schema, its validation, and the assembler that builds it.
+
+A fit of many miRNAs is one flat :class:`xarray.Dataset`; every table is a view of it. Its dims are ``mirna``
+(every miRNA of the input, also those that were filtered out), ``model`` (``full``, and ``reduced`` where the
+formula has a slope variable), ``term`` and ``term2`` (fixed effects, p), ``slope_term`` and ``slope_term2``
+(columns of the isomiR effects, K), ``isomir`` (the isomiRs of all miRNAs that have counts, one miRNA after
+the other) and ``sample`` (n). :data:`VARIABLES` lists every variable with its dims and meaning. A number is
+NaN where a miRNA or a model was not fitted. All logs are natural.
+
+``b``, ``b_se``, ``effect``, ``effect_cov``, ``u`` and ``u_se`` belong to the model that ``coefficients_from``
+names. What the reduced model leaves out (the slope variable's columns) has variance 0 there: its ``omega``,
+``b`` and ``b_se`` are 0 and its ``effect`` is ``beta``.
+
+Attributes: ``schema_version`` (int), ``formula``, ``slope`` (empty without one), ``method``, ``preset``
+(empty without one), ``df`` (``t`` or ``z``), ``prob``, ``curvature``, ``family``, ``offset_method``, ``rank``
+(of the fixed-effects design) and ``model`` (the model specification as a JSON string).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import xarray as xr
+
+from bayes_mirglmm.errors import InputError
+from bayes_mirglmm.results.filling import Filler
+
+if TYPE_CHECKING:
+    from bayes_mirglmm.design import Design
+
+#: Raised by one whenever a saved run of this version could be misread by the version before.
+SCHEMA_VERSION = 1
+#: Statuses of a model whose optimum was found: its standard errors and tests mean something.
+CONVERGED = ("ok", "boundary", "poisson_limit")
+MODELS = ("full", "reduced")
+
+
+class Variable(NamedTuple):
+    """One variable of the schema."""
+
+    dims: tuple[str, ...]
+    kind: str  # "f" float64, "i" int64, "s" str
+    meaning: str
+
+
+_PER_MODEL = ("model", "mirna")
+VARIABLES: dict[str, Variable] = {
+    "status": Variable(("mirna",), "s", "outcome of the miRNA"),
+    "reason": Variable(("mirna",), "s", "a sentence that explains the status; empty for ok"),
+    "n_isomirs": Variable(("mirna",), "i", "isomiRs of the miRNA that were left after the filters"),
+    "seconds": Variable(("mirna",), "f", "time spent on the miRNA, seconds"),
+    "coefficients_from": Variable(("mirna",), "s", "model whose coefficients the tables show"),
+    "beta": Variable((*_PER_MODEL, "term"), "f", "fixed effects, natural log"),
+    "beta_cov": Variable((*_PER_MODEL, "term", "term2"), "f", "their covariance, theta profiled"),
+    "beta_cov_theta_fixed": Variable((*_PER_MODEL, "term", "term2"), "f", "their covariance, theta fixed"),
+    "theta": Variable(_PER_MODEL, "f", "negative binomial size; inf in the Poisson limit"),
+    "log_theta_se": Variable(_PER_MODEL, "f", "standard error of log theta"),
+    "omega": Variable((*_PER_MODEL, "slope_term", "slope_term2"), "f", "covariance of the isomiR effects"),
+    "sigma_sample": Variable(_PER_MODEL, "f", "SD of the sample effects"),
+    "log_likelihood": Variable(_PER_MODEL, "f", "marginal log-likelihood"),
+    "iterations": Variable(_PER_MODEL, "f", "iterations of the optimiser"),
+    "evaluations": Variable(_PER_MODEL, "f", "evaluations of the objective"),
+    "model_status": Variable(_PER_MODEL, "s", "outcome of the model; empty when it was not fitted"),
+    "model_reason": Variable(_PER_MODEL, "s", "a sentence that explains it"),
+    "isomir_mirna": Variable(("isomir",), "s", "the miRNA that an isomiR belongs to"),
+    "b": Variable(("isomir", "slope_term"), "f", "conditional modes of the isomiR effects"),
+    "b_se": Variable(("isomir", "slope_term"), "f", "their standard errors"),
+    "effect": Variable(("isomir", "slope_term"), "f", "beta + b"),
+    "effect_cov": Variable(("isomir", "slope_term", "slope_term2"), "f", "covariance of effect"),
+    "u": Variable(("mirna", "sample"), "f", "conditional modes of the sample effects"),
+    "u_se": Variable(("mirna", "sample"), "f", "their standard errors"),
+    "counts": Variable(("isomir", "sample"), "i", "the counts that were fitted"),
+    "total": Variable(("sample",), "i", "total counts, before any filter"),
+    "offset": Variable(("sample",), "f", "offset of the linear predictor, natural log, per million"),
+    "x": Variable(("sample", "term"), "f", "fixed-effects design"),
+    "z": Variable(("sample", "slope_term"), "f", "design of the isomiR effects"),
+}
+ATTRIBUTES = (
+    "schema_version",
+    "formula",
+    "slope",
+    "method",
+    "preset",
+    "df",
+    "prob",
+    "curvature",
+    "family",
+    "offset_method",
+    "rank",
+    "model",
+)
+_NUMPY_KIND = {"f": "f", "i": "iu", "s": "OUT"}
+
+
+@dataclass(frozen=True)
+class ModelNumbers:
+    """What the engine found for one model of one miRNA, as plain arrays.
+
+    Sizes: p fixed effects, K columns of the isomiR effects, J isomiRs, n samples. The reduced model may give
+    K or its own, smaller number of columns. ``None`` stands for what was not computed and becomes NaN.
+
+    Parameters
+    ----------
+    beta : array, shape (p,)
+        Fixed effects.
+    beta_cov, beta_cov_theta_fixed : array, shape (p, p), optional
+        Their covariance with theta profiled, and with theta held at its estimate.
+    theta, log_theta_se : float
+        Negative binomial size (inf in the Poisson limit) and the standard error of its log.
+    omega : array, shape (K, K), optional
+        Covariance of the isomiR effects.
+    sigma_sample : float
+        Standard deviation of the sample effects.
+    log_likelihood : float
+        Marginal log-likelihood at the optimum.
+    iterations, evaluations : int
+        Work of the optimiser.
+    status, reason : str
+        Outcome of this model, and a sentence on it.
+    b, b_se, effect : array, shape (J, K), optional
+        Conditional modes of the isomiR effects, their standard errors, and beta + b.
+    effect_cov : array, shape (J, K, K), optional
+        Covariance of ``effect``.
+    u, u_se : array, shape (n,), optional
+        Conditional modes of the sample effects and their standard errors.
+    """
+
+    beta: np.ndarray
+    beta_cov: np.ndarray | None = None
+    beta_cov_theta_fixed: np.ndarray | None = None
+    theta: float = np.nan
+    log_theta_se: float = np.nan
+    omega: np.ndarray | None = None
+    sigma_sample: float = np.nan
+    log_likelihood: float = np.nan
+    iterations: int = 0
+    evaluations: int = 0
+    status: str = "ok"
+    reason: str = ""
+    b: np.ndarray | None = None
+    b_se: np.ndarray | None = None
+    effect: np.ndarray | None = None
+    effect_cov: np.ndarray | None = None
+    u: np.ndarray | None = None
+    u_se: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class MirnaRecord:
+    """Everything that is kept of one miRNA, fitted or not.
+
+    Parameters
+    ----------
+    mirna, status, reason : str
+        Name, outcome, and a sentence on the outcome (empty for ``ok``).
+    isomirs : sequence of str, length J
+        Ids of the isomiRs, in the order of ``counts``.
+    counts : array of int, shape (J, n), optional
+        The fitted counts. Without them the miRNA has no isomiRs in the dataset.
+    seconds : float
+        Time spent on the miRNA.
+    full, reduced : ModelNumbers, optional
+        The two models; ``None`` when a model was not fitted.
+    coefficients_from : str
+        ``full`` or ``reduced``: the model whose coefficients the tables show.
+    n_isomirs : int, optional
+        IsomiRs left after the filters, where ``isomirs`` does not say; ``len(isomirs)`` when omitted.
+    """
+
+    mirna: str
+    status: str
+    reason: str = ""
+    isomirs: Sequence[str] = ()
+    counts: np.ndarray | None = None
+    seconds: float = 0.0
+    full: ModelNumbers | None = None
+    reduced: ModelNumbers | None = None
+    coefficients_from: str = "full"
+    n_isomirs: int | None = None
+
+
+def assemble(
+    records: Sequence[MirnaRecord],
+    design: "Design",
+    *,
+    offset: Sequence[float] | np.ndarray,
+    total: Sequence[int] | np.ndarray,
+    method: str = "ml",
+    preset: str | None = None,
+    df: str = "t",
+    prob: float = 0.95,
+    curvature: str = "observed",
+    family: str = "negative_binomial",
+    offset_method: str = "total",
+    model: str = "{}",
+    extra: Mapping[str, Any] | None = None,
+) -> xr.Dataset:
+    """Put labels on the numbers of all miRNAs: the one place where labels meet arrays.
+
+    Parameters
+    ----------
+    records : sequence of MirnaRecord
+        One for every miRNA of the input, in the order that tables shall have.
+    design : Design
+        Gives x, z, the names of their columns, the formula and the rank.
+    offset, total : array, shape (n,)
+        Log offset per million (natural log) and total counts of each sample.
+    method, preset, df, prob, curvature, family, offset_method, model
+        Attributes of the dataset; see the module's docstring.
+    extra : mapping, optional
+        Further attributes (str, int or float).
+
+    Returns
+    -------
+    xarray.Dataset
+        Follows the schema of this module; validated.
+
+    Raises
+    ------
+    InputError
+        A name repeats, or an array has another shape than the design and the counts demand.
+    """
+    terms, slope_terms, samples = list(design.terms), list(design.slope_terms), list(design.samples)
+    models = MODELS if design.slope is not None else MODELS[:1]
+    kept = [r for r in records if r.counts is not None and len(r.isomirs)]
+    sizes = {
+        "mirna": len(records),
+        "model": len(models),
+        "term": len(terms),
+        "term2": len(terms),
+        "slope_term": len(slope_terms),
+        "slope_term2": len(slope_terms),
+        "isomir": sum(len(r.isomirs) for r in kept),
+        "sample": len(samples),
+    }
+    arrays = {name: _empty(variable, sizes) for name, variable in VARIABLES.items()}
+    labels = np.empty(sizes["isomir"], dtype=object)
+    filler = Filler(arrays, design, models)
+    start = 0
+    for i, record in enumerate(records):
+        stop = start
+        if record.counts is not None and len(record.isomirs):
+            stop = start + len(record.isomirs)
+            labels[start:stop] = record.isomirs
+            filler.put("counts", (slice(start, stop),), record.counts, record.mirna)
+            arrays["isomir_mirna"][start:stop] = record.mirna
+        filler.record(i, slice(start, stop), record)
+        start = stop
+    for name, value in (("offset", offset), ("total", total), ("x", design.x), ("z", design.z)):
+        filler.put(name, (slice(None),), value, "the fit")
+
+    text = {"mirna": [r.mirna for r in records], "model": list(models), "term": terms, "term2": terms}
+    text |= {"slope_term": slope_terms, "slope_term2": slope_terms, "sample": samples}
+    coords: dict[str, Any] = {name: np.array(values, dtype=object) for name, values in text.items()}
+    coords |= {"isomir": labels, "isomir_mirna": ("isomir", arrays.pop("isomir_mirna"))}
+    dataset = xr.Dataset(
+        {
+            name: (VARIABLES[name].dims, array, {"long_name": VARIABLES[name].meaning})
+            for name, array in arrays.items()
+        },
+        coords=coords,
+        attrs={
+            "schema_version": SCHEMA_VERSION,
+            "formula": design.formula,
+            "slope": design.slope or "",
+            "method": method,
+            "preset": preset or "",
+            "df": df,
+            "prob": float(prob),
+            "curvature": curvature,
+            "family": family,
+            "offset_method": offset_method,
+            "rank": int(design.rank),
+            "model": model,
+            **(extra or {}),
+        },
+    )
+    return validate_fit_data(dataset)
+
+
+def validate_fit_data(dataset: xr.Dataset) -> xr.Dataset:
+    """Check that ``dataset`` follows the schema of this module and return it.
+
+    Raises
+    ------
+    InputError
+        A variable or attribute is missing, has other dims or another type, names repeat, an isomiR names an
+        unknown miRNA, or an attribute has an impossible value.
+    """
+    for name, variable in VARIABLES.items():
+        if name not in dataset.variables:
+            raise InputError(f"the fit's dataset has no {name!r} ({variable.meaning}): refit, or reload it.")
+        if dataset[name].dims != variable.dims:
+            raise InputError(
+                f"{name!r} of the fit's dataset has dims {dataset[name].dims}, not {variable.dims}."
+            )
+        if dataset[name].dtype.kind not in _NUMPY_KIND[variable.kind]:
+            raise InputError(f"{name!r} of the fit's dataset has the wrong type {dataset[name].dtype}.")
+    missing = [name for name in ATTRIBUTES if name not in dataset.attrs]
+    if missing:
+        raise InputError(
+            f"the fit's dataset lacks the attribute(s) {', '.join(missing)}: refit, or reload it."
+        )
+    if dataset.attrs["df"] not in ("t", "z"):
+        raise InputError(f"df is {dataset.attrs['df']!r}: choose 't' or 'z'.")
+    check_prob(dataset.attrs["prob"])
+    for dim in ("mirna", "isomir", "sample", "term"):
+        index = dataset.indexes[dim]
+        if not index.is_unique:
+            raise InputError(f"{dim} {index[index.duplicated()][0]!r} occurs more than once in the fit.")
+    unknown = set(dataset["isomir_mirna"].values) - set(dataset["mirna"].values)
+    if unknown:
+        raise InputError(
+            f"isomiRs of the fit belong to a miRNA that it does not have: {sorted(unknown)[0]!r}."
+        )
+    wrong = set(dataset["coefficients_from"].values) - set(dataset["model"].values)
+    if wrong:
+        raise InputError(
+            f"coefficients_from has {str(sorted(wrong)[0])!r}, but the fit has the model(s) "
+            f"{', '.join(dataset['model'].values)}."
+        )
+    return dataset
+
+
+def check_prob(prob: float) -> float:
+    """Return ``prob``, the level of an interval, or refuse it."""
+    if not 0 < prob < 1:
+        raise InputError(f"the value of prob should be between 0 and 1 (0.95, say) but got {prob!r}.")
+    return float(prob)
+
+
+def _empty(variable: Variable, sizes: Mapping[str, int]) -> np.ndarray:
+    shape = tuple(sizes[dim] for dim in variable.dims)
+    if variable.kind == "f":
+        return np.full(shape, np.nan)
+    return np.zeros(shape, dtype=np.int64) if variable.kind == "i" else np.full(shape, "", dtype=object)

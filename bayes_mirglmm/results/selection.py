@@ -1,0 +1,58 @@
+"""Reading the dataset: which model speaks for a miRNA, and which numbers it may show."""
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from bayes_mirglmm.errors import InputError
+from bayes_mirglmm.results.schema import CONVERGED
+
+
+def model_index(data: xr.Dataset) -> np.ndarray:
+    """Return, for each miRNA, the position of the model that ``coefficients_from`` names."""
+    models = list(data["model"].values)
+    where = np.zeros(data.sizes["mirna"], dtype=np.int64)
+    if "reduced" in models:
+        where[data["coefficients_from"].values == "reduced"] = models.index("reduced")
+    return where
+
+
+def selected(data: xr.Dataset, name: str) -> np.ndarray:
+    """Return variable ``name`` (dims model, mirna, ...) of each miRNA's own model: dims mirna, ..."""
+    return data[name].values[model_index(data), np.arange(data.sizes["mirna"])]
+
+
+def fitted(data: xr.Dataset) -> np.ndarray:
+    """Return which miRNAs have estimates, converged or not: bool, shape (mirna,)."""
+    return np.isfinite(selected(data, "beta")).any(axis=1)
+
+
+def converged(data: xr.Dataset) -> np.ndarray:
+    """Return which miRNAs' own model reached its optimum: bool, shape (mirna,)."""
+    return np.isin(selected(data, "model_status").astype(str), CONVERGED)
+
+
+def isomir_position(data: xr.Dataset) -> np.ndarray:
+    """Return the position of each isomiR's miRNA on the ``mirna`` dimension: int, shape (isomir,)."""
+    return data.indexes["mirna"].get_indexer(pd.Index(data["isomir_mirna"].values))
+
+
+def find_mirna(data: xr.Dataset, mirna: str) -> int:
+    """Return the position of a fitted miRNA.
+
+    Raises
+    ------
+    InputError
+        The fit does not have the miRNA, or has no estimates of it: the message gives the reason.
+    """
+    names = data["mirna"].values
+    hits = np.flatnonzero(names == mirna)
+    if not len(hits):
+        close = [str(n) for n in names if isinstance(mirna, str) and mirna.lower() in str(n).lower()][:5]
+        hint = f" Similar names: {', '.join(close)}." if close else " fit.status() lists every miRNA."
+        raise InputError(f"this fit has no miRNA {mirna!r}.{hint}")
+    i = int(hits[0])
+    if not fitted(data)[i]:
+        reason = str(data["reason"].values[i]) or "no reason was recorded"
+        raise InputError(f"{mirna!r} has no estimates: {data['status'].values[i]} ({reason}).")
+    return i

@@ -1,0 +1,87 @@
+"""The table that accounts for every miRNA of the input."""
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from bayes_mirglmm.evidence.lrt import ROUNDING
+from bayes_mirglmm.results.schema import CONVERGED
+from bayes_mirglmm.results.selection import converged, fitted, selected
+
+
+def status_table(data: xr.Dataset, residual_df: float) -> pd.DataFrame:
+    """Return a row for every miRNA: what became of it and, wherever a table has a gap, why.
+
+    Columns: mirna, status, reason, n_isomirs, n_samples, log_likelihood and iterations (of the model that the
+    coefficients are from), seconds (both models). ``reason`` names every cause of a NaN standard error,
+    interval or p-value in the other tables.
+
+    Parameters
+    ----------
+    data : xarray.Dataset
+        The dataset of a fit.
+    residual_df : float
+        Degrees of freedom of the tests; inf for the normal.
+    """
+    rows = fitted(data)
+    iterations = np.where(rows, selected(data, "iterations"), np.nan)
+    return pd.DataFrame(
+        {
+            "mirna": data["mirna"].values,
+            "status": data["status"].values,
+            "reason": _reasons(data, residual_df),
+            "n_isomirs": data["n_isomirs"].values,
+            "n_samples": np.full(len(rows), data.sizes["sample"]),
+            "log_likelihood": np.where(rows, selected(data, "log_likelihood"), np.nan),
+            "iterations": pd.array(iterations, dtype="Int64"),
+            "seconds": data["seconds"].values,
+        }
+    )
+
+
+def saturated_sentence(data: xr.Dataset) -> str:
+    """Return the reason for which a saturated design has no intervals."""
+    return (
+        f"The design is saturated ({data.sizes['sample']} samples, {data.attrs['rank']} coefficients): no "
+        "degrees of freedom are left for t intervals and p-values. Simplify the formula, or choose df='z'."
+    )
+
+
+def _reasons(data: xr.Dataset, residual_df: float) -> np.ndarray:
+    """Return the recorded reasons, with a sentence for every gap that they leave unexplained."""
+    reasons = np.array(data["reason"].values, dtype=object)
+    rows, sound = fitted(data), converged(data)
+    own = selected(data, "model_status").astype(str)
+    variances = np.diagonal(selected(data, "beta_cov"), axis1=1, axis2=2)
+    with np.errstate(invalid="ignore"):
+        no_error = ~(variances >= 0).all(axis=1)
+    for i in np.flatnonzero(rows & ~sound):
+        if not reasons[i]:
+            reasons[i] = str(selected(data, "model_reason")[i]) or (
+                f"The model ended as {own[i] or 'unknown'}: its estimate has no standard error and no tests."
+            )
+    for i in np.flatnonzero(rows & sound & no_error):
+        _add(reasons, i, "Some standard errors could not be computed: the log-likelihood is flat there.")
+    if residual_df < 1:
+        for i in np.flatnonzero(rows & sound):
+            _add(reasons, i, saturated_sentence(data))
+    if "reduced" in data["model"].values:
+        status = data["model_status"].values.astype(str)
+        bad = ~np.isin(status, CONVERGED)
+        for i in np.flatnonzero(rows & bad.any(axis=0)):
+            names = [str(m) for m, missing in zip(data["model"].values, bad[:, i], strict=True) if missing]
+            outcome = [status[list(data["model"].values).index(m), i] or "not fitted" for m in names]
+            what = " and ".join(f"the {m} model ({o})" for m, o in zip(names, outcome, strict=True))
+            _add(reasons, i, f"No usage test: {what} did not reach an optimum.")
+        full, reduced = (data["log_likelihood"].sel(model=name).values for name in ("full", "reduced"))
+        for i in np.flatnonzero(rows & ~bad.any(axis=0) & (2.0 * (full - reduced) <= -ROUNDING)):
+            _add(
+                reasons,
+                i,
+                "No usage test: the full model fits worse than the reduced one, so it stopped early.",
+            )
+    return reasons
+
+
+def _add(reasons: np.ndarray, i: np.signedinteger, sentence: str) -> None:
+    reasons[i] = f"{reasons[i]} {sentence}".strip()

@@ -1,0 +1,48 @@
+"""The table of tests for differential isomiR usage."""
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from bayes_mirglmm.evidence.lrt import likelihood_ratio_test
+from bayes_mirglmm.evidence.multiple_testing import benjamini_hochberg
+from bayes_mirglmm.results.schema import CONVERGED
+
+COLUMNS = ("mirna", "lrt", "df", "p_value", "p_value_chi2", "p_adjusted")
+
+
+def usage_table(data: xr.Dataset, blocks: tuple[int, ...]) -> pd.DataFrame:
+    """Return a row per miRNA whose full and reduced models were both fitted.
+
+    Where one of them did not reach its optimum the statistic stands alone, without p-values.
+
+    Parameters
+    ----------
+    data : xarray.Dataset
+        The dataset of a fit.
+    blocks : tuple of int, length K
+        Covariance block of each slope term: those of block 0 beyond the intercept are what is tested.
+    """
+    models = list(data["model"].values)
+    slopes = sum(block == 0 for block in blocks) - 1
+    if "reduced" not in models or slopes < 1:
+        empty = {name: pd.Series(dtype=object if name == "mirna" else float) for name in COLUMNS}
+        return pd.DataFrame(empty)
+    log_likelihood = data["log_likelihood"].values
+    rows = np.isfinite(log_likelihood).all(axis=0)
+    full, reduced = (log_likelihood[models.index(name), rows] for name in ("full", "reduced"))
+    sound = np.isin(data["model_status"].values.astype(str), CONVERGED).all(axis=0)[rows]
+    test = likelihood_ratio_test(full, reduced, slopes)
+    p_value, p_chi2 = (np.where(sound, p, np.nan) for p in (test.p_value, test.p_value_chi2))
+    reference = p_chi2 if data.attrs["preset"] == "mirglmm" else p_value
+    return pd.DataFrame(
+        {
+            "mirna": data["mirna"].values[rows],
+            "lrt": test.lrt,
+            "df": np.full(len(full), float(test.df)),
+            "p_value": p_value,
+            "p_value_chi2": p_chi2,
+            "p_adjusted": benjamini_hochberg(reference),
+        },
+        columns=list(COLUMNS),
+    )

@@ -1,0 +1,58 @@
+import numpy as np
+import pytest
+
+from bayes_mirglmm.design import build_design
+from bayes_mirglmm.errors import InputError
+
+
+def test_two_groups_by_hand(rng, make, two_groups):
+    omega = np.array([[4.0, -1.5], [-1.5, 1.0]])
+    numbers = make.numbers(rng, two_groups, 2, omega=omega, sigma_sample=0.3, theta=4.0)
+    table = make.fit(two_groups, [make.record(rng, two_groups, "a", 2, full=numbers)]).variance_components()
+    assert list(table.columns) == ["mirna", "group", "term", "term2", "sd", "variance", "correlation"]
+    assert table[["group", "term", "term2"]].to_numpy().tolist() == [
+        ["isomir", "Intercept", ""],
+        ["isomir", "group[T.B]", "Intercept"],
+        ["sample", "Intercept", ""],
+        ["dispersion", "1/theta", ""],
+    ]
+    np.testing.assert_allclose(table["sd"], [2.0, 1.0, 0.3, 0.5], rtol=1e-14)
+    np.testing.assert_allclose(table["variance"], [4.0, 1.0, 0.09, 0.25], rtol=1e-14)
+    np.testing.assert_array_equal(table["correlation"], [np.nan, -0.75, np.nan, np.nan])
+
+
+def test_three_groups_have_the_correlation_between_their_slopes(rng, make, three_groups):
+    record = make.record(rng, three_groups, "a", 2)
+    table = make.fit(three_groups, [record]).variance_components()
+    pair = table.query("term == 'group[T.C]' and term2 == 'group[T.B]'").iloc[0]
+    omega = record.full.omega
+    assert pair["correlation"] == pytest.approx(omega[1, 2] / np.sqrt(omega[1, 1] * omega[2, 2]), rel=1e-12)
+    assert np.isnan(pair["sd"])
+    assert len(table.dropna(subset="sd")) == 5
+
+
+def test_independent_blocks_have_no_correlation(rng, make, samples):
+    design = build_design(samples, "~ group + age", slope="group", nuisance="age")
+    omega = np.diag([1.0, 1.0, 1.0, 0.25])
+    record = make.record(rng, design, "a", 2, full=make.numbers(rng, design, 2, omega=omega))
+    row = make.fit(design, [record]).variance_components().query("group == 'isomir' and term == 'age'")
+    assert row["sd"].tolist() == [0.5]
+    assert row["term2"].tolist() == [""]
+    assert row["correlation"].isna().all()
+
+
+def test_limits(fit):
+    table = fit.variance_components()
+    assert table.query("mirna == 'mir-poisson' and group == 'dispersion'")["sd"].tolist() == [0.0]
+    boundary = table.query("mirna == 'mir-boundary' and term == 'group[T.B]'")
+    assert boundary["sd"].tolist() == [0.0]
+    assert boundary["correlation"].isna().all()
+    assert "mir-separated" not in set(table["mirna"])
+
+
+def test_reduced_model(fit):
+    table = fit.variance_components("reduced")
+    slopes = table.query("group == 'isomir' and term == 'group[T.B]'")
+    assert (slopes["sd"] == 0).all()
+    with pytest.raises(InputError, match="choose from full, reduced"):
+        fit.variance_components("null")
