@@ -1,0 +1,93 @@
+"""The loop over miRNAs: workers, one progress bar, results in the order of the input."""
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+
+from threadpoolctl import threadpool_limits
+
+from bayes_mirglmm.errors import InputError
+
+
+def run_all[T](
+    tasks: Sequence[Callable[[], T]],
+    *,
+    n_jobs: int,
+    weights: Sequence[float],
+    progress: bool,
+    description: str = "Fitting",
+) -> list[T]:
+    """Run every task and return the results in the order of the tasks.
+
+    Parameters
+    ----------
+    tasks : sequence of callables
+        Independent of each other, so that the results do not depend on the number of workers. They spend their time
+        in kernels without the GIL, hence threads.
+    n_jobs : int
+        Workers; 0 for one per core. BLAS is held to one thread in each.
+    weights : sequence of float
+        Expected cost of each task; the dearest start first, so that none is left alone at the end.
+    progress : bool
+        Whether to show a bar on a terminal.
+    """
+    workers = resolve_jobs(n_jobs)
+    results: dict[int, T] = {}
+    order = sorted(range(len(tasks)), key=lambda i: -weights[i])
+    with threadpool_limits(1), _bar(len(tasks), description, progress) as advance:
+        if workers == 1:
+            for i in order:
+                results[i] = tasks[i]()
+                advance()
+        else:
+            with ThreadPoolExecutor(workers) as pool:
+                places: dict[Future[T], int] = {pool.submit(tasks[i]): i for i in order}
+                try:
+                    for future in as_completed(places):
+                        results[places[future]] = future.result()
+                        advance()
+                except BaseException:
+                    pool.shutdown(wait=False, cancel_futures=True)
+                    raise
+    return [results[i] for i in range(len(tasks))]
+
+
+def resolve_jobs(n_jobs: int) -> int:
+    """Return the number of workers that ``n_jobs`` asks for."""
+    if n_jobs < 0:
+        raise InputError(f"n_jobs is {n_jobs}: give a number of workers, or 0 for one per core.")
+    return (
+        n_jobs or len(os.sched_getaffinity(0))
+        if hasattr(os, "sched_getaffinity")
+        else n_jobs or os.cpu_count() or 1
+    )
+
+
+@contextmanager
+def _bar(total: int, description: str, progress: bool) -> Iterator[Callable[[], None]]:
+    if not (progress and sys.stderr.isatty()):
+        yield lambda: None
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+    )
+    with bar:
+        task = bar.add_task(description, total=total)
+        yield lambda: bar.advance(task)

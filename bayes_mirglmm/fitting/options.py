@@ -1,0 +1,68 @@
+"""The choices of a fit, checked before anything is computed."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from bayes_mirglmm.errors import InputError
+from bayes_mirglmm.model import ModelSpec
+
+METHODS = ("ml",)
+CURVATURES = ("observed", "expected")
+DFS = ("t", "z")
+#: What each preset sets; an option that says otherwise is a contradiction, not an exception.
+PRESETS: dict[str, dict[str, Any]] = {
+    "mirglmm": {"curvature": "expected", "offset": "total", "df": "z", "reduced_where_singular": True}
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Choices that every miRNA of a fit shares."""
+
+    method: str
+    curvature: str
+    df: str
+    offset: str
+    preset: str | None
+    spec: ModelSpec
+    reduced_where_singular: bool = False
+
+
+def resolve_options(
+    *, method: str, curvature: str | None, df: str, offset: str, preset: str | None, spec: ModelSpec
+) -> Options:
+    """Check the choices of a fit and apply the preset.
+
+    Raises
+    ------
+    InputError
+        A choice is unknown, or contradicts the preset.
+    """
+    _one_of("method", method, METHODS)
+    _one_of("df", df, DFS)
+    if curvature is not None:
+        _one_of("curvature", curvature, CURVATURES)
+    if preset is None:
+        return Options(method, curvature or "observed", df, offset, None, spec)
+    _one_of("preset", preset, tuple(PRESETS))
+    chosen = PRESETS[preset]
+    for name, given in (("curvature", curvature), ("offset", offset)):
+        if given is not None and given != chosen[name]:
+            raise InputError(
+                f"preset={preset!r} means {name}={chosen[name]!r}, but {name}={given!r} was given: leave one "
+                "of the two out."
+            )
+    return Options(
+        method,
+        chosen["curvature"],
+        chosen["df"],
+        chosen["offset"],
+        preset,
+        spec,
+        reduced_where_singular=chosen["reduced_where_singular"],
+    )
+
+
+def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise InputError(f"{name}={value!r} is not one of {', '.join(map(repr, allowed))}.")
