@@ -1,8 +1,8 @@
 """Compiling kernels with numba, and keeping the machine code on disk.
 
 numba stamps a cached function with its own file only, so a kernel whose callee changed in another file would be
-taken from the cache unchanged. The cache therefore lives in a folder named after a hash of all files of this room,
-in the user's cache folder (a read-only site-packages does not matter), or in a temporary one where even that
+taken from the cache unchanged. The cache therefore lives in a folder named after a hash of all files with kernels, in
+the user's cache folder (a read-only site-packages does not matter), or in a temporary one where even that
 cannot be written.
 """
 
@@ -19,7 +19,7 @@ import platformdirs
 from numba.core import config
 
 #: The kernel that calls all others, and is compiled last: once it is on disk, nothing is left to do.
-TOP_KERNEL = "difference_gradients"
+TOP_KERNEL = "marginal"
 
 
 def kernel[F: Callable[..., Any]](function: F) -> F:
@@ -42,7 +42,9 @@ def cache_folder() -> Path:
     """
     digest = hashlib.sha256()
     for source in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(source.name.encode() + source.read_bytes())
+        text = source.read_bytes()
+        if b"@kernel" in text or source == Path(__file__) or source.name == "problem.py":
+            digest.update(source.name.encode() + text)
     name = f"kernels-{digest.hexdigest()[:16]}"
     own = os.environ.get("NUMBA_CACHE_DIR") or platformdirs.user_cache_dir("bayes_mirglmm")
     for base in (Path(own), Path(tempfile.gettempdir()) / f"bayes_mirglmm-{_user()}"):

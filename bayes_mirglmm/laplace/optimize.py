@@ -8,14 +8,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bayes_mirglmm.laplace.hessian import difference_gradients
+from bayes_mirglmm.laplace.hessian import hessian_and_slopes, rough_hessian
 from bayes_mirglmm.laplace.objective import marginal
 from bayes_mirglmm.laplace.problem import Problem
 
 TOLERANCE = 1e-9  # nats
+#: Where several variances are zero at once the valley is curved and Newton's steps are short: after this many, what is
+#: left to gain need only be negligible.
+PATIENCE, NEGLIGIBLE = 6, 1e-6
 HANDOVER = 1e-5  # nats: below this Newton's method takes over from the quasi-Newton steps
 QUASI_NEWTON_ITERATIONS = 40
-NEWTON_ITERATIONS = 25
+NEWTON_ITERATIONS = 40
 LARGEST_STEP = 2.0
 SMALLEST_STEP = 1e-12
 SADDLE = 1e-3  # nats per unit squared: more negative curvature than this is no minimum
@@ -58,19 +61,14 @@ class _Search:
         self.lowest_vector = np.zeros(d)
         self.value = marginal(problem, self.phi, self.v, self.u, self.gradient)
 
-    def difference(self, *, central: bool) -> None:
-        difference_gradients(
-            self.problem,
-            self.phi,
-            self.v,
-            self.u,
-            self.gradient,
-            central,
-            self.hessian,
-            self.b_slopes,
-            self.u_slopes,
-        )
-        self.evaluations += len(self.phi) * (2 if central else 1)
+    def rough(self) -> None:
+        self.hessian = rough_hessian(self.problem, self.phi, self.v, self.u, self.gradient)
+        self.evaluations += len(self.phi)
+
+    def exact(self) -> None:
+        found = hessian_and_slopes(self.problem, self.phi, self.v, self.u)
+        self.hessian, self.b_slopes, self.u_slopes = found
+        self.evaluations += 2 * len(self.phi)
 
     def direction(self) -> np.ndarray:
         """Newton direction with absolute eigenvalues; sets the decrement."""
@@ -95,7 +93,7 @@ class _Search:
             self.evaluations += 1
             enough = value <= self.value - 2e-4 * step * self.decrement
             # At the end rounding of the value hides the gain: there the gradient has decided the direction.
-            level = self.decrement < 1e-6 and value <= self.value + 1e-9 * (1.0 + abs(self.value))
+            level = self.decrement < NEGLIGIBLE and value <= self.value + 1e-9 * (1.0 + abs(self.value))
             if enough or level:
                 if update:
                     self._bfgs(phi - self.phi, gradient - self.gradient)
@@ -133,17 +131,18 @@ def minimize(problem: Problem, phi: np.ndarray, v: np.ndarray, u: np.ndarray) ->
     search = _Search(problem, phi, v, u)
     if not np.isfinite(search.value):
         return search.result(converged=False)
-    search.difference(central=False)
+    search.rough()
     for _ in range(QUASI_NEWTON_ITERATIONS):
         direction = search.direction()
         if search.decrement < HANDOVER or not search.move(direction, update=True):
             break
     near = False
-    for _ in range(NEWTON_ITERATIONS):
+    for iteration in range(NEWTON_ITERATIONS):
+        tolerance = TOLERANCE if iteration < PATIENCE else NEGLIGIBLE
         if not near:
-            search.difference(central=True)
+            search.exact()
         direction = search.direction()
-        if search.decrement < TOLERANCE:
+        if search.decrement < tolerance:
             if search.lowest > -SADDLE or not search.move(0.3 * search.lowest_vector, update=False):
                 return search.result(converged=True)
             near = False  # a saddle (two variances that could trade places): left along its own direction
@@ -151,5 +150,5 @@ def minimize(problem: Problem, phi: np.ndarray, v: np.ndarray, u: np.ndarray) ->
         # A Hessian from nearby is good enough to finish with; from afar it is made anew.
         near = search.decrement < 1e-5
         if not search.move(direction, update=False):
-            return search.result(converged=search.decrement < 1e-6)
+            return search.result(converged=search.decrement < NEGLIGIBLE)
     return search.result(converged=False)
