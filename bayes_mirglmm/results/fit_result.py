@@ -192,16 +192,26 @@ class Fit:
         """
         return usage_table(self.data, self.design.blocks)
 
-    def variance_components(self, model: str = "full") -> pd.DataFrame:
-        """Return a row per miRNA and variance component of one model, ``full`` or ``reduced``.
+    def variance_components(self, model: str | None = None) -> pd.DataFrame:
+        """Return a row per miRNA and variance component of one model.
 
-        Columns: mirna, group (isomir, sample, dispersion), term, term2, sd, variance, correlation (with the
-        term in term2); :func:`bayes_mirglmm.results.components.variance_components_table` explains the rows.
+        Parameters
+        ----------
+        model : str, optional
+            ``full`` or ``reduced``; by default full, and reduced where no full model was fitted.
+
+        Returns
+        -------
+        pandas.DataFrame
+            mirna, group (isomir, sample, dispersion), term, term2, sd, variance, correlation (with the term in
+            term2); :func:`bayes_mirglmm.results.components.variance_components_table` explains the rows.
         """
-        if model not in self.data["model"].values:
-            raise InputError(
-                f"this fit has no model {model!r}: choose from {', '.join(self.data['model'].values)}."
-            )
+        models = [str(name) for name in self.data["model"].values]
+        if model is None:
+            tried = (self.data["model_status"].values != "").any(axis=1)
+            model = next((name for name, some in zip(models, tried, strict=True) if some), models[0])
+        if model not in models:
+            raise InputError(f"this fit has no model {model!r}: choose from {', '.join(models)}.")
         return variance_components_table(self.data, self.design.blocks, model)
 
     def status(self) -> pd.DataFrame:

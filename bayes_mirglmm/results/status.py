@@ -65,22 +65,27 @@ def _reasons(data: xr.Dataset, residual_df: float) -> np.ndarray:
     if residual_df < 1:
         for i in np.flatnonzero(rows & sound):
             _add(reasons, i, saturated_sentence(data))
-    if "reduced" in data["model"].values:
-        status = data["model_status"].values.astype(str)
-        bad = ~np.isin(status, CONVERGED)
-        for i in np.flatnonzero(rows & bad.any(axis=0)):
-            names = [str(m) for m, missing in zip(data["model"].values, bad[:, i], strict=True) if missing]
-            outcome = [status[list(data["model"].values).index(m), i] or "not fitted" for m in names]
-            what = " and ".join(f"the {m} model ({o})" for m, o in zip(names, outcome, strict=True))
-            _add(reasons, i, f"No usage test: {what} did not reach an optimum.")
-        full, reduced = (data["log_likelihood"].sel(model=name).values for name in ("full", "reduced"))
-        for i in np.flatnonzero(rows & ~bad.any(axis=0) & (2.0 * (full - reduced) <= -ROUNDING)):
-            _add(
-                reasons,
-                i,
-                "No usage test: the full model fits worse than the reduced one, so it stopped early.",
-            )
+    _explain_usage(data, rows, reasons)
     return reasons
+
+
+def _explain_usage(data: xr.Dataset, rows: np.ndarray, reasons: np.ndarray) -> None:
+    """Say why a miRNA has no usage test, where the fit has both models of some miRNA at all."""
+    status = data["model_status"].values.astype(str)
+    if len(status) < 2 or not (status != "").any(axis=1).all():
+        return
+    bad = ~np.isin(status, CONVERGED)
+    models = [str(name) for name in data["model"].values]
+    for i in np.flatnonzero(rows & bad.any(axis=0)):
+        what = [f"the {models[m]} model ({status[m, i] or 'not fitted'})" for m in np.flatnonzero(bad[:, i])]
+        _add(reasons, i, f"No usage test: {' and '.join(what)} did not reach an optimum.")
+    full, reduced = (data["log_likelihood"].values[models.index(name)] for name in ("full", "reduced"))
+    with np.errstate(invalid="ignore"):
+        worse = 2.0 * (full - reduced) <= -ROUNDING
+    for i in np.flatnonzero(rows & ~bad.any(axis=0) & worse):
+        _add(
+            reasons, i, "No usage test: the full model fits worse than the reduced one, so it stopped early."
+        )
 
 
 def _add(reasons: np.ndarray, i: np.signedinteger, sentence: str) -> None:

@@ -56,3 +56,12 @@ def test_reduced_model(fit):
     assert (slopes["sd"] == 0).all()
     with pytest.raises(InputError, match="choose from full, reduced"):
         fit.variance_components("null")
+
+
+def test_a_fit_of_the_reduced_model_alone(rng, make, two_groups):
+    record = make.record(rng, two_groups, "a", 2, full=None, coefficients_from="reduced")
+    fit = make.fit(two_groups, [record])
+    assert fit.variance_components()["sd"].notna().all()
+    assert len(fit.usage()) == 0
+    assert fit.status()["reason"].tolist() == [""]
+    assert len(fit.isomir_effects()) == 2

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from bayes_mirglmm.errors import InputError
+from bayes_mirglmm.evidence.shrinkage import shrink
 
 
 def test_iteration_is_over_fitted_mirnas(fit):
@@ -77,6 +78,18 @@ def test_shrink_adds_its_columns(rng, make, two_groups):
     assert (np.abs(table["shrunk"][:40]) <= np.abs(table["estimate"][:40]) + 1e-9).all()
     assert table["lfsr"][:40].between(0, 1).all()
     np.testing.assert_array_equal(table["estimate"], fit.effects("group[T.B]")["estimate"])
+
+
+def test_shrink_is_told_the_degrees_of_freedom(rng, make, two_groups):
+    records = [make.record(rng, two_groups, f"m{i}", 2) for i in range(20)]
+    for df, number in (("t", 6.0), ("z", np.inf)):
+        fit = make.fit(two_groups, records, df=df)
+        table = fit.effects("group[T.B]")
+        expected = shrink(table["estimate"].to_numpy(), table["std_error"].to_numpy(), df=number)
+        found = fit.shrink()
+        np.testing.assert_array_equal(found["shrunk"], expected.mean)
+        np.testing.assert_array_equal(found["shrunk_sd"], expected.sd)
+        np.testing.assert_array_equal(found["lfsr"], expected.lfsr)
 
 
 def test_shrink_takes_contrasts(rng, make, three_groups):
