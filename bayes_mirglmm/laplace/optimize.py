@@ -16,7 +16,7 @@ TOLERANCE = 1e-9  # nats
 #: Where several variances are zero at once the valley is curved and Newton's steps are short: after this many, what is
 #: left to gain need only be negligible.
 PATIENCE, NEGLIGIBLE = 6, 1e-6
-HANDOVER = 1e-5  # nats: below this Newton's method takes over from the quasi-Newton steps
+HANDOVER = 1e-7  # nats: below this Newton's method takes over from the quasi-Newton steps
 QUASI_NEWTON_ITERATIONS = 40
 NEWTON_ITERATIONS = 40
 LARGEST_STEP = 2.0
@@ -148,7 +148,7 @@ def minimize(problem: Problem, phi: np.ndarray, v: np.ndarray, u: np.ndarray) ->
             near = False  # a saddle (two variances that could trade places): left along its own direction
             continue
         # A Hessian from nearby is good enough to finish with; from afar it is made anew.
-        near = search.decrement < 1e-5
+        near = search.decrement < 1e-6
         if not search.move(direction, update=False):
             return search.result(converged=search.decrement < NEGLIGIBLE)
     return search.result(converged=False)

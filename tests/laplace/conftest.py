@@ -7,7 +7,14 @@ import pytest
 
 
 def simulate(
-    n: int, n_isomirs: int, k: int, seed: int, *, continuous: bool = False, theta: float = 5.0
+    n: int,
+    n_isomirs: int,
+    k: int,
+    seed: int,
+    *,
+    continuous: bool = False,
+    theta: float = 5.0,
+    sample_sd: float = 0.3,
 ) -> dict[str, Any]:
     """Counts (J, n), offset, x and z of a model with K random columns."""
     rng = np.random.default_rng(seed)
@@ -17,7 +24,7 @@ def simulate(
     b = rng.normal(size=(n_isomirs, k)) * np.array([1.5] + [0.5] * (k - 1))
     offset = rng.normal(scale=0.3, size=n)
     beta = np.array([3.0] + [0.4] * (k - 1))
-    eta = offset + z @ beta + b @ z.T + rng.normal(scale=0.3, size=n)
+    eta = offset + z @ beta + b @ z.T + rng.normal(scale=sample_sd, size=n)
     mu = np.exp(eta)
     y = rng.poisson(mu) if np.isinf(theta) else rng.negative_binomial(theta, theta / (theta + mu))
     return {"y": y, "offset": offset, "x": z, "z": z}
