@@ -94,8 +94,6 @@ def _fitted(plan: Plan, mirna: str, isomirs: Sequence[str], counts: np.ndarray) 
     assert shown is not None
     status = full.outcome if full is not None else shown.outcome
     reason = _reason(plan, full, plan.full) if full is not None else _reason(plan, shown, columns)
-    if full is not None and reduced is not None and reduced.outcome == "not_converged":
-        reason = f"{reason} The reduced model did not converge, so that there is no LRT.".strip()
     if use_reduced and full is not None:
         reason = f"{reason} The coefficients are the reduced model's.".strip()
     return MirnaRecord(

@@ -8,7 +8,13 @@ import xarray as xr
 
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.results.inference import tests
-from bayes_mirglmm.results.selection import converged, fitted, isomir_position, selected
+from bayes_mirglmm.results.selection import (
+    coefficient_covariance,
+    converged,
+    fitted,
+    isomir_position,
+    selected,
+)
 
 INTERCEPT = "Intercept"
 
@@ -66,7 +72,7 @@ def effects_table(
         Degrees of freedom (inf: normal) and level of the intervals.
     """
     rows = fitted(data)
-    cov = np.where(converged(data)[:, None, None], selected(data, "beta_cov"), np.nan)
+    cov = np.where(converged(data)[:, None, None], coefficient_covariance(data), np.nan)
     estimate, std_error = combine(selected(data, "beta")[rows], cov[rows], weights)
     columns = tests(estimate, std_error, log_fold_change=_log_fold_change(weights), df=df, prob=prob)
     return _long({"mirna": data["mirna"].values[rows]}, label, weights, columns)

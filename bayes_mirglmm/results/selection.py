@@ -22,6 +22,15 @@ def selected(data: xr.Dataset, name: str) -> np.ndarray:
     return data[name].values[model_index(data), np.arange(data.sizes["mirna"])]
 
 
+def coefficient_covariance(data: xr.Dataset) -> np.ndarray:
+    """Return the covariance of the coefficients of each miRNA's own model: mirna, term, term2.
+
+    Theta is profiled, except under ``preset="mirglmm"``: ``glmer.nb`` reports standard errors at a fixed theta.
+    """
+    held = data.attrs["preset"] == "mirglmm"
+    return selected(data, "beta_cov_theta_fixed" if held else "beta_cov")
+
+
 def fitted(data: xr.Dataset) -> np.ndarray:
     """Return which miRNAs have estimates, converged or not: bool, shape (mirna,)."""
     return np.isfinite(selected(data, "beta")).any(axis=1)
