@@ -15,6 +15,7 @@ from bayes_mirglmm.readers._open import Head, blocks, decoding
 
 DELIMITERS = {"\t": "tab", ",": "comma", ";": "semicolon", "|": "pipe", " ": "space"}
 SAMPLED = 200
+ROW_NAME = "row_name"  # what a first column without a name is called
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Table:
     Attributes
     ----------
     columns : tuple of str
-        Header, stripped of blanks and quotes; ``""`` for row names without a header (R, pandas).
+        Header, stripped of blanks and quotes; row names without a header (R, pandas) are ``row_name``.
     header_line : int
         Line of the header, from 1.
     rows : list of list of str
@@ -67,16 +68,23 @@ def inspect(head: Head) -> Table:
     if rows and all(len(row) == len(columns) + 1 for row in rows):
         trailing = all(not row[-1].strip() for row in rows)
         columns = [*columns, ""] if trailing else ["", *columns]
-    return Table(head, delimiter, tuple(name.strip() for name in columns), header_line, rows)
+    names = [name.strip() for name in columns]
+    if not names[0] and any(row and row[0].strip() for row in rows):
+        names[0] = ROW_NAME
+    return Table(head, delimiter, tuple(names), header_line, rows)
 
 
 def require_columns(table: Table) -> Table:
-    """Refuse a table of one column, or one whose header repeats a name."""
+    """Refuse a table of one column, one without rows, or one whose header repeats a name."""
     if len(table.columns) < 2:
         start = table.head.lines[table.header_line - 1][:60]
         raise InputError(
             f"{table.head.source}, line {table.header_line}: no tab, comma or semicolon separates columns in "
             f"{start!r}. Give a table with a header line."
+        )
+    if not table.rows:
+        raise InputError(
+            f"{table.head.source} has a header but no rows: the tool found nothing, or the file was cut off."
         )
     names = [name for name in table.columns if name]
     repeated = [name for name in names if names.count(name) > 1] if len(set(names)) < len(names) else []
@@ -211,16 +219,14 @@ def _ragged(table: Table, line: int, found: int, text: str) -> InputError:
 
 def _delimiter(lines: list[str]) -> str:
     """Choose the delimiter that gives most lines one and the same number of columns."""
-    best, best_score = "\t", (0.0, 0)
+    best, best_share = "\t", -1.0
     for delimiter in DELIMITERS:
-        widths = [len(row) for row in _split(lines, delimiter)]
-        if widths[0] < 2:
-            continue
-        share = max(
-            sum(w == widths[0] for w in widths[1:]), sum(w == widths[0] + 1 for w in widths[1:])
-        ) / max(len(widths) - 1, 1)
-        if share > best_score[0] + 0.3 or (best_score == (0.0, 0)):
-            best, best_score = delimiter, (share, widths[0])
+        first, *rest = (len(row) for row in _split(lines, delimiter))
+        share = max(rest.count(first), rest.count(first + 1)) / max(len(rest), 1)
+        if first < 2 or (delimiter == " " and share < 0.9):
+            continue  # prose has blanks too
+        if share > best_share + 0.3:
+            best, best_share = delimiter, share
     return best
 
 

@@ -35,6 +35,7 @@ ANNOTATION_NAMES = frozenset(
         *("accession", "mimat", "uid", "db", "description"),
     )
 )
+ROW_NUMBER_NAMES = frozenset({"row_name", "Unnamed: 0", "index", "rownames"})
 SEQUENCE = re.compile(r"[ACGTUN]{10,}", re.IGNORECASE)
 MIRNA = re.compile(r"([a-z][a-z0-9]{1,5}-)?(mir|let|lin|lsy|bantam|iab)[-_.]?\w.*", re.IGNORECASE)
 NUMBER = re.compile(r"[-+]?(\d+([.,]\d*)?|[.,]\d+)([eE][-+]?\d+)?")
@@ -168,11 +169,7 @@ class _Finder:
 
     def is_row_number(self, i: int) -> bool:
         cells = self.cells(i)
-        if (
-            self.columns[i] not in {"", "Unnamed: 0", "index", "rownames"}
-            or not cells
-            or cells[0] not in {"0", "1"}
-        ):
+        if self.columns[i] not in ROW_NUMBER_NAMES or not cells or cells[0] not in {"0", "1"}:
             return False
         return cells == [str(int(cells[0]) + k) for k in range(len(cells))]
 

@@ -21,6 +21,7 @@ T = TypeVar("T")
 #: Longest line that is taken for a line of a table, in characters (10,000 samples need about 0.1 million).
 MAX_LINE = 4 * 2**20
 HEAD_BYTES = 2**18
+HEAD_LINES = 3  # a header and two rows, however wide
 BLOCK_CHARACTERS = 2**21
 
 COMPRESSED: tuple[tuple[bytes, Callable[[Path], Any]], ...] = (
@@ -57,7 +58,7 @@ class Head:
     encoding : str
         Of a text: ``"utf-8"``, ``"utf-8-sig"``, ``"utf-16"`` or ``"latin-1"``.
     lines : tuple of str
-        Complete lines of the first 256 KiB (more when the first line is longer), without line ends.
+        Complete lines of the first 256 KiB (more of a table with wide rows), without line ends.
     """
 
     path: Path
@@ -87,12 +88,11 @@ def peek(path: Path) -> Head:
     if not path.exists():
         raise InputError(f"{path}: no such file. Check the path and the working directory.")
     with open_bytes(path) as stream:
-        data = stream.read(HEAD_BYTES)
-        more = data
-        while more and not (b"\n" in more or b"\r" in more) and len(data) <= MAX_LINE:
+        data = more = stream.read(HEAD_BYTES)
+        while more and max(data.count(b"\n"), data.count(b"\r")) < HEAD_LINES and len(data) <= MAX_LINE:
             more = stream.read(HEAD_BYTES)
             data += more
-        whole = len(data) < HEAD_BYTES or not more
+        whole = not more or len(data) < HEAD_BYTES
     if not data:
         raise InputError(f"{path} is empty: the tool that wrote it may have failed. Write or copy it again.")
     for magic, kind, remedy in KINDS:

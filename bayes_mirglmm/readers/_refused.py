@@ -1,6 +1,5 @@
 """Files of known tools that hold no isomiR counts: what they are, and which file to give instead."""
 
-import re
 from dataclasses import dataclass
 
 from bayes_mirglmm.errors import InputError
@@ -63,7 +62,6 @@ REFUSED = (
         frozenset({"geneid", "chr", "start", "end", "strand", "length"}),
     ),
 )
-SEQUENCES = re.compile(r"(>\S|@\S+.*$|@HD\t|@SQ\t)")
 
 
 def refuse(head: Head) -> None:

@@ -35,6 +35,7 @@ CHAR, STR, WEAKREF, RAW, REF = 9, 16, 23, 24, 255
 STRING_VECTORS = (247, 248)
 EMPTY = (250, 252)
 LATIN1 = 1 << 2
+LONGEST_SEQUENCE = 10**8
 HAS_ATTRIBUTES = 1 << 9
 
 
@@ -136,7 +137,7 @@ def parse_r_file(path: Path) -> RObject:
         data = stream.read()
     if data[:2] == b"RD" and data[4:5] == b"\n":
         data = data[5:]
-    options: dict[str, Any] = {"expand_altrep": True, "altrep_constructor_dict": DEFAULT_ALTREP_MAP}
+    options: dict[str, Any] = {"expand_altrep": True, "altrep_constructor_dict": _ALTREP}
     layout, view = data[:2], memoryview(data)[2:]
     if layout == b"X\n":
         parser: Any = _XDR(view, **options)
@@ -149,6 +150,23 @@ def parse_r_file(path: Path) -> RObject:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return parser.parse_all().object
+
+
+def _bounded(expand: Any) -> Any:
+    """Refuse a compact sequence of absurd length: a few damaged bytes must not take all memory."""
+
+    def constructor(state: RObject) -> Any:
+        if not 0 <= float(state.value[0]) <= LONGEST_SEQUENCE:
+            raise ValueError(f"it has a sequence of {state.value[0]:.0f} numbers")
+        return expand(state)
+
+    return constructor
+
+
+_ALTREP = {
+    name: _bounded(expand) if name.startswith(b"compact") else expand
+    for name, expand in DEFAULT_ALTREP_MAP.items()
+}
 
 
 def _plain(kind: RObjectType, value: Any) -> RObject:

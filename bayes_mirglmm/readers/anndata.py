@@ -1,5 +1,6 @@
 """AnnData: samples x isomiRs, ``var['mirna']``, and the sample table in ``obs``."""
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -53,7 +54,9 @@ def read(
     parts = []
     for head in heads:
         try:
-            data = anndata.read_h5ad(head.path)
+            with warnings.catch_warnings():  # of anndata about its own use of pandas
+                warnings.simplefilter("ignore")
+                data = anndata.read_h5ad(head.path)
         except Exception as error:  # whatever h5py and anndata make of a file that is no AnnData
             raise InputError(
                 f"{head.source} is HDF5 but cannot be read as AnnData ({type(error).__name__}: {error}). "
@@ -74,7 +77,8 @@ def from_anndata(
         There is no miRNA column or no such layer, or a value is not a count.
     """
     if layer is not None and layer not in data.layers:
-        raise InputError(f"{source} has no layer {layer!r}, only {', '.join(data.layers) or 'X'}.")
+        layers = [name for name in data.layers if name]  # anndata 0.13 lists X there too, as None
+        raise InputError(f"{source} has no layer {layer!r}, only {', '.join(layers) or 'X'}.")
     matrix = data.X if layer is None else data.layers[layer]
     if matrix is None:
         raise InputError(f"{source} has no X: name the layer that holds the raw counts with layer=...")

@@ -31,7 +31,7 @@ CLASSES = frozenset(
             "trna",
             "snorna",
         ),
-        *("rrna", "ncrnaothers", "mrna", "isomirmirna", "spikein", "maturetrf", "trf"),
+        *("rrna", "ncrnaothers", "mrna", "isomirmirna", "spikein", "maturetrf", "trf", "rowname"),
     )
 )
 

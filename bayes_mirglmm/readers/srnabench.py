@@ -118,6 +118,12 @@ def _reads(head: Head, sample: str, encoding: str, notes: list[Note]) -> Part:
 def _mirnas(head: Head, sample: str) -> Part:
     table = require_columns(inspect(head))
     keys = [normalised(name) for name in table.columns]
+    absent = [name for name in ANNOTATION if name not in keys]
+    if absent:
+        raise InputError(
+            f"{head.source}, line {table.header_line}: no column {absent[0]!r} in the header "
+            f"({', '.join(table.columns[:8])}). Copy the file again."
+        )
     sequence, mirna, count = (keys.index(name) for name in ANNOTATION)
     label = keys.index("isolabel") if "isolabel" in keys else None
     notes: list[Note] = []

@@ -7,7 +7,7 @@ import pandas as pd
 
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.readers._cells import count_matrix
-from bayes_mirglmm.readers._delimited import Table, inspect, read_cells, require_columns
+from bayes_mirglmm.readers._delimited import ROW_NAME, Table, inspect, read_cells, require_columns
 from bayes_mirglmm.readers._layout import Layout, guess_layout
 from bayes_mirglmm.readers._notes import Note
 from bayes_mirglmm.readers._open import Head
@@ -113,7 +113,7 @@ def part_from_frame(
     if isinstance(frame.index, pd.MultiIndex) or frame.index.name is not None:
         frame = frame.reset_index()
     elif not pd.api.types.is_numeric_dtype(frame.index):
-        frame = frame.rename_axis("").reset_index()
+        frame = frame.rename_axis(ROW_NAME).reset_index()
     names = [str(name).strip() for name in frame.columns]
     repeated = [name for name in names if names.count(name) > 1] if len(set(names)) < len(names) else []
     if repeated:
