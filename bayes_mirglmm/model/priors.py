@@ -30,7 +30,7 @@ class Normal(_Checked):
 
     mean: float
     sd: float
-    why: str = field(default="", compare=False)
+    why: str = field(default="", compare=False, repr=False)
 
     distribution: ClassVar[str] = "normal"
     positive: ClassVar[tuple[str, ...]] = ("sd",)
@@ -41,7 +41,7 @@ class HalfNormal(_Checked):
     """Prior of a standard deviation: the absolute value of a draw from N(0, ``scale``^2)."""
 
     scale: float
-    why: str = field(default="", compare=False)
+    why: str = field(default="", compare=False, repr=False)
 
     distribution: ClassVar[str] = "half_normal"
     positive: ClassVar[tuple[str, ...]] = ("scale",)
@@ -55,7 +55,7 @@ class LKJ(_Checked):
     """
 
     eta: float
-    why: str = field(default="", compare=False)
+    why: str = field(default="", compare=False, repr=False)
 
     distribution: ClassVar[str] = "lkj"
     positive: ClassVar[tuple[str, ...]] = ("eta",)

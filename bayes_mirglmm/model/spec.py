@@ -41,7 +41,7 @@ class ModelSpec:
     isomir_slope: bool
     sample_intercept: bool
     priors: Priors
-    description: str = field(default="", compare=False)
+    description: str = field(default="", compare=False, repr=False)
 
     def __post_init__(self) -> None:
         """Refuse a combination of family, random effects and priors that is not a model."""
