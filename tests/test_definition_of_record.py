@@ -1,0 +1,119 @@
+"""The Laplace kernels against the readable PyMC model: same density, same gradient, same score and curvature."""
+
+import numpy as np
+import pandas as pd
+import pymc as pm
+import pytensor
+import pytensor.tensor as pt
+import pytest
+from pytensor.graph.replace import graph_replace
+
+import bayes_mirglmm as bm
+from bayes_mirglmm.counts import make_counts
+from bayes_mirglmm.design import build_design, sample_table
+from bayes_mirglmm.laplace import likelihood, make_problem
+from bayes_mirglmm.laplace.objective import half_square, means
+from bayes_mirglmm.normalization import log_offset
+
+N, J = 7, 4
+FORMULAS = {1: "~ 1", 2: "~ group", 3: "~ three"}
+MODE = "FAST_COMPILE"
+LOG_2PI = np.log(2 * np.pi)
+
+
+@pytest.fixture(scope="module")
+def counts():
+    rng = np.random.default_rng(0)
+    samples = pd.DataFrame(
+        {"group": list("aabbaab"), "three": list("xyzxyzx")}, index=[f"s{i}" for i in range(N)]
+    )
+    return make_counts(
+        rng.negative_binomial(2, 0.02, size=(J, N)),
+        isomir=[f"i{j}" for j in range(J)],
+        mirna=["m"] * J,
+        sample=list(samples.index),
+        samples=samples,
+        total=np.full(N, 10**6) + rng.integers(0, 10**5, size=N),
+    )
+
+
+def compile_cell_derivatives(model, poisson):
+    """Score and observed curvature of every cell, by differentiating the model's own likelihood in log mu."""
+    eta, log_theta = pt.dmatrix("eta"), pt.dscalar("log_theta")
+    rv = model["counts"]
+    cells = pm.logp(rv, model.rvs_to_values[rv])
+    swaps = {model["mu"]: pt.exp(eta)} | ({} if poisson else {model["theta"]: pt.exp(log_theta)})
+    cells = graph_replace(cells, swaps)
+    score = pytensor.grad(cells.sum(), eta)
+    curvature = -pytensor.grad(score.sum(), eta)
+    return pytensor.function([eta, log_theta], [score, curvature], mode=MODE, on_unused_input="ignore")
+
+
+@pytest.mark.parametrize("model_name", ["mirglmm", "poisson"])
+@pytest.mark.parametrize("k", [1, 2, 3])
+def test_kernels_agree_with_the_readable_model(counts, k, model_name):
+    formula = FORMULAS[k]
+    model = bm.build_model(counts, "m", formula, model=model_name)
+    poisson = model_name == "poisson"
+    design = build_design(sample_table(counts), formula)
+    problem, order = make_problem(
+        counts["counts"].values.T, log_offset(counts).values, design.x, design.z, poisson=poisson
+    )
+    effects_density = model.logp(vars=[model["v"], model["w"]])
+    density = model.compile_fn([effects_density, model.datalogp, model.dlogp()], mode=MODE)
+    cell_derivatives = compile_cell_derivatives(model, poisson)
+
+    rng = np.random.default_rng(k)
+    for _ in range(5):
+        chol = np.tril(rng.normal(scale=0.4, size=(k, k)))
+        chol[np.diag_indices(k)] = rng.uniform(0.2, 1.5, size=k)
+        beta = np.array([3.0] + [0.5] * (k - 1)) + rng.normal(scale=0.5, size=k)
+        sigma, log_theta = rng.uniform(0.1, 0.8), rng.normal(1.0, 1.0)
+        v, w = rng.normal(size=(k, J)), rng.normal(size=N)
+        point = {"beta": beta, "v": v.T.copy(), "w": np.empty(N), "sd_sample_log__": np.log(sigma)}
+        point["w"][order] = w
+        if not poisson:
+            point["log_theta"] = np.asarray(log_theta)
+        if k == 1:
+            point["sd_block0_log__"] = np.log(chol[0, 0])
+        else:
+            packed = chol.copy()
+            packed[np.diag_indices(k)] = np.log(np.diag(chol))
+            point["cholesky_block0_cholesky-cov-packed__"] = packed[np.tril_indices(k)]
+
+        theta = np.inf if poisson else np.exp(log_theta)
+        fixed = problem.offset + problem.x @ beta
+        zl = problem.z @ chol
+        mu = means(fixed, zl, sigma, v, w)
+        ours = likelihood.saturated(problem.distinct, problem.multiplicity, theta)
+        ours += likelihood.log_likelihood(problem.y, mu, theta)
+        effects_logp, data_logp, gradient = density(point)
+        assert ours == pytest.approx(float(data_logp), abs=1e-9)
+
+        score, curvature = np.empty((N, J)), np.empty((N, J))
+        likelihood.score_and_curvature(problem.y, mu, theta, False, score, curvature)
+        found_score, found_curvature = cell_derivatives(np.log(mu[np.argsort(order)]).T, log_theta)
+        np.testing.assert_allclose(score[np.argsort(order)].T, found_score, rtol=1e-9, atol=1e-9)
+        np.testing.assert_allclose(curvature[np.argsort(order)].T, found_curvature, rtol=1e-9, atol=1e-9)
+
+        # Joint density of counts and random effects, and its gradient in v, w and beta (less the prior's).
+        effects = half_square(v, w) + 0.5 * (v.size + w.size) * LOG_2PI
+        assert float(effects_logp) == pytest.approx(-effects, abs=1e-9)
+        names = [value.name for value in model.value_vars]
+        pieces = dict(
+            zip(names, np.split(gradient, np.cumsum([point[n].size for n in names])[:-1]), strict=True)
+        )
+        np.testing.assert_allclose(pieces["v"].reshape(J, k), (zl.T @ score - v).T, rtol=1e-9, atol=1e-9)
+        np.testing.assert_allclose(pieces["w"][order], sigma * score.sum(axis=1) - w, rtol=1e-9, atol=1e-9)
+        prior_mean, prior_sd = np.array([4.0] + [0.0] * (k - 1)), np.array([5.0] + [2.5] * (k - 1))
+        np.testing.assert_allclose(
+            pieces["beta"],
+            problem.x.T @ score.sum(axis=1) - (beta - prior_mean) / prior_sd**2,
+            rtol=1e-9,
+            atol=1e-9,
+        )
+        if not poisson:
+            by_theta = likelihood.by_log_theta(problem.y, problem.distinct, problem.multiplicity, mu, theta)
+            assert pieces["log_theta"][0] == pytest.approx(
+                by_theta - (log_theta - 1.0) / 1.5**2, rel=1e-9, abs=1e-9
+            )
