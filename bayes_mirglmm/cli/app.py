@@ -1,0 +1,89 @@
+"""The commands together, and what becomes of an error."""
+
+import errno
+import os
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+from typer.main import get_command
+
+import bayes_mirglmm
+from bayes_mirglmm.cli.console import release, report_error
+from bayes_mirglmm.cli.demo import demo
+from bayes_mirglmm.cli.fit import fit
+from bayes_mirglmm.cli.inspect import inspect
+from bayes_mirglmm.cli.simulate import simulate
+from bayes_mirglmm.errors import MirglmmError
+
+BAD_INPUT = 2
+INTERNAL = 1
+
+app = typer.Typer(
+    name="bayes-mirglmm",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for command in (demo, inspect, fit, simulate):
+    app.command()(command)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"bayes-mirglmm {bayes_mirglmm.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _commands(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Differential expression of microRNAs from isomiR-level counts.
+
+    New here? `bayes-mirglmm demo` fits simulated data and shows what comes out.
+    With your own files, first `inspect`, then `fit`.
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; exit code 0, 2 for unusable input, 1 for an error of the program.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        Words after the program's name; those of the process when omitted.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        get_command(app)(args=words, prog_name="bayes-mirglmm", obj=words)
+    except Exception as error:
+        if "--debug" in words:
+            raise
+        message, code = _explain(error)
+        report_error(message)
+        sys.exit(code)
+    finally:
+        release()
+
+
+def _explain(error: Exception) -> tuple[str, int]:
+    if isinstance(error, MirglmmError):
+        return str(error), BAD_INPUT
+    if isinstance(error, OSError) and error.filename is not None:
+        remedy = {
+            errno.ENOENT: "Check the path.",
+            errno.EACCES: "Choose a place that you may read or write.",
+            errno.ENOSPC: "Free some space, or choose another place.",
+        }.get(error.errno or 0, "Check the path and its permissions.")
+        return f"{os.fspath(error.filename)}: {error.strerror}. {remedy}", BAD_INPUT
+    what = str(error) or "no message"
+    return (
+        f"{type(error).__name__}: {what}. This should not happen: it is a fault of the program, not of your "
+        "input. Run the same command with --debug to see where, and report it with that output.",
+        INTERNAL,
+    )

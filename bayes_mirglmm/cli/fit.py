@@ -1,0 +1,225 @@
+"""``bayes-mirglmm fit``: from count files to a folder of tables."""
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from bayes_mirglmm.cli import options as o
+from bayes_mirglmm.cli.console import Reporter
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+    from bayes_mirglmm.results import Fit
+
+CONTRAST_TABLES = ("contrasts", "isomir_contrasts")
+
+
+def fit(
+    context: typer.Context,
+    counts: o.Counts,
+    *,
+    samples: o.Samples = None,
+    format: o.Format = "auto",
+    read: o.Read = None,
+    filter: Annotated[
+        bool,
+        typer.Option(
+            "--filter/--no-filter", help="Leave out what is hardly expressed.", rich_help_panel=o.INPUT
+        ),
+    ] = True,
+    min_mirna_log_cpm: o.MinMirna = 5.0,
+    min_isomir_log_cpm: o.MinIsomir = -1.0,
+    design: Annotated[
+        str,
+        typer.Option(
+            "--design",
+            "-d",
+            help='Formula of the fixed effects, as in R: "~ group + batch".',
+            rich_help_panel=o.MODEL,
+        ),
+    ],
+    slope: Annotated[
+        str | None,
+        typer.Option(
+            help="Variable whose effect varies over isomiRs; the formula's first one when omitted.",
+            rich_help_panel=o.MODEL,
+            show_default=False,
+        ),
+    ] = None,
+    reference: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FACTOR=LEVEL",
+            help="Level that the others are compared with, for example group=ctrl; the first in the alphabet "
+            "when omitted. Once for each factor.",
+            rich_help_panel=o.MODEL,
+            show_default=False,
+        ),
+    ] = None,
+    contrast: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FACTOR=B,A",
+            help="Also test level B against level A (pairs:FACTOR: all pairs); gives contrasts.tsv. "
+            "May be repeated.",
+            rich_help_panel=o.MODEL,
+            show_default=False,
+        ),
+    ] = None,
+    nuisance: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="COLUMN",
+            help="Column whose unwanted effect may differ between isomiRs, independently of the slope. "
+            "May be repeated.",
+            rich_help_panel=o.MODEL,
+            show_default=False,
+        ),
+    ] = None,
+    method: Annotated[
+        str, typer.Option(help="ml: maximum likelihood by Laplace approximation.", rich_help_panel=o.MODEL)
+    ] = "ml",
+    offset: Annotated[
+        str,
+        typer.Option(
+            help="total, median_ratio, tmm, upper_quartile, column:NAME (totals) or log_column:NAME.",
+            rich_help_panel=o.MODEL,
+        ),
+    ] = "total",
+    model: Annotated[
+        str, typer.Option(help="Model specification: a shipped name or a TOML file.", rich_help_panel=o.MODEL)
+    ] = "mirglmm",
+    curvature: Annotated[
+        Literal["observed", "expected"] | None,
+        typer.Option(
+            help="observed: the Laplace approximation; expected: what lme4 computes.",
+            rich_help_panel=o.MODEL,
+            show_default="observed",
+        ),
+    ] = None,
+    df: Annotated[
+        Literal["t", "z"],
+        typer.Option(
+            help="Intervals and p-values from t (samples - coefficients) or z.", rich_help_panel=o.MODEL
+        ),
+    ] = "t",
+    preset: Annotated[
+        Literal["mirglmm"] | None,
+        typer.Option(
+            help="mirglmm: every choice as the R package has it.", rich_help_panel=o.MODEL, show_default=False
+        ),
+    ] = None,
+    prob: Annotated[float, typer.Option(help="Level of the intervals.", rich_help_panel=o.MODEL)] = 0.95,
+    jobs: Annotated[int, typer.Option(help="Workers; 0: one a core.", min=0, rich_help_panel=o.MODEL)] = 1,
+    seed: Annotated[int, typer.Option(help="Seed of everything random.", rich_help_panel=o.MODEL)] = 1,
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="Folder for the results.", rich_help_panel=o.OUTPUT)
+    ],
+    force: o.Force = False,
+    quiet: o.Quiet = False,
+    json: o.Json = False,
+    debug: o.Debug = False,
+) -> None:
+    r"""Fit every miRNA and write the tables to a folder.
+
+    Example:
+
+        bayes-mirglmm fit counts.tsv --samples samples.tsv \
+            --design "~ group" --reference group=ctrl --out run
+
+    The folder holds effects.tsv (log fold changes of the miRNAs), isomir_effects.tsv, usage.tsv (do the isomiRs
+    of a miRNA differ?), variance_components.tsv, status.tsv (a row for every miRNA that was read), the same
+    tables as parquet, and run.json (how they were made).
+    """
+    import bayes_mirglmm as bm
+    from bayes_mirglmm.cli.summary import print_summary, summarise
+
+    references = o.parse_references(reference or [])
+    o.claim_folder(out, force=force)
+
+    reporter = Reporter(quiet=quiet, as_json=json)
+    data = read_counts(reporter, counts, samples, format, o.parse_reads(read or []))
+    if filter:
+        data = filtered(reporter, data, min_mirna_log_cpm, min_isomir_log_cpm)
+    # Before time is spent on the fit.
+    contrasts = o.parse_contrasts(contrast or [], data, design, slope, references, nuisance or [])
+    reporter.step(f"Fitting {len(set(data['mirna'].values)):,} miRNAs, {design}")
+    result = bm.fit(
+        data,
+        design,
+        slope=slope,
+        reference=references or None,
+        method=method,
+        offset=offset,
+        model=model,
+        curvature=curvature,
+        df=df,
+        preset=preset,
+        prob=prob,
+        nuisance=tuple(nuisance or ()),
+        n_jobs=jobs,
+        seed=seed,
+        progress=reporter.progress,
+    )
+    result.metadata["command"] = shlex.join(["bayes-mirglmm", *(context.obj or [])])
+    files = write(result, out, contrasts, force=force)
+    summary = summarise(result, out, files)
+    reporter.json(summary)
+    print_summary(reporter, result, summary)
+
+
+def read_counts(
+    reporter: Reporter, counts: list[Path], samples: Path | None, format: str, options: dict[str, Any]
+) -> "xr.Dataset":
+    """Read counts, saying what the reader has to say."""
+    import bayes_mirglmm as bm
+
+    reporter.step(f"Reading {', '.join(str(path) for path in counts)}")
+    data = bm.read_counts(counts if len(counts) > 1 else counts[0], samples=samples, format=format, **options)
+    for note in data.attrs["notes"]:
+        reporter.step(f"  {note}")
+    mirnas = len(set(data["mirna"].values))
+    reporter.step(
+        f"  format {data.attrs['format']}: {data.sizes['sample']} samples, {mirnas:,} miRNAs, "
+        f"{data.sizes['isomir']:,} isomiRs"
+    )
+    return data
+
+
+def filtered(reporter: Reporter, data: "xr.Dataset", min_mirna: float, min_isomir: float) -> "xr.Dataset":
+    """Apply the expression filters, saying what is left."""
+    import bayes_mirglmm as bm
+
+    kept = bm.filter_counts(data, min_mirna_log_cpm=min_mirna, min_isomir_log_cpm=min_isomir)
+    mirnas = len(set(kept["mirna"].values))
+    reporter.step(f"Filters leave {mirnas:,} miRNAs, {kept.sizes['isomir']:,} isomiRs")
+    return kept
+
+
+def write(result: "Fit", out: Path, contrasts: Sequence[o.Contrast], *, force: bool) -> dict[str, Path]:
+    """Save the run, with the tables of contrasts beside it, and return the table files."""
+    result.save(out, force=force)
+    for path in [out / f"{name}.{kind}" for name in CONTRAST_TABLES for kind in ("tsv", "parquet")]:
+        path.unlink(missing_ok=True)  # those of a run that was replaced
+    names = list(result.tables())
+    if contrasts:
+        names.append("contrasts")
+        write_table(result.contrast([c.spec for c in contrasts]), out / "contrasts")
+    own = [c.spec for c in contrasts if c.variable == result.slope]
+    if own:
+        names.append("isomir_contrasts")
+        write_table(result.isomir_effects(contrasts=own), out / "isomir_contrasts")
+    return {name: out / f"{name}.tsv" for name in names}
+
+
+def write_table(table: "pd.DataFrame", stem: Path) -> None:
+    """Write a table as TSV and parquet, as the tables of a run are written."""
+    table.to_csv(
+        stem.with_suffix(".tsv"), sep="\t", index=False, na_rep="NA", lineterminator="\n", encoding="utf-8"
+    )
+    table.to_parquet(stem.with_suffix(".parquet"), index=False)

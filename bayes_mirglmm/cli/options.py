@@ -1,0 +1,166 @@
+"""Options that several commands share, and the small languages that some of them speak."""
+
+import os
+from collections.abc import Container, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bayes_mirglmm.errors import InputError
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+INPUT = "Input"
+MODEL = "Model"
+OUTPUT = "Output"
+
+Counts = Annotated[
+    list[Path],
+    typer.Argument(
+        help="Count files, or a folder of files with one sample each. The format is found from the content.",
+        show_default=False,
+    ),
+]
+Samples = Annotated[
+    Path | None,
+    typer.Option(
+        "--samples",
+        "-s",
+        help="Sample table (TSV or CSV), a row per sample, its name in the first column.",
+        rich_help_panel=INPUT,
+        show_default=False,
+    ),
+]
+Format = Annotated[
+    str, typer.Option(help="Format of the counts, where it should not be guessed.", rich_help_panel=INPUT)
+]
+Read = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="OPTION=VALUE",
+        help="Option of the reader: isomir=COLUMN, mirna=COLUMN, missing=zero, duplicates=sum, "
+        "annotation=COLUMN,COLUMN, ... May be repeated.",
+        rich_help_panel=INPUT,
+        show_default=False,
+    ),
+]
+MinMirna = Annotated[
+    float,
+    typer.Option(
+        help="Keep a miRNA whose summed counts have a log(median CPM) above this "
+        "(natural log; 5 is 148 CPM).",
+        rich_help_panel=INPUT,
+    ),
+]
+MinIsomir = Annotated[
+    float,
+    typer.Option(
+        help="Keep an isomiR with a log(median CPM) above this (natural log; -1 is 0.37 CPM).",
+        rich_help_panel=INPUT,
+    ),
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.", rich_help_panel=OUTPUT)]
+Json = Annotated[
+    bool,
+    typer.Option("--json", help="Print the result as one JSON object on stdout.", rich_help_panel=OUTPUT),
+]
+Debug = Annotated[
+    bool, typer.Option("--debug", help="Show the traceback of an error.", rich_help_panel=OUTPUT)
+]
+Force = Annotated[
+    bool,
+    typer.Option("--force", "-f", help="Replace what an earlier run wrote there.", rich_help_panel=OUTPUT),
+]
+
+
+def parse_reads(pairs: Sequence[str]) -> dict[str, Any]:
+    """Turn ``["missing=zero", "annotation=a,b"]`` into the keyword arguments of a reader."""
+    options: dict[str, Any] = {}
+    for pair in pairs:
+        name, equals, value = (part.strip() for part in pair.partition("="))
+        if not (name.isidentifier() and equals and value):
+            raise InputError(f"--read {pair!r} is not OPTION=VALUE: write for example --read missing=zero.")
+        options[name] = [part.strip() for part in value.split(",")] if "," in value else value
+    return options
+
+
+def parse_references(pairs: Sequence[str]) -> dict[str, str]:
+    """Turn ``["group=ctrl"]`` into ``{"group": "ctrl"}``."""
+    references: dict[str, str] = {}
+    for pair in pairs:
+        name, equals, level = (part.strip() for part in pair.partition("="))
+        if not (name and equals and level):
+            raise InputError(
+                f"--reference {pair!r} is not FACTOR=LEVEL: write for example --reference group=ctrl."
+            )
+        if name in references:
+            raise InputError(f"--reference names factor {name!r} twice: keep one.")
+        references[name] = level
+    return references
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """A contrast as the command line names it: its variable, and what the library takes for it."""
+
+    variable: str
+    spec: str | dict[str, tuple[str, str]] | dict[str, tuple[float, float]]
+
+
+def parse_contrasts(
+    texts: Sequence[str],
+    counts: "xr.Dataset",
+    formula: str,
+    slope: str | None,
+    reference: dict[str, str],
+    nuisance: Sequence[str],
+) -> list[Contrast]:
+    """Turn ``["group=B,A"]`` into contrasts that the design of ``counts`` is known to have."""
+    from bayes_mirglmm.design import build_design, contrast_weights, sample_table
+
+    table = sample_table(counts)
+    if table.empty:
+        raise InputError("the counts come without a sample table: give one with --samples, a row per sample.")
+    design = build_design(table, formula, slope=slope, reference=reference, nuisance=nuisance)
+    contrasts = [parse_contrast(text, factors=design.factors) for text in texts]
+    if contrasts:
+        contrast_weights(design, [contrast.spec for contrast in contrasts])
+    return contrasts
+
+
+def parse_contrast(text: str, *, factors: Container[str]) -> Contrast:
+    """Turn ``"group=B,A"`` (B minus A), ``"pairs:group"`` or ``"age=60,50"`` into a contrast."""
+    if text.startswith("pairs:"):
+        return Contrast(text.removeprefix("pairs:").strip(), text)
+    name, equals, levels = (part.strip() for part in text.partition("="))
+    ends = [part.strip() for part in levels.split(",")]
+    if not (name and equals) or len(ends) != 2 or not all(ends):
+        raise InputError(
+            f"--contrast {text!r} is not VARIABLE=B,A: write --contrast group=B,A for B minus A, or "
+            "--contrast pairs:group for all pairs."
+        )
+    if name in factors:
+        return Contrast(name, {name: (ends[0], ends[1])})
+    try:
+        return Contrast(name, {name: (float(ends[0]), float(ends[1]))})
+    except ValueError:
+        # A name that the design does not have: its own error lists those that it has.
+        return Contrast(name, {name: (ends[0], ends[1])})
+
+
+def claim_folder(path: Path, *, force: bool) -> None:
+    """Check, before any work is done, that a run may be written to the folder ``path``."""
+    from bayes_mirglmm.results import check_target
+
+    check_target(path, force=force)
+    check_writable(path)
+
+
+def check_writable(path: Path) -> None:
+    """Refuse a path that this user may not write to."""
+    nearest = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
+    if not os.access(nearest, os.W_OK):
+        raise InputError(f"--out {path}: no permission to write to {nearest}. Choose another folder.")

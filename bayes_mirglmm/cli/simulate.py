@@ -1,0 +1,119 @@
+"""``bayes-mirglmm simulate``: count files with known truth."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bayes_mirglmm.cli import options as o
+from bayes_mirglmm.cli.console import Reporter
+from bayes_mirglmm.errors import InputError
+
+
+def simulate(
+    *,
+    groups: Annotated[
+        str, typer.Option(help="Names of the groups, the reference first.", rich_help_panel=o.INPUT)
+    ] = "ctrl,case",
+    per_group: Annotated[
+        int, typer.Option(help="Samples in each group.", min=1, rich_help_panel=o.INPUT)
+    ] = 10,
+    mirnas: Annotated[int, typer.Option(help="Number of miRNAs.", min=1, rich_help_panel=o.INPUT)] = 200,
+    changed: Annotated[
+        float,
+        typer.Option(
+            help="Share of miRNAs that differ between groups.", min=0, max=1, rich_help_panel=o.INPUT
+        ),
+    ] = 0.2,
+    log_fc_sd: Annotated[
+        float,
+        typer.Option(help="SD of their log fold changes (natural log).", min=0, rich_help_panel=o.INPUT),
+    ] = 1.0,
+    usage: Annotated[
+        float,
+        typer.Option(
+            help="Share of miRNAs whose isomiRs change by different amounts.",
+            min=0,
+            max=1,
+            rich_help_panel=o.INPUT,
+        ),
+    ] = 0.5,
+    library_size: Annotated[
+        int | None,
+        typer.Option(
+            help="Reads of each sample.", min=1, rich_help_panel=o.INPUT, show_default="around 4 million"
+        ),
+    ] = None,
+    theta: Annotated[
+        float | None,
+        typer.Option(
+            help="Size of the negative binomial; inf for Poisson counts.",
+            min=0,
+            rich_help_panel=o.INPUT,
+            show_default="drawn as in real data",
+        ),
+    ] = None,
+    seed: Annotated[
+        int, typer.Option(help="The same seed gives the same data.", rich_help_panel=o.INPUT)
+    ] = 1,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the files.", rich_help_panel=o.OUTPUT)],
+    force: o.Force = False,
+    quiet: o.Quiet = False,
+    json: o.Json = False,
+    debug: o.Debug = False,
+) -> None:
+    """Draw counts from the model, with the truth beside them.
+
+    What is not given has the size that it has in real data. The last row of the counts, miRNA background,
+    holds the rest of each library.
+
+    Example:
+
+        bayes-mirglmm simulate --groups ctrl,case --per-group 5 --seed 3 --out simulated
+    """
+    import bayes_mirglmm as bm
+    from bayes_mirglmm.export import check_simulation_target, write_simulation
+
+    reporter = Reporter(quiet=quiet, as_json=json)
+    names = [name.strip() for name in groups.split(",")]
+    if len(names) < 2 or not all(names):
+        raise InputError(f"--groups {groups!r}: give two names or more, as in --groups ctrl,case.")
+    check_simulation_target(out, force=force)
+    o.check_writable(out)
+    drawn = bm.simulate(
+        per_group,
+        names,
+        n_mirnas=mirnas,
+        changed=changed,
+        log_fc_sd=log_fc_sd,
+        usage=usage,
+        library_size=library_size,
+        theta=theta,
+        seed=seed,
+    )
+    counts, samples = write_simulation(drawn, out)
+    command = (
+        f'bayes-mirglmm fit {counts} --samples {samples} --design "{drawn.design.formula}" '
+        f"--reference group={names[0]} --out {out / 'run'}"
+    )
+    truth = drawn.truth.mirnas
+    reporter.json(
+        {
+            "out": str(out),
+            "counts": str(counts),
+            "samples": str(samples),
+            "truth": str(out / "truth"),
+            "mirnas": mirnas,
+            "changed": int(truth["changed"].sum()),
+            "usage": int(truth["usage"].sum()),
+            "seed": seed,
+        }
+    )
+    reporter.say(
+        f"{mirnas:,} miRNAs, {drawn.counts.sizes['isomir'] - 1:,} isomiRs, {drawn.counts.sizes['sample']} samples "
+        f"(seed {seed}). {int(truth['changed'].sum())} miRNAs differ between groups, "
+        f"{int(truth['usage'].sum())} have isomiRs that change by different amounts."
+    )
+    reporter.say(f"Counts: {counts}\nSamples: {samples}\nTruth: {out / 'truth'}")
+    reporter.say("\nFit them with", "bold")
+    reporter.command(command)

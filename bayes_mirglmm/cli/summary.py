@@ -1,0 +1,114 @@
+"""What a fit prints at its end: outcomes, hits, the first rows, where the tables are."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from bayes_mirglmm.cli.console import Reporter, table
+from bayes_mirglmm.results.effects import INTERCEPT
+from bayes_mirglmm.results.inference import LOG_2
+from bayes_mirglmm.terms import default_term, meaning
+
+if TYPE_CHECKING:
+    from bayes_mirglmm.results import Fit
+
+FDR = 0.05
+TOP = 10
+MANY_TERMS = 6
+IN_WORDS = {
+    "boundary": "a variance of 0",
+    "poisson_limit": "no overdispersion",
+    "separated": "a group without counts",
+    "too_few_isomirs": "fewer than 2 isomiRs",
+}
+FROM_EFFECTS = ["mirna", "term", "log2_fc", "lower", "upper", "p_value", "p_adjusted"]
+
+
+def summarise(fit: "Fit", out: Path, files: dict[str, Path]) -> dict[str, Any]:
+    """Return the summary of a run as plain values, ready for JSON.
+
+    ``top`` has the smallest p-values of the coefficient that is asked for first, with ``lower_log2`` and
+    ``upper_log2``, the interval of ``log2_fc``.
+    """
+    status, effects, usage = fit.status(), fit.effects(), fit.usage()
+    terms = [name for name in fit.design.terms if name != INTERCEPT]
+    return {
+        "out": str(out),
+        "formula": fit.formula,
+        "slope": fit.slope,
+        "method": fit.data.attrs["method"],
+        "samples": int(fit.data.sizes["sample"]),
+        "mirnas": len(status),
+        "fitted": len(fit),
+        "status": {str(name): int(n) for name, n in status["status"].value_counts().items()},
+        "fdr": FDR,
+        "hits": {term: _hits(effects[effects["term"] == term]) for term in terms},
+        "usage_hits": int((usage["p_adjusted"] <= FDR).sum()),
+        "top": _top(effects[effects["term"] == default_term(fit.design)], status) if terms else [],
+        "tables": {name: str(path) for name, path in files.items()},
+    }
+
+
+def print_summary(reporter: Reporter, fit: "Fit", summary: dict[str, Any]) -> None:
+    """Print the summary of a run as text."""
+    reporter.say(f"\n{fit.formula}", "bold")
+    slope = f", isomiR slopes for {fit.slope}" if fit.slope else ""
+    reporter.say(f"{summary['samples']} samples, method {summary['method']}{slope}")
+
+    fitted = set(fit.mirnas)
+    status = fit.status()
+    of_fitted = status["mirna"].isin(fitted)
+    reporter.say(f"{summary['fitted']:,} of {summary['mirnas']:,} miRNAs fitted: {_count(status[of_fitted])}")
+    if (~of_fitted).any():
+        reporter.say(f"Not fitted: {_count(status[~of_fitted])}")
+
+    if summary["hits"]:
+        reporter.say(f"\nAt a false discovery rate of {FDR:g}", "bold")
+        order = sorted(summary["hits"], key=lambda term: term not in fit.design.slope_terms)
+        for term in order[:MANY_TERMS]:
+            up, down = summary["hits"][term]["up"], summary["hits"][term]["down"]
+            reporter.say(f"  {meaning(fit.design, term)}: {up + down:,} ({up:,} up, {down:,} down)")
+        if len(order) > MANY_TERMS:
+            reporter.say(f"  ... and {len(order) - MANY_TERMS} more coefficients, in effects.tsv")
+    if fit.slope:
+        reporter.say(f"  isomiR usage (likelihood ratio test): {summary['usage_hits']:,}")
+    if summary["top"]:
+        reporter.say(f"\nSmallest p-values, {meaning(fit.design, summary['top'][0]['term'])}", "bold")
+        interval = f"{100 * float(fit.data.attrs['prob']):g} % interval"
+        rows = [
+            (
+                row["mirna"],
+                f"{row['log2_fc']:+.2f}",
+                f"{row['lower_log2']:+.2f} to {row['upper_log2']:+.2f}",
+                f"{row['p_value']:.1e}",
+                f"{row['p_adjusted']:.1e}",
+                f"{row['n_isomirs']}",
+            )
+            for row in summary["top"]
+        ]
+        reporter.show(table(["miRNA", "log2 FC", interval, "p", "adjusted", "isomiRs"], rows))
+
+    reporter.say(f"\nTables in {summary['out']}", "bold")
+    reporter.say("  " + ", ".join(Path(path).name for path in summary["tables"].values()))
+    reporter.command(f'fit = bayes_mirglmm.load("{summary["out"]}")', "In Python:")
+
+
+def _hits(effects: pd.DataFrame) -> dict[str, int]:
+    found = effects[effects["p_adjusted"] <= FDR]
+    return {"up": int((found["estimate"] > 0).sum()), "down": int((found["estimate"] < 0).sum())}
+
+
+def _top(effects: pd.DataFrame, status: pd.DataFrame) -> list[dict[str, Any]]:
+    rows = effects.dropna(subset=["p_value"]).nsmallest(TOP, "p_value")[FROM_EFFECTS]
+    rows = rows.merge(status[["mirna", "n_isomirs"]], on="mirna")
+    rows = rows.assign(lower_log2=rows.pop("lower") / LOG_2, upper_log2=rows.pop("upper") / LOG_2)
+    return [{str(name): value for name, value in row.items()} for row in rows.to_dict("records")]
+
+
+def _count(status: pd.DataFrame) -> str:
+    parts = []
+    for name, n in status["status"].value_counts().items():
+        words = IN_WORDS.get(str(name))
+        parts.append(f"{n:,} {name}" + (f" ({words})" if words else ""))
+    return ", ".join(parts)

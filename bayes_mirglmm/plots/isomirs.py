@@ -1,0 +1,91 @@
+"""IsomiR slope plot: how each isomiR of one miRNA changes, and the miRNA's own effect on top."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bayes_mirglmm.errors import InputError
+from bayes_mirglmm.plots.canvas import BLACK, BLUE, GREY, ORANGE, new_figure
+from bayes_mirglmm.plots.isomir_lines import isomir_lines
+from bayes_mirglmm.results.inference import LOG_2
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from bayes_mirglmm.results import Fit
+
+
+def plot_isomirs(fit: "Fit", mirna: str, *, figsize: tuple[float, float] = (4.6, 4.4)) -> "Figure":
+    """Draw the expression of each isomiR of one miRNA along the slope variable.
+
+    A thin line an isomiR (fixed plus random effects), a thick black one for the miRNA (fixed effects); the
+    axis is CPM on a log scale. Orange and blue lines are isomiRs whose own effect is above or below the
+    miRNA's by more than the half-width of the difference's interval; grey ones are not told apart. Dots: the
+    counts of a level, pooled over its samples. Other covariates are held at their mean over the samples.
+
+    Parameters
+    ----------
+    fit : Fit
+        A fit whose formula has a slope variable.
+    mirna : str
+        A fitted miRNA.
+    figsize : tuple of float
+        Width and height in inches.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    InputError
+        The miRNA has no estimates, or the fit has no slope variable.
+    """
+    slope = fit.slope
+    if slope is None:
+        raise InputError("this fit has no slope variable, so its isomiRs have no effects to draw.")
+    lines = isomir_lines(fit, mirna)
+    position = np.arange(len(lines.levels)) if lines.is_factor else np.asarray(lines.levels, dtype=float)
+
+    figure, axes = new_figure(figsize)
+    kinds = {
+        "alike": (GREY, "like the miRNA"),
+        "smaller": (BLUE, "more down than the miRNA"),
+        "larger": (ORANGE, "more up than the miRNA"),
+    }
+    for kind, (colour, text) in kinds.items():
+        chosen = np.flatnonzero(lines.kind == kind)
+        for j in chosen:
+            axes.plot(position, lines.isomirs[j], color=colour, lw=1.0, alpha=0.8, label="_isomir")
+            axes.scatter(position, lines.observed[j], s=7, color=colour, lw=0, alpha=0.7)
+        if len(chosen):
+            axes.plot([], [], color=colour, lw=1.5, label=f"{text}: {len(chosen)}")
+    axes.plot(position, lines.mirna, color=BLACK, lw=2.6, label="miRNA, fixed effect")
+    axes.set_yscale("log")
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.set_ylabel("counts per million")
+    axes.set_xlabel(slope, parse_math=False)
+    if lines.is_factor:
+        axes.set_xticks(position, [str(level) for level in lines.levels], parse_math=False)
+        axes.set_xlim(-0.25, len(position) - 0.75)
+    axes.set_title(f"{mirna}\n", loc="left", fontsize=10, parse_math=False)
+    axes.text(
+        0, 1.02, _subtitle(fit, mirna), transform=axes.transAxes, fontsize=8, color="0.35", parse_math=False
+    )
+    figure.legend(loc="outside lower center", frameon=False, fontsize=8, ncols=2)
+    return figure
+
+
+def _subtitle(fit: "Fit", mirna: str) -> str:
+    """Return the log2 fold changes of the slope variable, three at most."""
+    own = zip(fit.design.slope_terms, fit.design.blocks, strict=True)
+    terms = [name for name, block in own if block == 0][1:]
+    table = fit.effects(terms)
+    rows = table[table["mirna"] == mirna]
+    percent = 100 * float(fit.data.attrs["prob"])
+    texts = [
+        f"{row['term']}: log2 FC {row['log2_fc']:+.2f} "
+        f"({percent:g} % interval {row['lower'] / LOG_2:+.2f} to {row['upper'] / LOG_2:+.2f})"
+        for row in rows.to_dict("records")
+    ]
+    return "\n".join(texts[:3]) + (f"\n... {len(texts) - 3} more" if len(texts) > 3 else "")

@@ -1,0 +1,23 @@
+"""Coefficients as a reader asks for them: which one first, and what its name means."""
+
+from typing import TYPE_CHECKING
+
+from bayes_mirglmm.results.effects import INTERCEPT
+
+if TYPE_CHECKING:
+    from bayes_mirglmm.design import Design
+
+
+def default_term(design: "Design") -> str | None:
+    """Return the coefficient asked for first: the slope variable's first, else the formula's; None without one."""
+    terms = [name for name in (*design.slope_terms, *design.terms) if name in design.terms]
+    return next((name for name in terms if name != INTERCEPT), None)
+
+
+def meaning(design: "Design", term: str) -> str:
+    """Return ``term`` with its levels spelled out where it is a dummy: ``group[T.B] (B against A)``."""
+    for factor, levels in design.factors.items():
+        for level in levels[1:]:
+            if term == f"{factor}[T.{level}]":
+                return f"{term} ({level} against {levels[0]})"
+    return term
