@@ -17,7 +17,7 @@ FDR = 0.05
 TOP = 10
 MANY_TERMS = 6
 IN_WORDS = {
-    "boundary": "a variance of 0",
+    "boundary": "a variance of 0 or a correlation of ±1",
     "poisson_limit": "no overdispersion",
     "separated": "a group without counts",
     "too_few_isomirs": "fewer than 2 isomiRs",
