@@ -41,7 +41,8 @@ GFF3 = "##gff-version 3\n# comment\n" + "".join(
         ("chr9", "miRNA_primary_transcript", 990, 1080, "+", "MI0000060", "hsa-let-7a-1"),
         ("chr9", "miRNA", 1000, 1023, "+", LET7A, "hsa-let-7a-5p"),
         ("chr11", "miRNA", 4998, 5021, "-", LET7A, "hsa-let-7a-5p"),
-        ("chr9", "miRNA", 1051, 1071, "+", LET7A_STAR, "hsa-let-7a-3p"),
+        ("chr9", "miRNA", 1052, 1071, "+", LET7A_STAR, "hsa-let-7a-3p"),
+        ("chr19", "miRNA", 900, 921, "-", MIR24_2, "hsa-miR-24-2-5p"),
     ]
 )
 
@@ -107,8 +108,10 @@ def test_mirbase_coordinates_are_the_origin_of_offsets(put):
     counts = read_counts(put("abc" + ENDING, ONE), names=put("hsa.gff3", GFF3))
     # miRBase's let-7a is [1000, 1024) and [4998, 5022) here: two nt longer at its 3' end than the reads
     assert by_offset(counts, LET7A) == {(0, -2): [150], (-1, -2): [15], (0, -4): [6]}
-    assert by_offset(counts, LET7A_STAR) == {(0, 0): [6]}
-    assert by_offset(counts, MIR24_2) == {(0, 0): [30]}  # not in the GFF3: its own most abundant isoform
+    assert by_offset(counts, LET7A_STAR) == {(-1, 0): [6]}
+    assert by_offset(counts, MIR24_2) == {
+        (0, 0): [30]
+    }  # 600 nt away in the GFF3: its own most abundant isoform
     assert "5' and 3' offsets count from miRBase's mature sequences." in counts.attrs["notes"]
 
 

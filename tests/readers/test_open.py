@@ -119,13 +119,14 @@ def test_a_bomb_of_zeros_is_refused_in_bounded_memory(put):
 
 
 def test_blocks_join_lines_across_chunks(put, monkeypatch):
-    path = put("counts.tsv", TABLE)
-    for size in (1, 7, 30, 1000):
+    text = TABLE + "\n" + TABLE
+    path = put("counts.tsv", text)
+    for size in (1, 7, 30, 50, 64, 1000):
         monkeypatch.setattr(_open, "BLOCK_CHARACTERS", size)
         read = list(blocks(path, "utf-8"))
-        assert "".join(text for _, text in read) == TABLE
-        assert all(text.endswith("\n") for _, text in read)
-        assert [number for number, _ in numbered_lines(path, "utf-8")] == [1, 2, 3]
+        assert "".join(block for _, block in read) == text
+        assert all(block.endswith("\n") for _, block in read)
+        assert [number for number, _ in numbered_lines(path, "utf-8")] == [1, 2, 3, 5, 6, 7]
 
 
 def test_the_head_is_bounded_and_ends_with_a_whole_line(put, monkeypatch):

@@ -17,6 +17,13 @@ COUNTS = {
 }
 
 
+def test_the_encoding_that_r_notes_is_believed():
+    from bayes_mirglmm.readers._rparse import LATIN1, _decoded
+
+    assert _decoded(b"\xc3\xa9", LATIN1) == "\u00c3\u00a9"  # also valid as UTF-8, where it is another letter
+    assert _decoded(b"\xc3\xa9", 0) == "\u00e9"
+
+
 @pytest.mark.parametrize("name", ["frame", "frame_ascii", "frame_native", "frame_uncompressed"])
 def test_data_frames_in_every_layout_of_r(rows, name):
     counts = read_counts(FOLDER / f"{name}.rds")

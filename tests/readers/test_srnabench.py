@@ -72,6 +72,11 @@ def test_matrix_of_srnade(put, rows):
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
+        (
+            "microRNAannotation.txt",
+            MIRNAS.replace("\tmatureName", ",matureName"),
+            "line 1: no column 'sequence'",
+        ),
         ("reads.annotation", READS + "TGAGG\t3\n", r"line 5: 2 column\(s\), where reads.annotation has"),
         (
             "reads.annotation",
