@@ -41,3 +41,11 @@ def real_counts(shared: Path) -> Callable[[str], xr.Dataset]:
         )
 
     return load
+
+
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Name bytes by their number: as text they are unreadable, and a gzip header tells the time.
+
+    Test names have to be the same in every worker of pytest-xdist.
+    """
+    return f"{len(val)} bytes" if isinstance(val, bytes) else None
