@@ -31,6 +31,7 @@ setup: $(READY)  ## Make the virtual environment
 
 demo: $(READY)  ## Fit simulated data and draw two pictures, into the folder demo/
 	@$(BIN)/bayes-mirglmm demo --out demo --force
+	@echo "  (source $(VENV)/bin/activate puts bayes-mirglmm on the path)"
 
 test: lint  ## Lint, check types, run the tests (those that take minutes are left out)
 	$(PYTEST) -n $(WORKERS) -m "not slow"

@@ -223,13 +223,29 @@ def test_a_fault_of_the_program_is_exit_code_1(run, files, tmp_path: Path, monke
         main([*arguments, "--debug"])
 
 
+def test_an_interrupt_is_exit_code_130(run, files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(bm, "fit", interrupted)
+    result = run("fit", *files.inputs, *DESIGN, "--out", tmp_path / "run")
+    assert result.code == 130
+    assert "Traceback" not in result.err
+    assert not (tmp_path / "run").exists()
+
+
 def test_json_is_all_that_stdout_has(run, files, tmp_path: Path):
     result = run("fit", *files.inputs, *DESIGN, "--out", tmp_path / "run", "--json", "--quiet")
     assert result.err == ""
     summary = json.loads(result.out)
     assert summary["mirnas"] == 9
     assert sum(summary["status"].values()) == 9
-    assert set(summary["hits"]) == {"group[T.high]", "group[T.low]"}
+    effects = read(tmp_path / "run", "effects")
+    for term in ("group[T.high]", "group[T.low]"):
+        found = effects[(effects["term"] == term) & (effects["p_adjusted"] <= 0.05)]["estimate"]
+        assert summary["hits"][term] == {"up": int((found > 0).sum()), "down": int((found < 0).sum())}
+    assert sum(sum(hits.values()) for hits in summary["hits"].values()) > 0
+    assert summary["usage_hits"] == int((read(tmp_path / "run", "usage")["p_adjusted"] <= 0.05).sum())
     assert summary["top"][0]["lower_log2"] < summary["top"][0]["log2_fc"] < summary["top"][0]["upper_log2"]
     assert [Path(path).name for path in summary["tables"].values()] == [f"{name}.tsv" for name in TABLES]
 

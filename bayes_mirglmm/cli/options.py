@@ -41,8 +41,8 @@ Read = Annotated[
     list[str] | None,
     typer.Option(
         metavar="OPTION=VALUE",
-        help="Option of the reader: isomir=COLUMN, mirna=COLUMN, missing=zero, duplicates=sum, "
-        "annotation=COLUMN,COLUMN, ... May be repeated.",
+        help="Option of the reader, as its messages name them: isomir=COLUMN, mirna=COLUMN, missing=zero, "
+        "duplicates=sum, annotation=COLUMN,COLUMN, ... May be repeated.",
         rich_help_panel=INPUT,
         show_default=False,
     ),
