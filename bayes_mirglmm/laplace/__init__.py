@@ -1,26 +1,36 @@
 """The marginal-likelihood engine: the mixed model with its random effects integrated out by Laplace.
 
 This room knows arrays: numpy in, numpy out, numba inside. No labels, no tables, no IO, no PyMC. From outside call
-:func:`fit_laplace` (one miRNA, one model), :func:`make_problem` with :func:`marginal` (the objective and its
-gradient at any point), :func:`separated_coefficients`, and read the :class:`LaplaceFit` that comes back.
+:func:`fit_laplace` (one miRNA, one model; with :func:`make_frame` and :func:`fit_frame` the design is prepared once
+for many), :func:`make_problem` with :func:`marginal` (the objective and its gradient at any point),
+:func:`separated_coefficients`, and read the :class:`LaplaceFit` that comes back.
 
 Symbols, as everywhere in the package: counts ``y`` of ``n`` samples and ``J`` isomiRs, fixed design ``x`` (n, p),
 random design ``z`` (n, K), isomiR effects ``b_j = L v_j``, sample effects ``u_i = sigma w_i``, negative binomial
 size ``theta``.
 """
 
+from bayes_mirglmm.laplace.batch import Centre, compile_batch, is_batch_compiled, log_likelihoods
 from bayes_mirglmm.laplace.compilation import compile_kernels, is_compiled
-from bayes_mirglmm.laplace.fit import LaplaceFit, fit_laplace
+from bayes_mirglmm.laplace.describe import LaplaceFit
+from bayes_mirglmm.laplace.fit import fit_frame, fit_laplace
+from bayes_mirglmm.laplace.frame import Frame, make_frame
 from bayes_mirglmm.laplace.objective import marginal
 from bayes_mirglmm.laplace.problem import Problem, make_problem
 from bayes_mirglmm.laplace.separation import separated_coefficients
 
 __all__ = [
+    "Frame",
     "LaplaceFit",
     "Problem",
+    "compile_batch",
     "compile_kernels",
+    "fit_frame",
     "fit_laplace",
+    "is_batch_compiled",
     "is_compiled",
+    "log_likelihoods",
+    "make_frame",
     "make_problem",
     "marginal",
     "separated_coefficients",
