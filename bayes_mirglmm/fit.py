@@ -153,16 +153,18 @@ def _left_out(counts: xr.Dataset, present: set[str]) -> list[MirnaRecord]:
     """Return a record for every miRNA of which a filter left nothing."""
     gone = dropped(counts)
     gone = gone[~gone["mirna"].isin(present)]
+    low = gone[gone["reason"] == "low_mirna_expression"]
+    levels = dict(zip(low["mirna"].tolist(), low["log_cpm"].tolist(), strict=True))
     records = []
-    for mirna, rows in gone.groupby("mirna", sort=False):
-        low = rows["reason"] == "low_mirna_expression"
-        if low.any():
-            level = float(rows.loc[low, "log_cpm"].iloc[0])
-            reason = f"log(median CPM) of its summed counts is {level:.2f}, not above the filter's limit."
-            records.append(MirnaRecord(str(mirna), "low_expression", reason, n_isomirs=0))
+    for mirna, size in gone["mirna"].value_counts(sort=False).items():
+        if mirna in levels:
+            status = "low_expression"
+            reason = (
+                f"log(median CPM) of its summed counts is {levels[mirna]:.2f}, not above the filter's limit."
+            )
         else:
-            reason = f"None of its {len(rows)} isomiRs passed the expression filter."
-            records.append(MirnaRecord(str(mirna), "too_few_isomirs", reason, n_isomirs=0))
+            status, reason = "too_few_isomirs", f"None of its {size} isomiRs passed the expression filter."
+        records.append(MirnaRecord(str(mirna), status, reason, n_isomirs=0))
     return records
 
 

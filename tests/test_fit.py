@@ -140,9 +140,9 @@ def test_the_full_model_is_searched_again_from_the_reduced_one(simulation, fitte
     """A search of the full model that stops early is noticed, and repaired."""
     real = maximum_likelihood._fit
 
-    def stops_early(plan, counts, columns, start=None):
-        found = real(plan, counts, columns, start)
-        if len(columns) == 2 and start is None:
+    def stops_early(plan, counts, frame, start=None):
+        found = real(plan, counts, frame, start)
+        if frame is plan.full_frame and start is None:
             object.__setattr__(found, "log_likelihood", found.log_likelihood - 500.0)
         return found
 

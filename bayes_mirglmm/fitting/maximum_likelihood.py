@@ -3,19 +3,20 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
 from bayes_mirglmm.design import Design
 from bayes_mirglmm.fitting.options import Options
-from bayes_mirglmm.laplace import LaplaceFit, fit_laplace, separated_coefficients
+from bayes_mirglmm.laplace import Frame, LaplaceFit, fit_frame, make_frame, separated_coefficients
 from bayes_mirglmm.results import MirnaRecord, ModelNumbers
 
 FEWEST_ISOMIRS = 2
 NESTING = 1e-6  # nats by which the full model may fall short of the reduced one before it is searched again
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Plan:
     """What every miRNA of a fit shares."""
 
@@ -23,15 +24,36 @@ class Plan:
     offset: np.ndarray
     options: Options
 
-    @property
+    @cached_property
     def full(self) -> list[int]:
         """Columns of z in the model that was asked for."""
         return self.options.spec.random_columns(self.design.blocks)
 
-    @property
+    @cached_property
     def reduced(self) -> list[int]:
         """Columns of z without the slope variable's."""
         return self.options.spec.reduced().random_columns(self.design.blocks)
+
+    @cached_property
+    def full_frame(self) -> Frame:
+        """The design of the model that was asked for, prepared for the engine."""
+        return self._frame(self.full)
+
+    @cached_property
+    def reduced_frame(self) -> Frame:
+        """The design of the reduced model, prepared for the engine."""
+        return self._frame(self.reduced)
+
+    def _frame(self, columns: list[int]) -> Frame:
+        design = self.design
+        terms = {term: i for i, term in enumerate(design.terms)}
+        return make_frame(
+            self.offset,
+            design.x,
+            design.z[:, columns],
+            blocks=[design.blocks[c] for c in columns],
+            fixed=[terms.get(design.slope_terms[c], -1) if design.blocks[c] == 0 else -1 for c in columns],
+        )
 
 
 def fit_mirna(plan: Plan, mirna: str, isomirs: Sequence[str], counts: np.ndarray) -> MirnaRecord:
@@ -80,12 +102,12 @@ def _refused(plan: Plan, mirna: str, isomirs: Sequence[str], counts: np.ndarray)
 def _fitted(plan: Plan, mirna: str, isomirs: Sequence[str], counts: np.ndarray) -> MirnaRecord:
     reduced = full = None
     if plan.design.slope is not None:
-        reduced = _fit(plan, counts, plan.reduced)
+        reduced = _fit(plan, counts, plan.reduced_frame)
     if plan.full != plan.reduced or plan.design.slope is None:
-        full = _fit(plan, counts, plan.full)
+        full = _fit(plan, counts, plan.full_frame)
         if reduced is not None and full.log_likelihood < reduced.log_likelihood - NESTING:
             start = _start_from_reduced(plan, reduced)
-            again = _fit(plan, counts, plan.full, start) if start is not None else full
+            again = _fit(plan, counts, plan.full_frame, start) if start is not None else full
             full = again if again.log_likelihood > full.log_likelihood else full
     use_reduced = full is None or (
         plan.options.reduced_where_singular and reduced is not None and full.outcome == "boundary"
@@ -108,16 +130,11 @@ def _fitted(plan: Plan, mirna: str, isomirs: Sequence[str], counts: np.ndarray) 
     )
 
 
-def _fit(plan: Plan, counts: np.ndarray, columns: list[int], start: np.ndarray | None = None) -> LaplaceFit:
-    design, spec = plan.design, plan.options.spec
-    terms = {term: i for i, term in enumerate(design.terms)}
-    return fit_laplace(
+def _fit(plan: Plan, counts: np.ndarray, frame: Frame, start: np.ndarray | None = None) -> LaplaceFit:
+    spec = plan.options.spec
+    return fit_frame(
         counts,
-        plan.offset,
-        design.x,
-        design.z[:, columns],
-        blocks=[design.blocks[c] for c in columns],
-        fixed=[terms.get(design.slope_terms[c], -1) if design.blocks[c] == 0 else -1 for c in columns],
+        frame,
         family="poisson" if spec.family == "poisson" else "negative_binomial",
         curvature="expected" if plan.options.curvature == "expected" else "observed",
         sample_effect=spec.sample_intercept,

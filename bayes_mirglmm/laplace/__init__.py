@@ -2,7 +2,8 @@
 
 This room knows arrays: numpy in, numpy out, numba inside. No labels, no tables, no IO, no PyMC. From outside call
 :func:`fit_laplace` (one miRNA, one model; with :func:`make_frame` and :func:`fit_frame` the design is prepared once
-for many), :func:`make_problem` with :func:`marginal` (the objective and its gradient at any point),
+for many), :func:`make_problem` with :func:`marginal` (the objective and its gradient at any point) or
+:func:`log_likelihoods` (many values near a :class:`Centre`, and draws of the random effects),
 :func:`separated_coefficients`, and read the :class:`LaplaceFit` that comes back.
 
 Symbols, as everywhere in the package: counts ``y`` of ``n`` samples and ``J`` isomiRs, fixed design ``x`` (n, p),
@@ -20,6 +21,7 @@ from bayes_mirglmm.laplace.problem import Problem, make_problem
 from bayes_mirglmm.laplace.separation import separated_coefficients
 
 __all__ = [
+    "Centre",
     "Frame",
     "LaplaceFit",
     "Problem",

@@ -51,7 +51,7 @@ class _Search:
         self.phi, self.v, self.u = phi.copy(), v.copy(), u.copy()
         d = len(phi)
         self.gradient = np.zeros(d)
-        self.hessian = np.zeros((d, d))
+        self.hessian = self.inverse = np.zeros((d, d))
         self.b_slopes = np.zeros((d, *v.shape))
         self.u_slopes = np.zeros((d, len(u)))
         self.iterations = 0
@@ -63,24 +63,30 @@ class _Search:
 
     def rough(self) -> None:
         self.hessian = rough_hessian(self.problem, self.phi, self.v, self.u, self.gradient)
+        self.invert()
         self.evaluations += len(self.phi)
 
     def exact(self) -> None:
         found = hessian_and_slopes(self.problem, self.phi, self.v, self.u)
         self.hessian, self.b_slopes, self.u_slopes = found
+        self.invert()
         self.evaluations += 2 * len(self.phi)
 
-    def direction(self) -> np.ndarray:
-        """Newton direction with absolute eigenvalues; sets the decrement."""
+    def invert(self) -> None:
+        """Invert the Hessian with the absolute values of its eigenvalues, flat directions left out."""
         if not np.isfinite(self.hessian).all():
             self.hessian = np.eye(len(self.phi))
         values, vectors = np.linalg.eigh(self.hessian)
         self.lowest, self.lowest_vector = float(values[0]), vectors[:, 0]
         curvature = np.abs(values)
-        along = vectors.T @ self.gradient
-        scaled = np.where(curvature > FLAT * curvature.max(), along / np.maximum(curvature, 1e-300), 0.0)
-        self.decrement = 0.5 * float(along @ scaled)
-        return -(vectors @ scaled)
+        kept = curvature > FLAT * curvature.max()
+        self.inverse = (vectors[:, kept] / curvature[kept]) @ vectors[:, kept].T
+
+    def direction(self) -> np.ndarray:
+        """Newton direction; sets the decrement."""
+        direction = -(self.inverse @ self.gradient)
+        self.decrement = -0.5 * float(direction @ self.gradient)
+        return direction
 
     def move(self, direction: np.ndarray, *, update: bool) -> bool:
         """Take the longest acceptable step along ``direction``; ``update`` the Hessian by BFGS."""
@@ -104,10 +110,12 @@ class _Search:
         return False
 
     def _bfgs(self, s: np.ndarray, y: np.ndarray) -> None:
-        hs = self.hessian @ s
-        sy, shs = float(s @ y), float(s @ hs)
-        if sy > 1e-12 and shs > 0.0:
-            self.hessian += np.multiply.outer(y, y) / sy - np.multiply.outer(hs, hs) / shs
+        """Update the inverse Hessian, where the curvature along the step is positive."""
+        sy = float(s @ y)
+        if sy > 1e-12:
+            hy = self.inverse @ y
+            shift = np.multiply.outer(hy, s)
+            self.inverse += (1.0 + float(y @ hy) / sy) / sy * np.multiply.outer(s, s) - (shift + shift.T) / sy
 
     def result(self, *, converged: bool) -> Optimum:
         return Optimum(
