@@ -6,7 +6,6 @@ import re
 import subprocess
 import sys
 import tarfile
-import time
 import tomllib
 import zipfile
 from pathlib import Path
@@ -52,13 +51,13 @@ def test_a_function_wins_over_the_submodule_of_its_name(name):
 
 def test_importing_the_package_is_quick_and_loads_nothing_heavy():
     code = (
-        "import sys, bayes_mirglmm; "
-        "print(*(m for m in ('numpy', 'pandas', 'numba', 'pymc', 'matplotlib') if m in sys.modules))"
+        "import sys, time; start = time.process_time(); import bayes_mirglmm; "
+        "print(time.process_time() - start, "
+        "*(m for m in ('numpy', 'pandas', 'numba', 'pymc', 'matplotlib') if m in sys.modules))"
     )
-    start = time.perf_counter()
-    done = python("-c", code)
-    assert done.stdout.strip() == ""
-    assert time.perf_counter() - start < 1.0  # an interpreter's start included; 0.1 s where nothing else runs
+    seconds, *heavy = python("-c", code).stdout.split()
+    assert heavy == []
+    assert float(seconds) < 1.0  # processor time, whatever else the machine does; 0.1 s here
 
 
 def test_version_has_one_source():
