@@ -7,7 +7,7 @@ import numpy as np
 
 from bayes_mirglmm.laplace.frame import Frame
 from bayes_mirglmm.laplace.objective import find_mode, unpack
-from bayes_mirglmm.laplace.optimize import FLAT, Optimum
+from bayes_mirglmm.laplace.optimize import Optimum
 from bayes_mirglmm.laplace.precision import leverage
 from bayes_mirglmm.laplace.problem import Problem
 
@@ -54,14 +54,13 @@ def describe(problem: Problem, frame: Frame, optimum: Optimum, *, poisson_limit:
     scaling, order = frame.scaling, frame.layout.order
     n, p, k, d = len(problem.y), problem.x.shape[1], problem.z.shape[1], len(optimum.phi)
     point = unpack(problem, optimum.phi)
-    cov = _covariance(optimum.hessian)
+    cov = optimum.covariance
     beta = scaling.beta @ point.beta
     beta_slopes = np.zeros((d, p))
     beta_slopes[:p] = scaling.beta.T
     cov_fixed = cov
-    if not problem.poisson:
-        cov_fixed = np.zeros((d, d))
-        cov_fixed[:-1, :-1] = _covariance(optimum.hessian[:-1, :-1])
+    if not problem.poisson and cov[-1, -1] > 0.0:  # conditioning on theta takes out what goes with it
+        cov_fixed = cov - np.multiply.outer(cov[:, -1], cov[:, -1]) / cov[-1, -1]
 
     mode = find_mode(problem, point, optimum.v.copy(), optimum.u.copy())
     inverse = leverage(problem, mode.observed, point.chol, point.sigma, mode.w)
@@ -116,15 +115,6 @@ def describe(problem: Problem, frame: Frame, optimum: Optimum, *, poisson_limit:
         decrement=optimum.decrement,
         phi=optimum.phi,
     )
-
-
-def _covariance(hessian: np.ndarray) -> np.ndarray:
-    """Inverse of the Hessian; a flat direction (at a boundary) is left out, not inverted to infinity."""
-    if not np.isfinite(hessian).all():
-        return np.full_like(hessian, np.nan)
-    values, vectors = np.linalg.eigh(hessian)
-    use = values > FLAT * np.abs(values).max()
-    return (vectors[:, use] / values[use]) @ vectors[:, use].T
 
 
 def _singular_correlation(chol: np.ndarray, sd: np.ndarray, blocks: np.ndarray) -> bool:

@@ -34,6 +34,9 @@ class Optimum:
     value: float  #: f
     gradient: np.ndarray  #: (d,)
     hessian: np.ndarray  #: (d, d)
+    covariance: (
+        np.ndarray
+    )  #: its inverse, without flat directions (at a boundary) or those that curve down (d, d)
     decrement: float  #: nats still to gain, by the quadratic model
     iterations: int
     evaluations: int
@@ -51,7 +54,8 @@ class _Search:
         self.phi, self.v, self.u = phi.copy(), v.copy(), u.copy()
         d = len(phi)
         self.gradient = np.zeros(d)
-        self.hessian = self.inverse = np.zeros((d, d))
+        self.hessian = self.inverse = self.covariance = np.zeros((d, d))
+        self.exactly = False  # whether the Hessian is from central differences
         self.b_slopes = np.zeros((d, *v.shape))
         self.u_slopes = np.zeros((d, len(u)))
         self.iterations = 0
@@ -69,6 +73,7 @@ class _Search:
     def exact(self) -> None:
         found = hessian_and_slopes(self.problem, self.phi, self.v, self.u)
         self.hessian, self.b_slopes, self.u_slopes = found
+        self.exactly = True
         self.invert()
         self.evaluations += 2 * len(self.phi)
 
@@ -81,6 +86,12 @@ class _Search:
         curvature = np.abs(values)
         kept = curvature > FLAT * curvature.max()
         self.inverse = (vectors[:, kept] / curvature[kept]) @ vectors[:, kept].T
+        rising = kept & (values > 0.0)
+        self.covariance = (
+            self.inverse
+            if rising.sum() == kept.sum()
+            else (vectors[:, rising] / values[rising]) @ vectors[:, rising].T
+        )
 
     def direction(self) -> np.ndarray:
         """Newton direction; sets the decrement."""
@@ -124,6 +135,7 @@ class _Search:
             value=float(self.value),
             gradient=self.gradient,
             hessian=self.hessian,
+            covariance=self.covariance if self.exactly else np.full_like(self.hessian, np.nan),
             decrement=self.decrement,
             iterations=self.iterations,
             evaluations=self.evaluations,

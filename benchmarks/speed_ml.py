@@ -1,0 +1,214 @@
+"""Speed of maximum likelihood: one command, one table.
+
+    python benchmarks/speed_ml.py [--quick]
+
+Measures this package on real counts (mirdata, where the optional data folder is present), against R's glmer.nb and
+glmmTMB in the same run (where R is installed), the time to compile, the scaling in n, J and K, workers and memory.
+Ratios within a run mean something on a busy machine; seconds do less so. Writes benchmarks/results/speed_ml.tsv.
+"""
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+import bayes_mirglmm as bm
+from bayes_mirglmm.laplace import compile_kernels, fit_laplace
+
+HERE = Path(__file__).resolve().parent
+SHARED = Path(os.environ.get("BAYES_MIRGLMM_SHARED", HERE.parent.parent / "shared"))
+MIRDATA = SHARED / "data" / "mirdata"
+RESULTS = HERE / "results" / "speed_ml.tsv"
+REPEATS = 5
+Row = tuple[str, float, str, str]
+
+
+def best(function: Callable[[], object], repeats: int = REPEATS) -> float:
+    """Shortest of several times, in seconds: the others measure the neighbours."""
+    times = []
+    for _ in range(repeats):
+        started = time.perf_counter()
+        function()
+        times.append(time.perf_counter() - started)
+    return min(times)
+
+
+def python(code: str, **environment: str) -> dict[str, float]:
+    """Run code that prints JSON in a fresh interpreter."""
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | environment, check=True, capture_output=True, text=True
+    )
+    return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+def compilation() -> list[Row]:
+    code = (
+        "import time, json; t = time.perf_counter()\n"
+        "import bayes_mirglmm.laplace as l; i = time.perf_counter() - t\n"
+        "t = time.perf_counter(); l.compile_kernels()\n"
+        "print(json.dumps({'import': i, 'kernels': time.perf_counter() - t}))"
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        cold = python(code, NUMBA_CACHE_DIR=folder)
+        cached = python(code, NUMBA_CACHE_DIR=folder)
+    whole = "import time, json; t = time.perf_counter(); import bayes_mirglmm"
+    package = python(f"{whole}; print(json.dumps({{'s': time.perf_counter() - t}}))")
+    return [
+        ("compile kernels, cold", cold["kernels"], "s", "at most 30"),
+        ("load kernels from disk", cached["kernels"], "s", ""),
+        ("import bayes_mirglmm", package["s"], "s", "at most 1"),
+    ]
+
+
+def mirdata() -> list[Row]:
+    if not MIRDATA.is_dir():
+        print(f"no {MIRDATA}: skipping real counts", file=sys.stderr)
+        return []
+    counts = bm.filter_counts(bm.read_counts(MIRDATA / "counts.tsv.gz", samples=MIRDATA / "samples.tsv"))
+    compile_kernels()
+
+    def run(jobs: int) -> bm.Fit:
+        return bm.fit(counts, "~ group", reference={"group": "cc"}, n_jobs=jobs, progress=False)
+
+    # Alternating, so that a busy neighbour meets both.
+    times: dict[int, list[float]] = {1: [], 2: []}
+    for _ in range(REPEATS):
+        for jobs, taken in times.items():
+            taken.append(best(lambda jobs=jobs: run(jobs), 1))
+    one, two = min(times[1]), min(times[2])
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "bayes_mirglmm", "fit", str(MIRDATA / "counts.tsv.gz"), "--samples"]
+        command += [str(MIRDATA / "samples.tsv"), "--design", "~ group", "--reference", "group=cc", "--quiet"]
+        whole = best(
+            lambda: subprocess.run(
+                [*command, "--out", str(Path(folder) / "run"), "--force"], check=True, capture_output=True
+            ),
+            2,
+        )
+        code = (
+            "import json, resource, sys; sys.argv = ['bayes-mirglmm', *json.loads(sys.argv[1])]\n"
+            "from bayes_mirglmm.cli import main\n"
+            "try: main()\nexcept SystemExit: pass\n"
+            "print(json.dumps({'kb': resource.getrusage(resource.RUSAGE_SELF).ru_maxrss}))"
+        )
+        arguments = json.dumps([*command[3:], "--out", str(Path(folder) / "memory")])
+        done = subprocess.run(
+            [sys.executable, "-c", code, arguments], check=True, capture_output=True, text=True
+        )
+        memory = json.loads(done.stdout.strip().splitlines()[-1])["kb"] / 1024
+    return [
+        ("mirdata, 188 miRNAs, full and reduced, 1 worker", one, "s", "at most 2"),
+        ("mirdata, 2 workers", two, "s", ""),
+        ("2 workers against 1", one / two, "x", "at least 1.6"),
+        ("command line on mirdata, kernels cached", whole, "s", "at most 10"),
+        ("peak memory of that run", memory, "MB", ""),
+    ]
+
+
+def simulated(n: int, n_isomirs: int, k: int, seed: int = 1) -> dict[str, np.ndarray]:
+    """Counts of one miRNA with k groups."""
+    rng = np.random.default_rng(seed)
+    group = np.arange(n) * k // n
+    z = np.column_stack([np.ones(n), *[(group == g).astype(float) for g in range(1, k)]])
+    b = rng.normal(size=(n_isomirs, k)) * np.array([1.8] + [0.3] * (k - 1))
+    eta = 4.0 + 0.3 * (group > 0) + b @ z.T + rng.normal(scale=0.3, size=n)
+    theta = 8.0
+    y = rng.poisson(rng.gamma(theta, np.exp(eta) / theta))
+    return {"y": y, "offset": np.zeros(n), "x": z, "z": z, "group": group}
+
+
+def ours(data: dict[str, np.ndarray], repeats: int) -> float:
+    fit = None
+
+    def run() -> None:
+        nonlocal fit
+        fit = fit_laplace(data["y"], data["offset"], data["x"], data["z"])
+
+    seconds = best(run, repeats)
+    assert fit is not None
+    assert fit.converged
+    return seconds
+
+
+def peers(quick: bool) -> list[Row]:
+    if shutil.which("Rscript") is None:
+        print("no Rscript: skipping glmer.nb and glmmTMB", file=sys.stderr)
+        return []
+    n, n_isomirs, mirnas = 39, 12, 2 if quick else 6
+    sets = {f"m{i}": simulated(n, n_isomirs, 2, seed=i) for i in range(mirnas)}
+    rows = [
+        {
+            "mirna": m,
+            "isomir": f"i{j}",
+            "sample": f"s{i}",
+            "group": "AB"[d["group"][i]],
+            "count": d["y"][j, i],
+        }
+        for m, d in sets.items()
+        for j in range(n_isomirs)
+        for i in range(n)
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        source, target = Path(folder) / "counts.tsv", Path(folder) / "out.tsv"
+        pd.DataFrame(rows).assign(offset=0.0).to_csv(source, sep="\t", index=False)
+        subprocess.run(
+            ["Rscript", str(HERE / "peers" / "glmm.R"), str(source), str(target)],
+            check=True,
+            capture_output=True,
+        )
+        table = pd.read_csv(target, sep="\t")
+    mine = {m: ours(d, REPEATS) for m, d in sets.items()}
+    found: list[Row] = [("n=39, J=12, K=2: this package", float(np.mean(list(mine.values()))), "s", "")]
+    for engine, goal in (("glmer.nb", 500), ("glmmTMB", 100)):
+        seconds = table[table["engine"] == engine].set_index("mirna")["seconds"]
+        ratio = float(np.mean([seconds[m] / mine[m] for m in sets]))
+        found += [
+            (f"n=39, J=12, K=2: {engine}", float(seconds.mean()), "s", table["versions"].iloc[0]),
+            (f"{engine} against this package", ratio, "x", f"at least {goal}"),
+        ]
+    return found
+
+
+def scaling(quick: bool) -> list[Row]:
+    found: list[Row] = []
+    cases = [(n, 12, 2) for n in (39, 100, 400, 2000, 10000)]
+    cases += [(39, j, 2) for j in (5, 50, 200, 1000)] + [(60, 12, k) for k in (2, 5)] + [(2000, 100, 2)]
+    if quick:
+        cases = [c for c in cases if c[0] * c[1] < 30000]
+    for n, n_isomirs, k in cases:
+        data = simulated(n, n_isomirs, k)
+        goal = "at most 3" if (n, n_isomirs) == (2000, 100) else ""
+        found.append(
+            (f"n={n}, J={n_isomirs}, K={k}", ours(data, 3 if n * n_isomirs < 50000 else 1), "s", goal)
+        )
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="small sizes only")
+    quick = parser.parse_args().quick
+    compile_kernels()
+    rows = [*compilation(), *mirdata(), *peers(quick), *scaling(quick)]
+    table = pd.DataFrame(rows, columns=["what", "value", "unit", "goal"])
+    print(table.to_string(index=False, float_format=lambda v: f"{v:.4g}"))
+    if not quick:
+        stamp = f"# {date.today()}; {platform.machine()}, {os.cpu_count()} cores; Python {platform.python_version()}, "
+        stamp += f"bayes_mirglmm {bm.__version__}; python benchmarks/speed_ml.py\n"
+        RESULTS.parent.mkdir(exist_ok=True)
+        RESULTS.write_text(stamp + table.to_csv(sep="\t", index=False, float_format="%.4g"))
+
+
+if __name__ == "__main__":
+    main()
