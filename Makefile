@@ -17,7 +17,7 @@ export MKL_NUM_THREADS ?= 1
 PYTEST := $(BIN)/python -m pytest
 WORKERS ?= 2
 
-.PHONY: help setup demo test test-slow lint format wheel clean
+.PHONY: help setup demo test test-slow bench lint format wheel clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -38,6 +38,9 @@ test: lint  ## Lint, check types, run the tests (those that take minutes are lef
 
 test-slow: $(READY)  ## Run every test, the slow ones included
 	$(PYTEST) -n $(WORKERS)
+
+bench: $(READY)  ## Measure speed, beside R's where R is installed (many minutes)
+	$(BIN)/python benchmarks/speed_ml.py
 
 lint: $(READY)  ## ruff and mypy
 	$(BIN)/ruff check .
