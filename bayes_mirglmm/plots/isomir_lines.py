@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from bayes_mirglmm.results.inference import quantile
+from bayes_mirglmm.results.view import mirna_view
 
 if TYPE_CHECKING:
     from bayes_mirglmm.results import Fit
@@ -46,7 +47,7 @@ def isomir_lines(fit: "Fit", mirna: str) -> IsomirLines:
 
     Nuisance slopes are left out and other fixed effects held at their mean over the samples.
     """
-    view, design = fit[mirna], fit.design
+    view, design = mirna_view(fit.data, fit.samples, mirna), fit.design
     variable = design.table[design.slope]
     is_factor = isinstance(variable.dtype, pd.CategoricalDtype)
     levels = (

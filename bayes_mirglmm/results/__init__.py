@@ -1,11 +1,13 @@
 """What a fit found: the one place where labels meet arrays again.
 
-From outside call :class:`Fit`, :func:`load`, the assembler (:func:`assemble` with :class:`MirnaRecord` and
-:class:`ModelNumbers`), :func:`provenance` and :func:`check_target`. Nothing here fits a model; nothing here
-loads PyMC.
+From outside call :class:`Fit`, :func:`load`, the assembler (:func:`assemble` with :class:`MirnaRecord`,
+:class:`ModelNumbers` and, for a Bayesian fit, :class:`Draws`), :func:`provenance` and :func:`check_target`. Nothing
+here fits a model, but for :meth:`Fit.bayes_factor_curve`, which asks :mod:`bayes_mirglmm.fitting`; nothing here loads
+PyMC.
 """
 
 from bayes_mirglmm.results.fit_result import Fit
+from bayes_mirglmm.results.posterior_schema import Draws
 from bayes_mirglmm.results.provenance import provenance
 from bayes_mirglmm.results.saving import check_target, load
 from bayes_mirglmm.results.schema import (
@@ -18,6 +20,7 @@ from bayes_mirglmm.results.schema import (
 
 __all__ = [
     "SCHEMA_VERSION",
+    "Draws",
     "Fit",
     "MirnaRecord",
     "ModelNumbers",

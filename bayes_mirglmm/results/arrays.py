@@ -11,16 +11,20 @@ from bayes_mirglmm.results.schema import VARIABLES
 if TYPE_CHECKING:
     import h5py
 
+_TEXT_DIMS = ("mirna", "model", "term", "term2", "slope_term", "slope_term2", "isomir", "sample")
 _COMPRESS_FROM = 16_384  # bytes; below this HDF5's chunks cost more than they save
 
 
 def write_arrays(data: xr.Dataset, path: Path) -> None:
-    """Write every variable of ``data``, and the attributes that it carries, to a new file."""
+    """Write every variable of ``data``, and the attributes that it carries, to a new file.
+
+    Draws (float32) are not compressed: it would take many seconds to save a tenth.
+    """
     compressed = {"zlib": True, "complevel": 4, "shuffle": True}
     encoding: dict[str, dict[str, Any]] = {
         str(name): compressed
         for name, variable in data.variables.items()
-        if variable.dtype.kind in "fiu" and variable.nbytes >= _COMPRESS_FROM
+        if variable.dtype.kind in "fiu" and variable.dtype != np.float32 and variable.nbytes >= _COMPRESS_FROM
     }
     data.to_netcdf(path, engine="h5netcdf", encoding=encoding)
 
@@ -56,7 +60,7 @@ def _values(name: str, item: "h5py.Dataset") -> np.ndarray:
     if item.dtype.kind == "O":
         return np.asarray(item.asstr()[()], dtype=object)
     # xarray cannot tell that an object array without elements would hold strings, and writes floats.
-    text = name not in VARIABLES or VARIABLES[name].kind == "s"
+    text = VARIABLES[name].kind == "s" if name in VARIABLES else name in _TEXT_DIMS
     return item[()].astype(object) if text and item.size == 0 else item[()]
 
 

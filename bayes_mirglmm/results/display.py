@@ -20,7 +20,10 @@ def summary_lines(fit: "Fit") -> list[str]:
     model = f"{fit.formula}, slope {fit.slope}" if fit.slope else f"{fit.formula}, no isomiR slope"
     attrs = data.attrs
     how = [f"method {attrs['method']}", f"{attrs['curvature']} curvature", f"offset {attrs['offset_method']}"]
-    how.append("Wald z" if attrs["df"] == "z" else f"t with {fit.residual_df:g} df")
+    if fit.is_bayesian:
+        how[1] = f"{data.sizes['draw']} draws"
+    else:
+        how.append("Wald z" if attrs["df"] == "z" else f"t with {fit.residual_df:g} df")
     if attrs["preset"]:
         how.append(f"preset {attrs['preset']}")
     rows = fitted(data)
@@ -33,10 +36,15 @@ def summary_lines(fit: "Fit") -> list[str]:
 
 
 def top_hits(fit: "Fit") -> tuple[str, pd.DataFrame]:
-    """Return the coefficient that a reader asks for first, and its rows with the smallest p-values."""
+    """Return the coefficient that a reader asks for first, and its rows with the smallest p-values (or lfsr)."""
     slopes = [term for term in fit.design.slope_terms[1:] if term in fit.design.terms]
     terms = slopes or list(fit.design.terms[1:]) or list(fit.design.terms)
     weights = unit_weights(fit.design.terms, terms[0])
+    if fit.is_bayesian:
+        table = fit.effects(terms[0])
+        sure = (table["estimate"] / table["std_error"]).abs()  # where no draw has the other sign, lfsr is 0
+        table = table.assign(sure=-sure).nsmallest(TOP, ["lfsr", "sure"])
+        return terms[0], table[["mirna", "estimate", "log2_fc", "std_error", "lfsr", "s_value"]]
     # Not fit.effects(): showing a fit must not warn.
     table = effects_table(
         fit.data, weights, label="term", df=fit.residual_df, prob=float(fit.data.attrs["prob"])
@@ -52,7 +60,7 @@ def text_summary(fit: "Fit") -> str:
     if len(top):
         shown = top.assign(mirna=[printable(name) for name in top["mirna"]])
         table = shown.to_string(index=False, float_format=_number).splitlines()
-        lines += [f"  smallest p-values of {printable(term)}:", *(f"    {row}" for row in table)]
+        lines += [f"  smallest {measure(fit)} of {printable(term)}:", *(f"    {row}" for row in table)]
     return "\n".join(lines)
 
 
@@ -68,10 +76,15 @@ def html_summary(fit: "Fit") -> str:
             for row in top.itertuples(index=False)
         )
         parts.append(
-            f"<p>Smallest p-values of <code>{escape(term)}</code></p>"
+            f"<p>Smallest {measure(fit)} of <code>{escape(term)}</code></p>"
             f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
         )
     return "<div>" + "".join(parts) + "</div>"
+
+
+def measure(fit: "Fit") -> str:
+    """Return what hits are ranked by, in words."""
+    return "local false sign rates" if fit.is_bayesian else "p-values"
 
 
 def printable(text: str) -> str:

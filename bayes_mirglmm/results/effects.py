@@ -74,8 +74,8 @@ def effects_table(
     rows = fitted(data)
     cov = np.where(converged(data)[:, None, None], coefficient_covariance(data), np.nan)
     estimate, std_error = combine(selected(data, "beta")[rows], cov[rows], weights)
-    columns = tests(estimate, std_error, log_fold_change=_log_fold_change(weights), df=df, prob=prob)
-    return _long({"mirna": data["mirna"].values[rows]}, label, weights, columns)
+    columns = tests(estimate, std_error, log_fold_change=log_fold_changes(weights), df=df, prob=prob)
+    return long_table({"mirna": data["mirna"].values[rows]}, label, weights, columns)
 
 
 def isomir_effects_table(
@@ -88,22 +88,22 @@ def isomir_effects_table(
     is given for single coefficients, not for contrasts of several.
     """
     slope_terms = list(data["slope_term"].values)
-    weights = _on_slope_terms(weights, slope_terms)
+    weights = on_slope_terms(weights, slope_terms)
     position = isomir_position(data)
     rows = fitted(data)[position] & np.isfinite(data["effect"].values).any(axis=1)
     sound = converged(data)[position][rows]
     cov = np.where(sound[:, None, None], data["effect_cov"].values[rows], np.nan)
     estimate, std_error = combine(data["effect"].values[rows], cov, weights)
-    columns = tests(estimate, std_error, log_fold_change=_log_fold_change(weights), df=df, prob=prob)
+    columns = tests(estimate, std_error, log_fold_change=log_fold_changes(weights), df=df, prob=prob)
     columns["deviation"] = data["b"].values[rows] @ weights.to_numpy(dtype=float).T
     if label == "term":
         b_se = np.where(sound[:, None], data["b_se"].values[rows], np.nan)
         columns["deviation_std_error"] = b_se[:, [slope_terms.index(name) for name in weights.index]]
     keys = {"mirna": data["isomir_mirna"].values[rows], "isomir": data["isomir"].values[rows]}
-    return _long(keys, label, weights, columns)
+    return long_table(keys, label, weights, columns)
 
 
-def _on_slope_terms(weights: pd.DataFrame, slope_terms: Sequence[str]) -> pd.DataFrame:
+def on_slope_terms(weights: pd.DataFrame, slope_terms: Sequence[str]) -> pd.DataFrame:
     """Restrict weights on the model's terms to the columns that isomiRs have effects for."""
     outside = weights.columns[(weights != 0).any(axis=0)].difference(list(slope_terms))
     if len(outside):
@@ -114,14 +114,14 @@ def _on_slope_terms(weights: pd.DataFrame, slope_terms: Sequence[str]) -> pd.Dat
     return weights.reindex(columns=list(slope_terms), fill_value=0.0)
 
 
-def _log_fold_change(weights: pd.DataFrame) -> np.ndarray:
+def log_fold_changes(weights: pd.DataFrame) -> np.ndarray:
     """Return which rows compare something: whatever has weight on the intercept is a level, not a change."""
     if INTERCEPT not in weights.columns:
         return np.ones(len(weights), dtype=bool)
     return weights[INTERCEPT].to_numpy(dtype=float) == 0.0
 
 
-def _long(
+def long_table(
     keys: dict[str, np.ndarray], label: str, weights: pd.DataFrame, columns: dict[str, np.ndarray]
 ) -> pd.DataFrame:
     """Lay (rows, combinations) arrays out as one long table, the combinations of a row together."""

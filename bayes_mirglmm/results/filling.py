@@ -9,7 +9,10 @@ from bayes_mirglmm.errors import InputError
 
 if TYPE_CHECKING:
     from bayes_mirglmm.design import Design
+    from bayes_mirglmm.results.posterior_schema import Draws
     from bayes_mirglmm.results.schema import MirnaRecord, ModelNumbers
+
+_OF_IMPORTANCE = ("log_evidence", "log_evidence_error", "pareto_k", "effective_size", "points")
 
 
 class Filler:
@@ -46,12 +49,17 @@ class Filler:
                 self.numbers(m, i, numbers, record.mirna, reduced=model == "reduced")
                 if model == record.coefficients_from:
                     self.modes(i, rows, numbers, record.mirna, reduced=model == "reduced")
+        if record.draws is not None:
+            self.draws(i, rows, record.draws, record.mirna)
 
     def numbers(self, m: int, i: int, numbers: "ModelNumbers", mirna: str, *, reduced: bool) -> None:
         """Write what every model of a miRNA has."""
         arrays = self.arrays
         for name in ("theta", "log_theta_se", "sigma_sample", "log_likelihood", "iterations", "evaluations"):
             arrays[name][m, i] = getattr(numbers, name)
+        if "log_evidence" in arrays:
+            for name in _OF_IMPORTANCE:
+                arrays[name][m, i] = getattr(numbers, name)
         arrays["model_status"][m, i] = numbers.status
         arrays["model_reason"][m, i] = numbers.reason
         for name in ("beta", "beta_cov", "beta_cov_theta_fixed"):
@@ -75,6 +83,13 @@ class Filler:
         narrow = numbers.effect is not None and np.shape(numbers.effect)[-1] != self.width
         if reduced and narrow:
             self.omitted_effects(rows, numbers)
+
+    def draws(self, i: int, rows: slice, draws: "Draws", mirna: str) -> None:
+        """Write joint draws; the columns that a reduced model leaves out are 0."""
+        for name in ("weight", "beta", "sigma_sample", "log_theta", "u"):
+            self.put(f"draw_{name}", (i,), getattr(draws, name), mirna)
+        self.put("draw_omega", (i,), self.widen(draws.omega, 2), mirna)
+        self.put("draw_b", (rows,), self.widen(draws.b, 1).transpose(1, 0, 2), mirna)
 
     def omitted_effects(self, rows: slice, numbers: "ModelNumbers") -> None:
         """Without a random slope every isomiR has the miRNA's own effect."""

@@ -1,5 +1,6 @@
 """The class that users hold: one fit of many miRNAs."""
 
+import json
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
@@ -17,11 +18,18 @@ from bayes_mirglmm.results import residuals as _residuals
 from bayes_mirglmm.results.components import variance_components_table
 from bayes_mirglmm.results.contrast import chosen_weights
 from bayes_mirglmm.results.effects import INTERCEPT, effects_table, isomir_effects_table
+from bayes_mirglmm.results.posterior_schema import BAYESIAN_METHODS
+from bayes_mirglmm.results.posterior_tables import (
+    posterior_components_table,
+    posterior_effects_table,
+    posterior_isomir_table,
+)
 from bayes_mirglmm.results.schema import check_prob, validate_fit_data
 from bayes_mirglmm.results.selection import fitted
 from bayes_mirglmm.results.shrinkage import shrunken
 from bayes_mirglmm.results.status import saturated_sentence, status_table
-from bayes_mirglmm.results.usage import usage_table
+from bayes_mirglmm.results.tree import mirna_tree
+from bayes_mirglmm.results.usage import bayesian_usage_table, usage_table
 from bayes_mirglmm.results.view import mirna_view, sample_coordinates
 
 #: The tables of a fit, in the order in which a run folder lists them.
@@ -94,6 +102,17 @@ class Fit:
         """The fit by maximum likelihood: this fit itself, or the one that a Bayesian fit started from."""
         return self if self._ml is None else self._ml
 
+    @property
+    def is_bayesian(self) -> bool:
+        """Whether the fit has posterior draws."""
+        return self.data.attrs["method"] in BAYESIAN_METHODS
+
+    @property
+    def slope_prior_scale(self) -> float:
+        """Half-normal scale of the prior of the slope SDs, in the prior's units; NaN for a model without slopes."""
+        prior = json.loads(self.data.attrs["model"]).get("priors", {}).get("sd_isomir_slope")
+        return float(prior["scale"]) if prior else float("nan")
+
     @cached_property
     def mirnas(self) -> tuple[str, ...]:
         """The miRNAs that have estimates, in order; :meth:`status` has them all."""
@@ -101,8 +120,8 @@ class Fit:
 
     @property
     def residual_df(self) -> float:
-        """Degrees of freedom of tests and intervals: n - rank(X), or inf for ``df="z"``."""
-        if self.data.attrs["df"] == "z":
+        """Degrees of freedom of tests and intervals: n - rank(X), or inf for ``df="z"`` and Bayesian fits."""
+        if self.data.attrs["df"] == "z" or self.is_bayesian:
             return np.inf
         return float(self.data.sizes["sample"] - int(self.data.attrs["rank"]))
 
@@ -115,8 +134,14 @@ class Fit:
     def __contains__(self, mirna: object) -> bool:
         return mirna in self.mirnas
 
-    def __getitem__(self, mirna: str) -> xr.Dataset:
-        """Return the numbers of one fitted miRNA, with the columns of the sample table on ``sample``."""
+    def __getitem__(self, mirna: str) -> xr.Dataset | xr.DataTree:
+        """Return one fitted miRNA, with the columns of the sample table.
+
+        A Bayesian fit gives an ``xarray.DataTree`` for ArviZ (:func:`bayes_mirglmm.results.tree.mirna_tree`), a fit
+        by maximum likelihood a dataset of its numbers.
+        """
+        if self.is_bayesian:
+            return mirna_tree(self.data, self.samples, mirna, self.design.blocks)
         return mirna_view(self.data, self.samples, mirna)
 
     def effects(
@@ -141,7 +166,9 @@ class Fit:
         pandas.DataFrame
             mirna, term (or contrast), estimate, std_error, lower, upper (natural log), log2_fc (NaN for the
             intercept), z (estimate / std_error), df, p_value, p_adjusted (Benjamini-Hochberg within each
-            coefficient).
+            coefficient). A Bayesian fit: estimate and std_error are posterior mean and SD, lower and upper an
+            equal-tailed interval, and in place of the tests lfsr (local false sign rate), s_value (the mean lfsr of
+            all effects of the coefficient that are as sure) and pareto_k (above 0.7 unreliable).
 
         Raises
         ------
@@ -149,6 +176,8 @@ class Fit:
             A term, level or probability is not usable.
         """
         weights, label = chosen_weights(self.design, terms, contrasts)
+        if self.is_bayesian:
+            return posterior_effects_table(self.data, weights, label=label, prob=self._prob(prob))
         return effects_table(self.data, weights, label=label, df=self._df(), prob=self._prob(prob))
 
     def contrast(self, spec: Any, prob: float | None = None) -> pd.DataFrame:
@@ -181,30 +210,77 @@ class Fit:
             blocks = zip(self.design.slope_terms[1:], self.design.blocks[1:], strict=True)
             terms = [name for name, block in blocks if block == 0] or [INTERCEPT]
         weights, label = chosen_weights(self.design, terms, contrasts)
+        if self.is_bayesian:
+            blocks_of_terms = self.design.blocks
+            return posterior_isomir_table(
+                self.data, weights, blocks_of_terms, label=label, prob=self._prob(prob)
+            )
         return isomir_effects_table(self.data, weights, label=label, df=self._df(), prob=self._prob(prob))
 
-    def usage(self) -> pd.DataFrame:
-        """Return the likelihood ratio test of differential isomiR usage, a row per miRNA with both models.
+    def usage(self, prior_odds: float | None = None) -> pd.DataFrame:
+        """Return the tests of differential isomiR usage, a row per miRNA with both models.
 
         Columns: mirna, lrt, df (parameters dropped), p_value (boundary mixture), p_value_chi2, p_adjusted (of
-        p_value; of p_value_chi2 under ``preset="mirglmm"``). Empty without a slope variable. On real data the
-        test is not calibrated within one data set: a sample-level factor that all miRNAs share inflates it.
-        """
-        return usage_table(self.data, self.design.blocks)
+        p_value; of p_value_chi2 under ``preset="mirglmm"``). Empty without a slope variable. A Bayesian fit has the
+        likelihood ratio test of the fit by maximum likelihood that it started from, and: log_bf10 (natural log of
+        the Bayes factor for isomiR slopes), log_bf10_error (its Monte Carlo error), slope_prior_scale (the prior
+        that it belongs to), pareto_k (the larger of both models').
 
-    def variance_components(self, model: str | None = None) -> pd.DataFrame:
+        On real data neither is calibrated within one data set: a sample-level factor that all miRNAs share
+        inflates both.
+
+        Parameters
+        ----------
+        prior_odds : float, optional
+            Of a Bayesian fit: odds of differential usage before seeing the data (1 is even). Adds ``probability``
+            (posterior, of differential usage) and ``bayesian_fdr`` (the expected share of false ones among all
+            miRNAs that are as probable).
+        """
+        if not self.is_bayesian:
+            if prior_odds is not None:
+                raise InputError("prior_odds needs Bayes factors: fit with method='laplace'.")
+            return usage_table(self.data, self.design.blocks)
+        if prior_odds is not None and not 0 < prior_odds < np.inf:
+            raise InputError(f"prior_odds is {prior_odds}: give odds above 0 (1 for even).")
+        return bayesian_usage_table(self.data, self.ml.usage(), self.slope_prior_scale, prior_odds)
+
+    def bayes_factor_curve(self, mirna: str, scales: Sequence[float] | None = None) -> pd.DataFrame:
+        """Return the Bayes factor of one miRNA along scales of the prior of its slope SDs.
+
+        Parameters
+        ----------
+        mirna : str
+            A miRNA of a fit with ``method="laplace"``.
+        scales : sequence of float, optional
+            Half-normal scales, in the prior's units; a grid around the fit's own when omitted.
+
+        Returns
+        -------
+        pandas.DataFrame
+            slope_prior_scale, log_bf10, log_bf10_error, pareto_k, how (``reused``: the draws, reweighted;
+            ``refitted``, where the weights could not be trusted).
+        """
+        from bayes_mirglmm.fitting.bayes_factor_curve import bayes_factor_curve
+
+        return bayes_factor_curve(self, mirna, scales)
+
+    def variance_components(self, model: str | None = None, prob: float | None = None) -> pd.DataFrame:
         """Return a row per miRNA and variance component of one model.
 
         Parameters
         ----------
         model : str, optional
             ``full`` or ``reduced``; by default full, and reduced where no full model was fitted.
+        prob : float, optional
+            Level of the intervals of a Bayesian fit.
 
         Returns
         -------
         pandas.DataFrame
             mirna, group (isomir, sample, dispersion), term, term2, sd, variance, correlation (with the term in
-            term2); :func:`bayes_mirglmm.results.components.variance_components_table` explains the rows.
+            term2); :func:`bayes_mirglmm.results.components.variance_components_table` explains the rows. A Bayesian
+            fit: posterior means, and sd_lower, sd_upper, correlation_lower, correlation_upper, pareto_k. It has draws
+            of the model that its tables show; of the other one the numbers are posterior means alone.
         """
         models = [str(name) for name in self.data["model"].values]
         if model is None:
@@ -212,13 +288,16 @@ class Fit:
             model = next((name for name, some in zip(models, tried, strict=True) if some), models[0])
         if model not in models:
             raise InputError(f"this fit has no model {model!r}: choose from {', '.join(models)}.")
+        drawn = set(self.data["coefficients_from"].values[fitted(self.data)])
+        if self.is_bayesian and drawn <= {model}:
+            return posterior_components_table(self.data, self.design.blocks, self._prob(prob))
         return variance_components_table(self.data, self.design.blocks, model)
 
     def status(self) -> pd.DataFrame:
         """Return a row for EVERY miRNA of the input: fitted or not, and why.
 
         Columns: mirna, status, reason (a sentence), n_isomirs, n_samples, log_likelihood, iterations,
-        seconds.
+        seconds; for a Bayesian fit also pareto_k and effective_size (of the draws).
         """
         return status_table(self.data, self.residual_df)
 
@@ -233,9 +312,9 @@ class Fit:
         """
         if terms is None and contrasts is None:
             terms = [name for name in self.design.terms if name != INTERCEPT]
-        weights, label = chosen_weights(self.design, terms, contrasts)
-        table = effects_table(self.data, weights, label=label, df=self._df(), prob=self._prob(prob))
-        return shrunken(table, label, self.residual_df)
+        table = self.effects(terms, contrasts, prob)
+        # Of a Bayesian fit the posterior SDs already hold the uncertainty that t stands for.
+        return shrunken(table, "term" if contrasts is None else "contrast", self.residual_df)
 
     def residuals(self, mirna: str, kind: str = "pearson") -> xr.DataArray:
         """Return residuals of one miRNA, dims (isomir, sample): pearson, deviance, working or response."""

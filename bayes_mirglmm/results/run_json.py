@@ -59,6 +59,13 @@ def describe(fit: "Fit", arrays_sha256: str) -> dict[str, Any]:
     }
 
 
+def describe_ml(fit: "Fit", arrays_sha256: str) -> dict[str, Any]:
+    """Return what ``run.json`` of a Bayesian fit says about the fit by maximum likelihood that it started from."""
+    differing = ("method", "df", "curvature")
+    attributes = {name: fit.data.attrs[name] for name in differing}
+    return {"attributes": _strict(attributes), "arrays_sha256": arrays_sha256}
+
+
 def write(path: Path, contents: dict[str, Any]) -> None:
     """Write ``contents`` as JSON, UTF-8."""
     text = json.dumps(contents, indent=2, ensure_ascii=False, allow_nan=False)

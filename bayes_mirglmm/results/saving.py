@@ -1,8 +1,9 @@
 """Saving a fit to a folder, and loading it.
 
 A run folder holds the tables as TSV (for people, R and spreadsheets; ``NA`` where a number is missing) and
-as parquet, ``arrays.nc`` (the dataset, netCDF4) and ``run.json``. Loading reads ``run.json`` and
-``arrays.nc`` and computes the tables again. Nothing is pickled.
+as parquet, ``arrays.nc`` (the dataset, netCDF4) and ``run.json``; a Bayesian fit also ``ml.nc``, the dataset of the
+fit by maximum likelihood that it started from. Loading reads ``run.json`` and the datasets and computes the tables
+again. Nothing is pickled.
 """
 
 import hashlib
@@ -21,8 +22,8 @@ from bayes_mirglmm.results.arrays import read_arrays, write_arrays
 from bayes_mirglmm.results.fit_result import TABLES, Fit
 from bayes_mirglmm.results.schema import SCHEMA_VERSION
 
-ARRAYS, RUN = "arrays.nc", "run.json"
-FILES = (*(f"{name}.{kind}" for name in TABLES for kind in ("tsv", "parquet")), ARRAYS, RUN)
+ARRAYS, ML_ARRAYS, RUN = "arrays.nc", "ml.nc", "run.json"
+FILES = (*(f"{name}.{kind}" for name in TABLES for kind in ("tsv", "parquet")), ARRAYS, ML_ARRAYS, RUN)
 
 
 def check_target(folder: str | PathLike[str], *, force: bool = False) -> Path:
@@ -98,7 +99,13 @@ def load(folder: str | PathLike[str]) -> Fit:
         }
         design = run_json.design_from_json(contents["design"], data)
         samples = run_json.frame_from_json(contents["samples"])
-        return Fit(data, design, metadata=contents["metadata"], samples=samples)
+        metadata, ml = contents["metadata"], contents.get("ml")
+        start = None
+        if ml is not None:
+            ml_data = _read_arrays(source / ML_ARRAYS, ml["arrays_sha256"])
+            ml_data.attrs = data.attrs | ml["attributes"]
+            start = Fit(ml_data, design, metadata=metadata, samples=samples)
+        return Fit(data, design, metadata=metadata, samples=samples, ml=start)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputError(
             f"{source / RUN} is damaged ({type(error).__name__}: {error}): restore it from a copy, or fit "
@@ -112,10 +119,18 @@ def _write(fit: Fit, folder: Path) -> None:
             folder / f"{name}.tsv", sep="\t", index=False, na_rep="NA", lineterminator="\n", encoding="utf-8"
         )
         table.to_parquet(folder / f"{name}.parquet", index=False)
+    _write_dataset(fit, folder / ARRAYS)
+    contents = run_json.describe(fit, _sha256(folder / ARRAYS))
+    if fit.ml is not fit:
+        _write_dataset(fit.ml, folder / ML_ARRAYS)
+        contents["ml"] = run_json.describe_ml(fit.ml, _sha256(folder / ML_ARRAYS))
+    run_json.write(folder / RUN, contents)
+
+
+def _write_dataset(fit: Fit, path: Path) -> None:
     arrays = fit.data.copy(deep=False)
     arrays.attrs = {"schema_version": SCHEMA_VERSION, "formula": fit.formula}
-    write_arrays(arrays, folder / ARRAYS)
-    run_json.write(folder / RUN, run_json.describe(fit, _sha256(folder / ARRAYS)))
+    write_arrays(arrays, path)
 
 
 def _read_arrays(path: Path, sha256: str) -> xr.Dataset:

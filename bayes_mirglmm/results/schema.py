@@ -11,6 +11,8 @@ NaN where a miRNA or a model was not fitted. All logs are natural.
 names. What the reduced model leaves out (the slope variable's columns) has variance 0 there: its ``omega``,
 ``b`` and ``b_se`` are 0 and its ``effect`` is ``beta``.
 
+A Bayesian fit has more variables, and posterior summaries in these: :mod:`bayes_mirglmm.results.posterior_schema`.
+
 Attributes: ``schema_version`` (int), ``formula``, ``slope`` (empty without one), ``method``, ``preset``
 (empty without one), ``df`` (``t`` or ``z``), ``prob``, ``curvature``, ``family``, ``offset_method``, ``rank``
 (of the fixed-effects design) and ``model`` (the model specification as a JSON string).
@@ -18,30 +20,24 @@ Attributes: ``schema_version`` (int), ``formula``, ``slope`` (empty without one)
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
 
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.results.filling import Filler
+from bayes_mirglmm.results.posterior_schema import Draws, extra_variables
+from bayes_mirglmm.results.variable import Variable
 
 if TYPE_CHECKING:
     from bayes_mirglmm.design import Design
 
 #: Raised by one whenever a saved run of this version could be misread by the version before.
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 #: Statuses of a model whose optimum was found: its standard errors and tests mean something.
 CONVERGED = ("ok", "boundary", "poisson_limit")
 MODELS = ("full", "reduced")
-
-
-class Variable(NamedTuple):
-    """One variable of the schema."""
-
-    dims: tuple[str, ...]
-    kind: str  # "f" float64, "i" int64, "s" str
-    meaning: str
 
 
 _PER_MODEL = ("model", "mirna")
@@ -90,7 +86,6 @@ ATTRIBUTES = (
     "rank",
     "model",
 )
-_NUMPY_KIND = {"f": "f", "i": "iu", "s": "OUT"}
 
 
 @dataclass(frozen=True)
@@ -124,6 +119,8 @@ class ModelNumbers:
         Covariance of ``effect``.
     u, u_se : array, shape (n,), optional
         Conditional modes of the sample effects and their standard errors.
+    log_evidence, log_evidence_error, pareto_k, effective_size, points : float
+        Of a Bayesian fit: :mod:`bayes_mirglmm.results.posterior_schema`.
     """
 
     beta: np.ndarray
@@ -144,6 +141,11 @@ class ModelNumbers:
     effect_cov: np.ndarray | None = None
     u: np.ndarray | None = None
     u_se: np.ndarray | None = None
+    log_evidence: float = np.nan
+    log_evidence_error: float = np.nan
+    pareto_k: float = np.nan
+    effective_size: float = np.nan
+    points: float = np.nan
 
 
 @dataclass(frozen=True)
@@ -166,6 +168,8 @@ class MirnaRecord:
         ``full`` or ``reduced``: the model whose coefficients the tables show.
     n_isomirs : int, optional
         IsomiRs left after the filters, where ``isomirs`` does not say; ``len(isomirs)`` when omitted.
+    draws : Draws, optional
+        Of a Bayesian fit: joint draws from the model that ``coefficients_from`` names, as many for every miRNA.
     """
 
     mirna: str
@@ -178,6 +182,7 @@ class MirnaRecord:
     reduced: ModelNumbers | None = None
     coefficients_from: str = "full"
     n_isomirs: int | None = None
+    draws: Draws | None = None
 
 
 def assemble(
@@ -233,8 +238,11 @@ def assemble(
         "slope_term2": len(slope_terms),
         "isomir": sum(len(r.isomirs) for r in kept),
         "sample": len(samples),
+        "draw": max((len(r.draws.weight) for r in records if r.draws is not None), default=0),
     }
-    arrays = {name: _empty(variable, sizes) for name, variable in VARIABLES.items()}
+    extra_of_method = extra_variables(method)
+    variables = VARIABLES | extra_of_method
+    arrays = {name: variable.empty(sizes) for name, variable in variables.items()}
     labels = np.empty(sizes["isomir"], dtype=object)
     filler = Filler(arrays, design, models)
     start = 0
@@ -254,9 +262,11 @@ def assemble(
     text |= {"slope_term": slope_terms, "slope_term2": slope_terms, "sample": samples}
     coords: dict[str, Any] = {name: np.array(values, dtype=object) for name, values in text.items()}
     coords |= {"isomir": labels, "isomir_mirna": ("isomir", arrays.pop("isomir_mirna"))}
+    if extra_of_method:
+        coords["draw"] = np.arange(sizes["draw"])
     dataset = xr.Dataset(
         {
-            name: (VARIABLES[name].dims, array, {"long_name": VARIABLES[name].meaning})
+            name: (variables[name].dims, array, {"long_name": variables[name].meaning})
             for name, array in arrays.items()
         },
         coords=coords,
@@ -288,14 +298,14 @@ def validate_fit_data(dataset: xr.Dataset) -> xr.Dataset:
         A variable or attribute is missing, has other dims or another type, names repeat, an isomiR names an
         unknown miRNA, or an attribute has an impossible value.
     """
-    for name, variable in VARIABLES.items():
+    for name, variable in (VARIABLES | extra_variables(str(dataset.attrs.get("method", "")))).items():
         if name not in dataset.variables:
             raise InputError(f"the fit's dataset has no {name!r} ({variable.meaning}): refit, or reload it.")
         if dataset[name].dims != variable.dims:
             raise InputError(
                 f"{name!r} of the fit's dataset has dims {dataset[name].dims}, not {variable.dims}."
             )
-        if dataset[name].dtype.kind not in _NUMPY_KIND[variable.kind]:
+        if not variable.fits(dataset[name].dtype):
             raise InputError(f"{name!r} of the fit's dataset has the wrong type {dataset[name].dtype}.")
     missing = [name for name in ATTRIBUTES if name not in dataset.attrs]
     if missing:
@@ -328,10 +338,3 @@ def check_prob(prob: float) -> float:
     if not 0 < prob < 1:
         raise InputError(f"the value of prob should be between 0 and 1 (0.95, say) but got {prob!r}.")
     return float(prob)
-
-
-def _empty(variable: Variable, sizes: Mapping[str, int]) -> np.ndarray:
-    shape = tuple(sizes[dim] for dim in variable.dims)
-    if variable.kind == "f":
-        return np.full(shape, np.nan)
-    return np.zeros(shape, dtype=np.int64) if variable.kind == "i" else np.full(shape, "", dtype=object)

@@ -5,6 +5,7 @@ import pandas as pd
 import xarray as xr
 
 from bayes_mirglmm.evidence.lrt import ROUNDING
+from bayes_mirglmm.results.posterior_schema import BAYESIAN_METHODS
 from bayes_mirglmm.results.schema import CONVERGED
 from bayes_mirglmm.results.selection import converged, fitted, selected
 
@@ -25,7 +26,7 @@ def status_table(data: xr.Dataset, residual_df: float) -> pd.DataFrame:
     """
     rows = fitted(data)
     iterations = np.where(rows, selected(data, "iterations"), np.nan)
-    return pd.DataFrame(
+    table = pd.DataFrame(
         {
             "mirna": data["mirna"].values,
             "status": data["status"].values,
@@ -37,6 +38,10 @@ def status_table(data: xr.Dataset, residual_df: float) -> pd.DataFrame:
             "seconds": data["seconds"].values,
         }
     )
+    for name in ("pareto_k", "effective_size"):
+        if name in data:
+            table[name] = selected(data, name)
+    return table
 
 
 def saturated_sentence(data: xr.Dataset) -> str:
@@ -50,6 +55,10 @@ def saturated_sentence(data: xr.Dataset) -> str:
 def _reasons(data: xr.Dataset, residual_df: float) -> np.ndarray:
     """Return the recorded reasons, with a sentence for every gap that they leave unexplained."""
     reasons = np.array(data["reason"].values, dtype=object)
+    if (
+        data.attrs["method"] in BAYESIAN_METHODS
+    ):  # whose tables have no gaps but those of miRNAs without draws
+        return reasons
     rows, sound = fitted(data), converged(data)
     own = selected(data, "model_status").astype(str)
     variances = np.diagonal(selected(data, "beta_cov"), axis1=1, axis2=2)

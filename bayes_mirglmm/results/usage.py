@@ -1,14 +1,16 @@
-"""The table of tests for differential isomiR usage."""
+"""The tables of tests for differential isomiR usage."""
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bayes_mirglmm.evidence.bayes_factor import bayesian_fdr, posterior_probability
 from bayes_mirglmm.evidence.lrt import likelihood_ratio_test
 from bayes_mirglmm.evidence.multiple_testing import benjamini_hochberg
 from bayes_mirglmm.results.schema import CONVERGED
 
 COLUMNS = ("mirna", "lrt", "df", "p_value", "p_value_chi2", "p_adjusted")
+BAYES_COLUMNS = ("log_bf10", "log_bf10_error", "slope_prior_scale", "pareto_k")
 
 
 def usage_table(data: xr.Dataset, blocks: tuple[int, ...]) -> pd.DataFrame:
@@ -46,3 +48,38 @@ def usage_table(data: xr.Dataset, blocks: tuple[int, ...]) -> pd.DataFrame:
         },
         columns=list(COLUMNS),
     )
+
+
+def bayesian_usage_table(
+    data: xr.Dataset, ml: pd.DataFrame, scale: float, prior_odds: float | None
+) -> pd.DataFrame:
+    """Return a row per miRNA with the evidence of both models: the likelihood ratio test and the Bayes factor.
+
+    Parameters
+    ----------
+    data : xarray.Dataset
+        The dataset of a Bayesian fit.
+    ml : pandas.DataFrame
+        The table of the fit by maximum likelihood; miRNAs that it does not have (no finite estimate) get NaN.
+    scale : float
+        Half-normal scale of the prior of the slope SDs, which the Bayes factor is relative to.
+    prior_odds : float, optional
+        Odds of differential usage before seeing the data; adds the posterior probability and the Bayesian FDR.
+    """
+    models = list(data["model"].values)
+    names = [*COLUMNS, *BAYES_COLUMNS]
+    if "log_evidence" not in data or "reduced" not in models:
+        return ml
+    evidence, error = data["log_evidence"].values, data["log_evidence_error"].values
+    rows = np.isfinite(evidence).all(axis=0)
+    full, reduced = models.index("full"), models.index("reduced")
+    table = pd.DataFrame({"mirna": data["mirna"].values[rows]}).merge(ml, on="mirna", how="left")
+    table["log_bf10"] = evidence[full, rows] - evidence[reduced, rows]
+    table["log_bf10_error"] = np.hypot(error[full, rows], error[reduced, rows])
+    table["slope_prior_scale"] = scale
+    table["pareto_k"] = data["pareto_k"].values[:, rows].max(axis=0)
+    if prior_odds is not None:
+        table["probability"] = posterior_probability(table["log_bf10"].to_numpy(), prior_odds)
+        table["bayesian_fdr"] = bayesian_fdr(table["probability"].to_numpy())
+        names += ["probability", "bayesian_fdr"]
+    return table[names]

@@ -36,10 +36,12 @@ def sample_coordinates(
     """Return the columns of a sample table that can stand on ``target`` under their own names."""
     taken = set(target.variables if isinstance(target, xr.Dataset) else target.coords) | set(target.dims)
     return {
-        str(name): ("sample", _plain(samples[name])) for name in samples.columns if str(name) not in taken
+        str(name): ("sample", plain_column(samples[name]))
+        for name in samples.columns
+        if str(name) not in taken
     }
 
 
-def _plain(column: pd.Series) -> np.ndarray:
+def plain_column(column: pd.Series) -> np.ndarray:
     """Numbers and booleans as they are, strings and factors as objects."""
     return column.to_numpy() if isinstance(column.dtype, np.dtype) else column.to_numpy(dtype=object)

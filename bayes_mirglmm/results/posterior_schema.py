@@ -1,0 +1,65 @@
+"""What the dataset of a Bayesian fit has besides the schema of all fits: draws, their weights, diagnostics.
+
+One layout for every Bayesian method. ``draw`` is shared by all miRNAs; the draws of the isomiR effects lie on the flat
+``isomir`` dim. A draw is a joint draw of everything about a miRNA, of the model that ``coefficients_from`` names.
+Weights sum to 1 in each miRNA (importance sampling), or are all equal (MCMC, draws in the order of the chains).
+
+In such a dataset ``beta``, ``omega``, ``sigma_sample``, ``b``, ``effect`` and ``u`` are posterior means, ``beta_cov``,
+``effect_cov``, ``b_se`` and ``u_se`` posterior covariances and SDs, ``theta`` is exp(posterior mean of log theta),
+``log_theta_se`` its SD, and ``log_likelihood`` the marginal one at the draw with the highest posterior density.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from bayes_mirglmm.results.variable import Variable
+
+DRAWS: dict[str, Variable] = {
+    "draw_weight": Variable(("mirna", "draw"), "f", "weight of each draw"),
+    "draw_beta": Variable(("mirna", "draw", "term"), "d", "draws of the fixed effects, natural log"),
+    "draw_omega": Variable(
+        ("mirna", "draw", "slope_term", "slope_term2"),
+        "d",
+        "draws of the covariance of the isomiR effects",
+    ),
+    "draw_sigma_sample": Variable(("mirna", "draw"), "d", "draws of the SD of the sample effects"),
+    "draw_log_theta": Variable(("mirna", "draw"), "d", "draws of log theta; inf for the Poisson"),
+    "draw_b": Variable(("isomir", "draw", "slope_term"), "d", "draws of the isomiR effects"),
+    "draw_u": Variable(("mirna", "draw", "sample"), "d", "draws of the sample effects"),
+}
+#: Diagnostics and evidence of importance sampling.
+IMPORTANCE: dict[str, Variable] = {
+    "log_evidence": Variable(("model", "mirna"), "f", "log evidence of the model"),
+    "log_evidence_error": Variable(("model", "mirna"), "f", "its Monte Carlo standard error"),
+    "pareto_k": Variable(
+        ("model", "mirna"), "f", "Pareto k-hat of the importance weights; above 0.7 unreliable"
+    ),
+    "effective_size": Variable(("model", "mirna"), "f", "effective number of importance draws"),
+    "points": Variable(("model", "mirna"), "f", "number of importance draws"),
+}
+BAYESIAN_METHODS = ("laplace", "nuts")
+
+
+@dataclass(frozen=True)
+class Draws:
+    """Joint draws of one miRNA.
+
+    Sizes: S draws, p fixed effects, K columns of the isomiR effects (or those of the reduced model), J isomiRs, n
+    samples.
+    """
+
+    weight: np.ndarray  #: sum 1 (S,)
+    beta: np.ndarray  #: (S, p)
+    omega: np.ndarray  #: (S, K, K)
+    sigma_sample: np.ndarray  #: (S,)
+    log_theta: np.ndarray  #: (S,)
+    b: np.ndarray  #: (S, J, K)
+    u: np.ndarray  #: (S, n)
+
+
+def extra_variables(method: str) -> dict[str, Variable]:
+    """Return the variables that fits of a method have besides those of all fits."""
+    if method not in BAYESIAN_METHODS:
+        return {}
+    return DRAWS | IMPORTANCE if method == "laplace" else DRAWS

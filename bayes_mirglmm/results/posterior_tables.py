@@ -1,0 +1,188 @@
+"""The tables of a Bayesian fit: coefficients, contrasts, isomiRs, variance components, all from its draws."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from bayes_mirglmm.results.effects import log_fold_changes, long_table, on_slope_terms
+from bayes_mirglmm.results.inference import LOG_2
+from bayes_mirglmm.results.selection import isomir_position, selected
+from bayes_mirglmm.results.summaries import interval, mean_and_sd, mean_sign_rates, sign_rates
+
+BLOCK = 200  # miRNAs, or isomiRs, that are held in double precision at a time
+
+
+def posterior_effects_table(
+    data: xr.Dataset, weights: pd.DataFrame, *, label: str, prob: float
+) -> pd.DataFrame:
+    """Return a row per miRNA with draws and per row of ``weights``.
+
+    Columns: mirna, term or contrast, estimate (posterior mean), std_error (posterior SD), lower, upper
+    (equal-tailed), log2_fc, lfsr, s_value (within each coefficient), and the method's diagnostics.
+
+    Parameters
+    ----------
+    data : xarray.Dataset
+        The dataset of a Bayesian fit.
+    weights : pandas.DataFrame
+        Rows: coefficients or contrasts; columns: the terms of the model.
+    label : str
+        ``term`` or ``contrast``.
+    prob : float
+        Level of the intervals.
+    """
+    rows = np.flatnonzero(has_draws(data))
+    combination = weights.to_numpy(dtype=float)
+    beta, weight = data["draw_beta"].values, data["draw_weight"].values
+    parts = [
+        _summaries(np.einsum("msp,cp->mcs", beta[part].astype(float), combination), weight[part], prob)
+        for part in _blocks(rows)
+    ]
+    columns = _columns(parts, log_fold_changes(weights))
+    table = long_table({"mirna": data["mirna"].values[rows]}, label, weights, columns)
+    return table.assign(**_diagnostics(data, np.repeat(rows, len(weights))))
+
+
+def posterior_isomir_table(
+    data: xr.Dataset, weights: pd.DataFrame, blocks: tuple[int, ...], *, label: str, prob: float
+) -> pd.DataFrame:
+    """Return a row per isomiR with draws and per row of ``weights``, a column of which is a slope term.
+
+    Columns as for the miRNAs, with ``isomir``; at the end ``deviation`` (posterior mean of b) and, for
+    coefficients, ``deviation_std_error``. ``blocks`` (K,) are the covariance blocks of the slope terms: the effects of
+    block 0 vary around the miRNA's own.
+    """
+    slope_terms, terms = list(data["slope_term"].values), list(data["term"].values)
+    weights = on_slope_terms(weights, slope_terms)
+    combination = weights.to_numpy(dtype=float)
+    position = isomir_position(data)
+    rows = np.flatnonzero(has_draws(data)[position])
+    in_beta = [
+        terms.index(name) if name in terms and block == 0 else -1
+        for name, block in zip(slope_terms, blocks, strict=True)
+    ]
+    fixed = np.array([[float(c == k) for c in range(len(terms))] for k in in_beta])  # (K, p)
+    b, beta, weight = data["draw_b"].values, data["draw_beta"].values, data["draw_weight"].values
+    parts, deviations, spreads = [], [], []
+    for part in _blocks(rows):
+        own = np.einsum("jsk,ck->jcs", b[part].astype(float), combination)
+        common = np.einsum("jsp,cp->jcs", beta[position[part]].astype(float), combination @ fixed)
+        weighted = weight[position[part]]
+        parts.append(_summaries(own + common, weighted, prob))
+        mean, sd = mean_and_sd(own, weighted[:, None, :])
+        deviations.append(mean)
+        spreads.append(sd)
+    columns = _columns(parts, log_fold_changes(weights))
+    empty = np.empty((0, len(weights)))
+    columns["deviation"] = np.concatenate([empty, *deviations])
+    if label == "term":
+        columns["deviation_std_error"] = np.concatenate([empty, *spreads])
+    keys = {"mirna": data["isomir_mirna"].values[rows], "isomir": data["isomir"].values[rows]}
+    table = long_table(keys, label, weights, columns)
+    return table.assign(**_diagnostics(data, np.repeat(position[rows], len(weights))))
+
+
+def posterior_components_table(data: xr.Dataset, blocks: tuple[int, ...], prob: float) -> pd.DataFrame:
+    """Return a row per miRNA and variance component, as for any fit, with posterior summaries.
+
+    ``sd``, ``variance`` and ``correlation`` are posterior means; ``sd_lower``, ``sd_upper``,
+    ``correlation_lower``, ``correlation_upper`` the ends of the intervals.
+    """
+    terms = list(data["slope_term"].values)
+    rows = np.flatnonzero(has_draws(data))
+    weight = data["draw_weight"].values[rows]
+    omega = data["draw_omega"].values[rows].astype(float)
+    sd = np.sqrt(np.einsum("mskk->msk", omega))
+    parts: list[tuple[str, str, str, np.ndarray | None, np.ndarray | None]] = []
+    for k, term in enumerate(terms):
+        together = k > 0 and blocks[k] == blocks[0]
+        rho = _correlation(omega, sd, k, 0) if together else None
+        parts.append(("isomir", term, terms[0] if together else "", sd[:, :, k], rho))
+    for k in range(2, len(terms)):
+        for j in range(1, k):
+            if blocks[j] == blocks[k]:
+                parts.append(("isomir", terms[k], terms[j], None, _correlation(omega, sd, k, j)))
+    parts.append(("sample", "Intercept", "", data["draw_sigma_sample"].values[rows].astype(float), None))
+    dispersion = np.exp(-0.5 * data["draw_log_theta"].values[rows].astype(float))
+    parts.append(("dispersion", "1/theta", "", dispersion, None))
+
+    columns: dict[str, Any] = {}
+    for name in ("sd", "variance", "correlation"):
+        drawn = [rho if name == "correlation" else own for *_, own, rho in parts]
+        numbers = [_one(one, weight, prob, squared=name == "variance") for one in drawn]
+        columns[name] = np.column_stack([n[0] for n in numbers]).ravel()
+        if name != "variance":
+            columns[f"{name}_lower"] = np.column_stack([n[1] for n in numbers]).ravel()
+            columns[f"{name}_upper"] = np.column_stack([n[2] for n in numbers]).ravel()
+    table = {"mirna": np.repeat(data["mirna"].values[rows], len(parts))}
+    for place, name in enumerate(("group", "term", "term2")):
+        table[name] = np.tile(np.array([part[place] for part in parts], dtype=object), len(rows))
+    order = [
+        "sd",
+        "variance",
+        "correlation",
+        "sd_lower",
+        "sd_upper",
+        "correlation_lower",
+        "correlation_upper",
+    ]
+    table |= {name: columns[name] for name in order}
+    return pd.DataFrame(table).assign(**_diagnostics(data, np.repeat(rows, len(parts))))
+
+
+def has_draws(data: xr.Dataset) -> np.ndarray:
+    """Return which miRNAs have draws: bool, shape (mirna,)."""
+    weight = data["draw_weight"].values
+    return np.isfinite(weight).all(axis=1) if weight.shape[1] else np.zeros(len(weight), dtype=bool)
+
+
+def _summaries(draws: np.ndarray, weight: np.ndarray, prob: float) -> tuple[np.ndarray, ...]:
+    """Return mean, SD, lower, upper and lfsr, each (rows, combinations), of draws (rows, combinations, S)."""
+    shape = draws.shape
+    each = np.broadcast_to(weight[:, None, :], shape)
+    mean, sd = mean_and_sd(draws, each)
+    lower, upper = interval(draws.reshape(-1, shape[2]), each.reshape(-1, shape[2]), prob)
+    return mean, sd, lower.reshape(shape[:2]), upper.reshape(shape[:2]), sign_rates(draws, each)
+
+
+def _columns(parts: list[tuple[np.ndarray, ...]], log_fold_change: np.ndarray) -> dict[str, np.ndarray]:
+    empty = np.empty((0, len(log_fold_change)))
+    mean, sd, lower, upper, lfsr = (np.concatenate([empty, *(part[n] for part in parts)]) for n in range(5))
+    return {
+        "estimate": mean,
+        "std_error": sd,
+        "lower": lower,
+        "upper": upper,
+        "log2_fc": np.where(log_fold_change, mean / LOG_2, np.nan),
+        "lfsr": lfsr,
+        "s_value": np.column_stack([mean_sign_rates(column) for column in lfsr.T]),
+    }
+
+
+def _one(
+    draws: np.ndarray | None, weight: np.ndarray, prob: float, *, squared: bool
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    if draws is None:
+        nothing = np.full(len(weight), np.nan)
+        return nothing, nothing, nothing
+    if squared:
+        draws = draws**2
+    return mean_and_sd(draws, weight)[0], *interval(draws, weight, prob)
+
+
+def _correlation(omega: np.ndarray, sd: np.ndarray, k: int, j: int) -> np.ndarray:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.clip(omega[:, :, k, j] / (sd[:, :, k] * sd[:, :, j]), -1.0, 1.0)
+
+
+def _diagnostics(data: xr.Dataset, mirna: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the columns that say how far the draws of each row's miRNA can be trusted."""
+    if "pareto_k" not in data:
+        return {}
+    return {"pareto_k": selected(data, "pareto_k")[mirna]}
+
+
+def _blocks(rows: np.ndarray) -> list[np.ndarray]:
+    return [rows[start : start + BLOCK] for start in range(0, len(rows), BLOCK)]

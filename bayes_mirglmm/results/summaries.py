@@ -1,0 +1,53 @@
+"""Summaries of weighted draws: plain arrays, the draws on the last axis."""
+
+import numpy as np
+
+from bayes_mirglmm.evidence.shrinkage import s_values
+
+CHUNK = 4_000_000  # elements that are sorted at a time
+
+
+def mean_and_sd(draws: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return weighted means and SDs (...,) of ``draws`` (..., S); ``weight`` (..., S) sums to 1."""
+    mean = (weight * draws).sum(axis=-1)
+    variance = (weight * (draws - mean[..., None]) ** 2).sum(axis=-1)
+    return mean, np.sqrt(variance)
+
+
+def interval(draws: np.ndarray, weight: np.ndarray, prob: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return the ends of the equal-tailed interval of level ``prob``, each (rows,).
+
+    Parameters
+    ----------
+    draws, weight : array, shape (rows, S)
+        A draw stands in the middle of its weight; between draws the distribution function is linear. NaN where a
+        draw is NaN.
+    """
+    ends = np.full((2, len(draws)), np.nan)
+    levels = np.array([(1.0 - prob) / 2.0, (1.0 + prob) / 2.0])
+    step = max(1, CHUNK // max(draws.shape[1], 1))
+    for start in range(0, len(draws), step):
+        part = slice(start, start + step)
+        order = np.argsort(draws[part], axis=1)
+        values = np.take_along_axis(draws[part], order, axis=1)
+        weights = np.take_along_axis(weight[part], order, axis=1)
+        position = np.cumsum(weights, axis=1) - 0.5 * weights
+        for row, (x, p) in enumerate(zip(values, position, strict=True), start):
+            if np.isfinite(x).all() and np.isfinite(p).all():
+                ends[:, row] = np.interp(levels, p, x)
+    return ends[0], ends[1]
+
+
+def sign_rates(draws: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Return local false sign rates (...,): the smaller of P(effect >= 0) and P(effect <= 0)."""
+    up = (weight * (draws >= 0)).sum(axis=-1)
+    down = (weight * (draws <= 0)).sum(axis=-1)
+    return np.where(np.isfinite(draws).all(axis=-1), np.minimum(np.minimum(up, down), 1.0), np.nan)
+
+
+def mean_sign_rates(lfsr: np.ndarray) -> np.ndarray:
+    """Return s-values (rows,): the mean lfsr of all effects as sure as this one (Stephens 2017); NaN stays NaN."""
+    result = np.full(len(lfsr), np.nan)
+    known = np.isfinite(lfsr)
+    result[known] = s_values(lfsr[known])
+    return result
