@@ -3,7 +3,7 @@
 import json
 import logging
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -16,8 +16,9 @@ from bayes_mirglmm.design import Design, build_design, sample_table
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.fitting.loop import resolve_jobs, run_all
 from bayes_mirglmm.fitting.maximum_likelihood import Plan, fit_mirna
+from bayes_mirglmm.fitting.nested_laplace import fit_mirna_nested
 from bayes_mirglmm.fitting.options import Options, resolve_options
-from bayes_mirglmm.laplace import compile_kernels, is_compiled
+from bayes_mirglmm.laplace import compile_batch, compile_kernels, is_batch_compiled, is_compiled
 from bayes_mirglmm.model import ModelSpec, load_model
 from bayes_mirglmm.normalization import log_offset, offset_caution
 from bayes_mirglmm.results import Fit, MirnaRecord, assemble, provenance
@@ -59,8 +60,9 @@ def fit(
         The variable whose effect varies over the isomiRs of a miRNA; the first of the formula when omitted.
     reference : mapping, optional
         Reference level of each factor, ``{"group": "ctrl"}``.
-    method : {"ml"}
-        ``"ml"``: maximum marginal likelihood, the random effects integrated out by Laplace.
+    method : {"ml", "laplace"}
+        ``"ml"``: maximum marginal likelihood, the random effects integrated out by Laplace. ``"laplace"``: from there
+        the posterior under the priors of the model, by importance sampling, and the Bayes factor for isomiR slopes.
     offset : str
         ``"total"``, ``"median_ratio"``, ``"tmm"``, ``"upper_quartile"``, ``"column:NAME"`` (totals) or
         ``"log_column:NAME"``; see :func:`~bayes_mirglmm.normalization.log_offset`.
@@ -81,7 +83,7 @@ def fit(
     n_jobs : int
         Worker threads; 0 for one per core. The results do not depend on it.
     seed : int
-        Recorded; maximum likelihood uses no random numbers.
+        Not negative. Fixes every draw; maximum likelihood uses no random numbers.
     progress : bool
         Show a progress bar when standard error is a terminal.
 
@@ -101,6 +103,8 @@ def fit(
     validate_counts(counts)
     check_prob(prob)
     resolve_jobs(n_jobs)
+    if seed != int(seed) or seed < 0:
+        raise InputError(f"seed={seed!r}: give an integer, 0 or more.")
     spec = model if isinstance(model, ModelSpec) else load_model(model)
     options = resolve_options(
         method=method, curvature=curvature, df=df, offset=offset, preset=preset, spec=spec
@@ -111,18 +115,14 @@ def fit(
     cautions = _cautions(counts, design, options)
     for sentence in cautions:
         logger.warning("%s", sentence)
-    _load_kernels(progress)
-    records = _fit_mirnas(
-        counts, Plan(design, np.asarray(log_offsets.values, dtype=float), options), n_jobs, progress
-    )
-    data = assemble(
-        records,
-        design,
+    _load_kernels(progress, batch=method == "laplace")
+    plan = Plan(design, np.asarray(log_offsets.values, dtype=float), options)
+    assembled = partial(
+        assemble,
+        design=design,
         offset=log_offsets.values,
         total=counts["total"].values,
-        method=method,
         preset=preset,
-        df=options.df,
         prob=prob,
         curvature=options.curvature,
         family=spec.family,
@@ -130,29 +130,41 @@ def fit(
         model=json.dumps(spec.to_dict()),
     )
     metadata = provenance(counts, seed=seed) | {"cautions": cautions}
-    return Fit(data, design, metadata=metadata, samples=table)
+    if method == "ml":
+        records = _fit_mirnas(counts, partial(fit_mirna, plan), n_jobs, progress)
+        data = assembled(records + _left_out(counts), method=method, df=options.df)
+        return Fit(data, design, metadata=metadata, samples=table)
+    pairs = _fit_mirnas(counts, partial(fit_mirna_nested, plan, seed), n_jobs, progress)
+    left_out = _left_out(counts)
+    ml_data = assembled([ml for ml, _ in pairs] + left_out, method="ml", df=options.df)
+    data = assembled([posterior for _, posterior in pairs] + left_out, method=method, df="z")
+    ml = Fit(ml_data, design, metadata=metadata, samples=table)
+    return Fit(data, design, metadata=metadata, samples=table, ml=ml)
 
 
-def _fit_mirnas(counts: xr.Dataset, plan: Plan, n_jobs: int, progress: bool) -> list[MirnaRecord]:
-    """Return the record of every miRNA that was read, in the order in which they were read."""
+def _fit_mirnas[T](
+    counts: xr.Dataset,
+    fit_one: Callable[[str, list[str], np.ndarray], T],
+    n_jobs: int,
+    progress: bool,
+) -> list[T]:
+    """Return what ``fit_one`` makes of every miRNA with counts, in the order in which they were read."""
     mirnas = counts["mirna"].values.astype(object)
     names, first = np.unique(mirnas, return_index=True)
     names = names[np.argsort(first)]
     position = pd.Series(np.arange(len(mirnas))).groupby(mirnas, sort=False).indices
     isomirs, values = counts["isomir"].values, counts["counts"].values
     tasks = [
-        partial(fit_mirna, plan, str(name), list(isomirs[position[name]]), values[position[name]])
-        for name in names
+        partial(fit_one, str(name), list(isomirs[position[name]]), values[position[name]]) for name in names
     ]
     weights = [float(len(position[name])) for name in names]
-    records = run_all(tasks, n_jobs=n_jobs, weights=weights, progress=progress)
-    return records + _left_out(counts, set(names))
+    return run_all(tasks, n_jobs=n_jobs, weights=weights, progress=progress)
 
 
-def _left_out(counts: xr.Dataset, present: set[str]) -> list[MirnaRecord]:
+def _left_out(counts: xr.Dataset) -> list[MirnaRecord]:
     """Return a record for every miRNA of which a filter left nothing."""
     gone = dropped(counts)
-    gone = gone[~gone["mirna"].isin(present)]
+    gone = gone[~gone["mirna"].isin(set(counts["mirna"].values))]
     low = gone[gone["reason"] == "low_mirna_expression"]
     levels = dict(zip(low["mirna"].tolist(), low["log_cpm"].tolist(), strict=True))
     records = []
@@ -179,15 +191,17 @@ def _cautions(counts: xr.Dataset, design: Design, options: Options) -> list[str]
     return cautions
 
 
-def _load_kernels(progress: bool) -> None:
+def _load_kernels(progress: bool, *, batch: bool) -> None:
     """Compile or load the kernels before the bar starts, and say so where it takes its time."""
-    if not is_compiled():
+    if not (is_compiled() and (is_batch_compiled() or not batch)):
         message = "Compiling the numerical kernels for this machine (once, about half a minute) ..."
         if progress:
             print(message, file=sys.stderr, flush=True)
         logger.info(message)
     try:
         compile_kernels()
+        if batch:
+            compile_batch()
     except OSError as error:
         raise InputError(
             f"the numerical kernels could not be compiled ({error}): make a writable folder known through "

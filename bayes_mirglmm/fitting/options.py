@@ -6,7 +6,7 @@ from typing import Any
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.model import ModelSpec
 
-METHODS = ("ml",)
+METHODS = ("ml", "laplace")
 CURVATURES = ("observed", "expected")
 DFS = ("t", "z")
 #: What each preset sets; an option that says otherwise is a contradiction, not an exception.
@@ -42,6 +42,12 @@ def resolve_options(
     _one_of("df", df, DFS)
     if curvature is not None:
         _one_of("curvature", curvature, CURVATURES)
+    if method != "ml" and (preset is not None or curvature == "expected"):
+        what = f"preset={preset!r}" if preset is not None else "curvature='expected'"
+        raise InputError(
+            f"{what} is a choice of maximum likelihood, which method={method!r} has no place for: leave it out, or "
+            "choose method='ml'."
+        )
     if preset is None:
         return Options(method, curvature or "observed", df, offset, None, spec)
     _one_of("preset", preset, tuple(PRESETS))
