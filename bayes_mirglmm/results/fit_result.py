@@ -306,15 +306,16 @@ class Fit:
     ) -> pd.DataFrame:
         """Return :meth:`effects` with log fold changes shrunk across miRNAs (Stephens 2017).
 
-        Adds ``shrunk``, ``shrunk_sd`` (natural log) and ``lfsr``; each coefficient has its own prior. Every
-        coefficient but the intercept by default. Shrinking biases large effects: these columns stand beside
-        the estimates and replace nothing.
+        Adds ``shrunk``, ``shrunk_sd``, ``shrunk_lower`` and ``shrunk_upper`` (natural log), ``lfsr`` and
+        ``s_value``; each coefficient has its own prior. Every coefficient but the intercept by default. Shrinking
+        biases large effects: these columns stand beside the estimates and replace nothing.
         """
         if terms is None and contrasts is None:
             terms = [name for name in self.design.terms if name != INTERCEPT]
         table = self.effects(terms, contrasts, prob)
         # Of a Bayesian fit the posterior SDs already hold the uncertainty that t stands for.
-        return shrunken(table, "term" if contrasts is None else "contrast", self.residual_df)
+        level = self.data.attrs["prob"] if prob is None else prob
+        return shrunken(table, "term" if contrasts is None else "contrast", self.residual_df, level)
 
     def residuals(self, mirna: str, kind: str = "pearson") -> xr.DataArray:
         """Return residuals of one miRNA, dims (isomir, sample): pearson, deviance, working or response."""

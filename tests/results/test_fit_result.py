@@ -7,6 +7,7 @@ import pytest
 
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.evidence.shrinkage import shrink
+from bayes_mirglmm.results.shrinkage import COLUMNS
 
 
 def test_iteration_is_over_fitted_mirnas(fit):
@@ -71,10 +72,10 @@ def test_shrink_adds_its_columns(rng, make, two_groups):
     )
     fit = make.fit(two_groups, records)
     table = fit.shrink()
-    assert list(table.columns) == [*fit.effects().columns, "shrunk", "shrunk_sd", "lfsr"]
+    assert list(table.columns) == [*fit.effects().columns, *COLUMNS]
     assert set(table["term"]) == {"group[T.B]"}
-    assert table.iloc[:40][["shrunk", "shrunk_sd", "lfsr"]].notna().all(axis=None)
-    assert table.iloc[40:][["shrunk", "shrunk_sd", "lfsr"]].isna().all(axis=None)
+    assert table.iloc[:40][list(COLUMNS)].notna().all(axis=None)
+    assert table.iloc[40:][list(COLUMNS)].isna().all(axis=None)
     assert (np.abs(table["shrunk"][:40]) <= np.abs(table["estimate"][:40]) + 1e-9).all()
     assert table["lfsr"][:40].between(0, 1).all()
     np.testing.assert_array_equal(table["estimate"], fit.effects("group[T.B]")["estimate"])
