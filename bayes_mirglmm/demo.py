@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 SEED = 1
 GROUPS = ("ctrl", "case")
+METHOD = "laplace"
 PER_GROUP = 10
 MIRNAS = 120
 CHANGED = 0.3
@@ -43,15 +44,18 @@ def recovery(fit: "Fit", truth: Truth, *, term: str, fdr: float = 0.05) -> pd.Se
     Returns
     -------
     pandas.Series
-        ``changed`` (truly, among the fitted miRNAs), ``found`` (of these, at ``fdr``), ``false`` (hits that
-        are not changed), ``covered`` (share of intervals that contain the true value).
+        ``changed`` (truly, among the fitted miRNAs), ``found`` (of these, at ``fdr``: adjusted p-value, or s-value
+        of the shrunken effect of a Bayesian fit), ``false`` (hits that are not changed), ``covered`` (share of
+        intervals that contain the true value).
     """
     values = truth.effects[truth.effects["term"] == term].merge(
         truth.mirnas[["mirna", "changed"]], on="mirna"
     )
-    table = fit.effects(term).merge(values[["mirna", "value", "changed"]], on="mirna")
-    table = table.dropna(subset=["p_value"])
-    hit = table["p_adjusted"] <= fdr
+    measure = "s_value" if fit.is_bayesian else "p_adjusted"
+    table = fit.shrink(term) if fit.is_bayesian else fit.effects(term)
+    table = table.merge(values[["mirna", "value", "changed"]], on="mirna")
+    table = table.dropna(subset=[measure])
+    hit = table[measure] <= fdr
     covered = table["value"].between(table["lower"], table["upper"])
     return pd.Series(
         {

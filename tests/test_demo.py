@@ -25,8 +25,15 @@ def test_recovery_counts_found_false_and_covered():
             "p_adjusted": [0.004, 0.6, 0.9, 0.02],
         }
     )
-    found = recovery(SimpleNamespace(effects=lambda term: table), truth, term="g")  # type: ignore[arg-type]
-    assert found.to_dict() == {"changed": 2, "found": 1, "false": 1, "covered": 0.5}
+    fits = (
+        SimpleNamespace(is_bayesian=False, effects=lambda term: table),
+        SimpleNamespace(
+            is_bayesian=True, shrink=lambda term: table.rename(columns={"p_adjusted": "s_value"})
+        ),
+    )
+    for fit in fits:
+        found = recovery(fit, truth, term="g")  # type: ignore[arg-type]
+        assert found.to_dict() == {"changed": 2, "found": 1, "false": 1, "covered": 0.5}
 
 
 def test_the_data_are_the_same_every_time():

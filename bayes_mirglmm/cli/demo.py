@@ -37,7 +37,7 @@ def demo(
     import bayes_mirglmm as bm
     from bayes_mirglmm.cli.fit import filtered, read_counts, write
     from bayes_mirglmm.cli.summary import print_summary, summarise
-    from bayes_mirglmm.demo import GROUPS, demo_simulation, draw, recovery
+    from bayes_mirglmm.demo import GROUPS, METHOD, demo_simulation, draw, recovery
     from bayes_mirglmm.export import check_simulation_target, write_simulation
     from bayes_mirglmm.terms import default_term
 
@@ -54,11 +54,12 @@ def demo(
         data,
         simulation.design.formula,
         reference={"group": GROUPS[0]},
+        method=METHOD,
         progress=reporter.progress,
     )
     command = (
         f'bayes-mirglmm fit {counts} --samples {samples} --design "{simulation.design.formula}" '
-        f"--reference group={GROUPS[0]} --out {out / RUN}"
+        f"--reference group={GROUPS[0]} --method {METHOD} --out {out / RUN}"
     )
     result.metadata["command"] = command
     files = write(result, out / RUN, [], force=force)

@@ -82,7 +82,12 @@ def fit(
         ),
     ] = None,
     method: Annotated[
-        str, typer.Option(help="ml: maximum likelihood by Laplace approximation.", rich_help_panel=o.MODEL)
+        str,
+        typer.Option(
+            help="ml: maximum likelihood by Laplace approximation. laplace: from there the posterior under the "
+            "model's priors, and the Bayes factor for isomiR usage.",
+            rich_help_panel=o.MODEL,
+        ),
     ] = "ml",
     offset: Annotated[
         str,

@@ -22,7 +22,12 @@ IN_WORDS = {
     "separated": "a group without counts",
     "too_few_isomirs": "fewer than 2 isomiRs",
 }
-FROM_EFFECTS = ["mirna", "term", "log2_fc", "lower", "upper", "p_value", "p_adjusted"]
+FROM_EFFECTS = ["mirna", "term", "log2_fc", "lower", "upper"]
+#: The columns that rank and that call a hit: of a fit by maximum likelihood, and of a Bayesian one, whose s-values are
+#: those of the shrunken effects (its own prior takes no account of how many miRNAs do not change).
+MEASURES = {False: ("p_value", "p_adjusted"), True: ("lfsr", "s_value")}
+IN_HEADERS = {False: ("p", "adjusted"), True: ("lfsr", "s-value")}
+LOG_BF = 3.0  # natural log: twenty to one
 
 
 def summarise(fit: "Fit", out: Path, files: dict[str, Path]) -> dict[str, Any]:
@@ -31,9 +36,10 @@ def summarise(fit: "Fit", out: Path, files: dict[str, Path]) -> dict[str, Any]:
     ``top`` has the smallest p-values of the coefficient that is asked for first, with ``lower_log2`` and
     ``upper_log2``, the interval of ``log2_fc``.
     """
-    status, effects, usage = fit.status(), fit.effects(), fit.usage()
+    status, effects, usage = fit.status(), _effects(fit), fit.usage()
     terms = [name for name in fit.design.terms if name != INTERCEPT]
-    return {
+    measures = MEASURES[fit.is_bayesian]
+    summary = {
         "out": str(out),
         "formula": fit.formula,
         "slope": fit.slope,
@@ -43,11 +49,14 @@ def summarise(fit: "Fit", out: Path, files: dict[str, Path]) -> dict[str, Any]:
         "fitted": len(fit),
         "status": {str(name): int(n) for name, n in status["status"].value_counts().items()},
         "fdr": FDR,
-        "hits": {term: _hits(effects[effects["term"] == term]) for term in terms},
+        "hits": {term: _hits(effects[effects["term"] == term], measures[1]) for term in terms},
         "usage_hits": int((usage["p_adjusted"] <= FDR).sum()),
-        "top": _top(effects[effects["term"] == default_term(fit.design)], status) if terms else [],
+        "top": _top(effects[effects["term"] == default_term(fit.design)], status, measures) if terms else [],
         "tables": {name: str(path) for name, path in files.items()},
     }
+    if "log_bf10" in usage:
+        summary |= {"log_bf": LOG_BF, "usage_bf_hits": int((usage["log_bf10"] > LOG_BF).sum())}
+    return summary
 
 
 def print_summary(reporter: Reporter, fit: "Fit", summary: dict[str, Any]) -> None:
@@ -73,34 +82,50 @@ def print_summary(reporter: Reporter, fit: "Fit", summary: dict[str, Any]) -> No
             reporter.say(f"  ... and {len(order) - MANY_TERMS} more coefficients, in effects.tsv")
     if fit.slope:
         reporter.say(f"  isomiR usage (likelihood ratio test): {summary['usage_hits']:,}")
+        if "usage_bf_hits" in summary:
+            reporter.say(f"  isomiR usage (log Bayes factor above {LOG_BF:g}): {summary['usage_bf_hits']:,}")
     if summary["top"]:
-        reporter.say(f"\nSmallest p-values, {meaning(fit.design, summary['top'][0]['term'])}", "bold")
+        bayesian = fit.is_bayesian
+        rank, call = MEASURES[bayesian]
+        what = "local false sign rates" if bayesian else "p-values"
+        reporter.say(f"\nSmallest {what}, {meaning(fit.design, summary['top'][0]['term'])}", "bold")
         interval = f"{100 * float(fit.data.attrs['prob']):g} % interval"
         rows = [
             (
                 row["mirna"],
                 f"{row['log2_fc']:+.2f}",
                 f"{row['lower_log2']:+.2f} to {row['upper_log2']:+.2f}",
-                f"{row['p_value']:.1e}",
-                f"{row['p_adjusted']:.1e}",
+                f"{row[rank]:.1e}",
+                f"{row[call]:.1e}",
                 f"{row['n_isomirs']}",
             )
             for row in summary["top"]
         ]
-        reporter.show(table(["miRNA", "log2 FC", interval, "p", "adjusted", "isomiRs"], rows))
+        reporter.show(table(["miRNA", "log2 FC", interval, *IN_HEADERS[bayesian], "isomiRs"], rows))
 
     reporter.say(f"\nTables in {summary['out']}", "bold")
     reporter.say("  " + ", ".join(Path(path).name for path in summary["tables"].values()))
     reporter.command(f'fit = bayes_mirglmm.load("{summary["out"]}")', "In Python:")
 
 
-def _hits(effects: pd.DataFrame) -> dict[str, int]:
-    found = effects[effects["p_adjusted"] <= FDR]
+def _effects(fit: "Fit") -> pd.DataFrame:
+    effects = fit.effects()
+    if not fit.is_bayesian or set(fit.design.terms) == {INTERCEPT}:
+        return effects
+    shrunken = fit.shrink()[["mirna", "term", "s_value"]]
+    return effects.drop(columns="s_value").merge(shrunken, on=["mirna", "term"], how="left")
+
+
+def _hits(effects: pd.DataFrame, measure: str) -> dict[str, int]:
+    found = effects[effects[measure] <= FDR]
     return {"up": int((found["estimate"] > 0).sum()), "down": int((found["estimate"] < 0).sum())}
 
 
-def _top(effects: pd.DataFrame, status: pd.DataFrame) -> list[dict[str, Any]]:
-    rows = effects.dropna(subset=["p_value"]).nsmallest(TOP, "p_value")[FROM_EFFECTS]
+def _top(effects: pd.DataFrame, status: pd.DataFrame, measures: tuple[str, str]) -> list[dict[str, Any]]:
+    """Return the surest effects; where several have no draw of the other sign, by estimate over SD."""
+    sure = -(effects["estimate"] / effects["std_error"]).abs()
+    rows = effects.assign(sure=sure).dropna(subset=[measures[0]]).nsmallest(TOP, [measures[0], "sure"])
+    rows = rows[[*FROM_EFFECTS, *measures]]
     rows = rows.merge(status[["mirna", "n_isomirs"]], on="mirna")
     rows = rows.assign(lower_log2=rows.pop("lower") / LOG_2, upper_log2=rows.pop("upper") / LOG_2)
     return [{str(name): value for name, value in row.items()} for row in rows.to_dict("records")]

@@ -39,10 +39,14 @@ def interval(draws: np.ndarray, weight: np.ndarray, prob: float) -> tuple[np.nda
 
 
 def sign_rates(draws: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """Return local false sign rates (...,): the smaller of P(effect >= 0) and P(effect <= 0)."""
+    """Return local false sign rates (...,): the smaller of P(effect >= 0) and P(effect <= 0).
+
+    S draws cannot tell a rate from 0 that is much below 1 / S: none is given as less than 1 / (S + 1).
+    """
     up = (weight * (draws >= 0)).sum(axis=-1)
     down = (weight * (draws <= 0)).sum(axis=-1)
-    return np.where(np.isfinite(draws).all(axis=-1), np.minimum(np.minimum(up, down), 1.0), np.nan)
+    rate = np.clip(np.minimum(up, down), 1.0 / (draws.shape[-1] + 1), 1.0)
+    return np.where(np.isfinite(draws).all(axis=-1), rate, np.nan)
 
 
 def mean_sign_rates(lfsr: np.ndarray) -> np.ndarray:
