@@ -9,9 +9,10 @@ import numpy as np
 
 from bayes_mirglmm.fitting.maximum_likelihood import FEWEST_ISOMIRS, Plan, fit_mirna
 from bayes_mirglmm.posterior import RELIABLE_PARETO_K, NestedPosterior, Start, nested_posterior
+from bayes_mirglmm.posterior.importance import EVIDENCE_STAGES, STAGES
 from bayes_mirglmm.results import Draws, MirnaRecord, ModelNumbers
 
-DRAWS = 1024  # that are kept of a miRNA
+DRAWS = sum(STAGES)  # that are kept of a miRNA
 
 
 def fit_mirna_nested(
@@ -66,6 +67,7 @@ def sample_model(
         rng=_stream(seed, mirna, full=full),
         start=start,
         draw_effects=draw_effects,
+        stages=STAGES if draw_effects else EVIDENCE_STAGES,
     )
 
 

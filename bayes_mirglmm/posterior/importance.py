@@ -15,7 +15,8 @@ from scipy import special
 
 from bayes_mirglmm.posterior.pareto import RELIABLE_PARETO_K, pareto_k
 
-STAGES = (256, 256, 512)
+STAGES = (256, 256, 1024)
+EVIDENCE_STAGES = (256, 256, 512)  # enough where the evidence alone is wanted
 REFINEMENT = 1024  # points of each further stage
 REFINEMENTS = 4
 FEWEST_EFFECTIVE = 400  # below this quantiles of the tails are too rough

@@ -9,7 +9,7 @@ from bayes_mirglmm.laplace import make_problem
 from bayes_mirglmm.model import ModelSpec
 from bayes_mirglmm.model.scaling import to_user
 from bayes_mirglmm.posterior.coordinates import PriorCoordinates
-from bayes_mirglmm.posterior.importance import ImportanceSample, importance_sample
+from bayes_mirglmm.posterior.importance import STAGES, ImportanceSample, importance_sample
 from bayes_mirglmm.posterior.maximum import maximise
 from bayes_mirglmm.posterior.target import LOG_2PI, Target
 
@@ -54,6 +54,7 @@ def nested_posterior(
     rng: np.random.Generator,
     start: Start | None = None,
     draw_effects: bool = True,
+    stages: tuple[int, ...] = STAGES,
 ) -> NestedPosterior:
     """Return the posterior of :func:`bayes_mirglmm.build_model`, its random effects integrated out by Laplace.
 
@@ -76,6 +77,8 @@ def nested_posterior(
         Where to search; the centre of the prior is tried as well.
     draw_effects : bool
         Whether to draw isomiR and sample effects, given each point.
+    stages : tuple of int
+        Points of each stage of importance sampling.
 
     Raises
     ------
@@ -110,7 +113,7 @@ def nested_posterior(
         u_parts.append(u)
         return values
 
-    sample = importance_sample(log_density, top.x, top.covariance, rng)
+    sample = importance_sample(log_density, top.x, top.covariance, rng, stages=stages)
     phi = prior.parameters(sample.x)
     p, m = x.shape[1], len(problem.rows)
     chol = np.zeros((len(phi), z.shape[1], z.shape[1]))

@@ -167,7 +167,7 @@ class Fit:
             mirna, term (or contrast), estimate, std_error, lower, upper (natural log), log2_fc (NaN for the
             intercept), z (estimate / std_error), df, p_value, p_adjusted (Benjamini-Hochberg within each
             coefficient). A Bayesian fit: estimate and std_error are posterior mean and SD, lower and upper an
-            equal-tailed interval, and in place of the tests lfsr (local false sign rate, resolved down to 1 / draws),
+            equal-tailed interval, and in place of the tests lfsr (local false sign rate),
             s_value (the mean lfsr of all effects of the coefficient that are as sure) and pareto_k (above 0.7
             unreliable). Each miRNA has the model's own wide prior, which takes no account of how many do not change:
             for a set of hits with a controlled error rate use :meth:`shrink`.

@@ -9,9 +9,8 @@ import xarray as xr
 from bayes_mirglmm.results.effects import log_fold_changes, long_table, on_slope_terms
 from bayes_mirglmm.results.inference import LOG_2
 from bayes_mirglmm.results.selection import isomir_position, selected
+from bayes_mirglmm.results.smoothing import NormalMixture
 from bayes_mirglmm.results.summaries import interval, mean_and_sd, mean_sign_rates, sign_rates
-
-BLOCK = 200  # miRNAs, or isomiRs, that are held in double precision at a time
 
 
 def posterior_effects_table(
@@ -35,11 +34,8 @@ def posterior_effects_table(
     """
     rows = np.flatnonzero(has_draws(data))
     combination = weights.to_numpy(dtype=float)
-    beta, weight = data["draw_beta"].values, data["draw_weight"].values
-    parts = [
-        _summaries(np.einsum("msp,cp->mcs", beta[part].astype(float), combination), weight[part], prob)
-        for part in _blocks(rows)
-    ]
+    beta = data["draw_beta"].values
+    parts = [summarise_draws(combination @ beta[i].astype(float).T, data, int(i), prob) for i in rows]
     columns = _columns(parts, log_fold_changes(weights))
     table = long_table({"mirna": data["mirna"].values[rows]}, label, weights, columns)
     return table.assign(**_diagnostics(data, np.repeat(rows, len(weights))))
@@ -65,20 +61,19 @@ def posterior_isomir_table(
     ]
     fixed = np.array([[float(c == k) for c in range(len(terms))] for k in in_beta])  # (K, p)
     b, beta, weight = data["draw_b"].values, data["draw_beta"].values, data["draw_weight"].values
-    parts, deviations, spreads = [], [], []
-    for part in _blocks(rows):
-        own = np.einsum("jsk,ck->jcs", b[part].astype(float), combination)
-        common = np.einsum("jsp,cp->jcs", beta[position[part]].astype(float), combination @ fixed)
-        weighted = weight[position[part]]
-        parts.append(_summaries(own + common, weighted, prob))
-        mean, sd = mean_and_sd(own, weighted[:, None, :])
-        deviations.append(mean)
-        spreads.append(sd)
+    parts, deviations = [], []
+    for i in np.unique(position[rows]):
+        own = np.einsum("jsk,ck->jcs", b[position == i].astype(float), combination)
+        common = (combination @ fixed) @ beta[i].astype(float).T
+        effects = (own + common).reshape(-1, own.shape[2])
+        parts.append(summarise_draws(effects, data, int(i), prob).reshape(5, *own.shape[:2]))
+        deviations.append(np.stack(mean_and_sd(own, weight[i])))
+    parts = [part[:, j] for part in parts for j in range(part.shape[1])]
     columns = _columns(parts, log_fold_changes(weights))
-    empty = np.empty((0, len(weights)))
-    columns["deviation"] = np.concatenate([empty, *deviations])
+    deviation = np.concatenate([np.empty((2, 0, len(weights))), *deviations], axis=1)
+    columns["deviation"] = deviation[0]
     if label == "term":
-        columns["deviation_std_error"] = np.concatenate([empty, *spreads])
+        columns["deviation_std_error"] = deviation[1]
     keys = {"mirna": data["isomir_mirna"].values[rows], "isomir": data["isomir"].values[rows]}
     table = long_table(keys, label, weights, columns)
     return table.assign(**_diagnostics(data, np.repeat(position[rows], len(weights))))
@@ -138,18 +133,35 @@ def has_draws(data: xr.Dataset) -> np.ndarray:
     return np.isfinite(weight).all(axis=1) if weight.shape[1] else np.zeros(len(weight), dtype=bool)
 
 
-def _summaries(draws: np.ndarray, weight: np.ndarray, prob: float) -> tuple[np.ndarray, ...]:
-    """Return mean, SD, lower, upper and lfsr, each (rows, combinations), of draws (rows, combinations, S)."""
-    shape = draws.shape
-    each = np.broadcast_to(weight[:, None, :], shape)
-    mean, sd = mean_and_sd(draws, each)
-    lower, upper = interval(draws.reshape(-1, shape[2]), each.reshape(-1, shape[2]), prob)
-    return mean, sd, lower.reshape(shape[:2]), upper.reshape(shape[:2]), sign_rates(draws, each)
+def summarise_draws(draws: np.ndarray, data: xr.Dataset, i: int, prob: float) -> np.ndarray:
+    """Return mean, SD, lower, upper and lfsr, shape (5, C), of quantities (C, S) that are linear in the effects.
+
+    Importance draws are smoothed (:mod:`bayes_mirglmm.results.smoothing`); others are plentiful and are counted.
+    """
+    weight = data["draw_weight"].values[i]
+    mean, sd = mean_and_sd(draws, weight)
+    if "pareto_k" not in data:
+        each = np.broadcast_to(weight, draws.shape)
+        return np.stack([mean, sd, *interval(draws, each, prob), sign_rates(draws, each)])
+    mixture = NormalMixture(draws, weight, _variance_parameters(data, i))
+    ends = mixture.quantile((1.0 - prob) / 2.0), mixture.quantile((1.0 + prob) / 2.0)
+    return np.stack([mean, sd, *ends, mixture.sign_rate()])
 
 
-def _columns(parts: list[tuple[np.ndarray, ...]], log_fold_change: np.ndarray) -> dict[str, np.ndarray]:
-    empty = np.empty((0, len(log_fold_change)))
-    mean, sd, lower, upper, lfsr = (np.concatenate([empty, *(part[n] for part in parts)]) for n in range(5))
+def _variance_parameters(data: xr.Dataset, i: int) -> np.ndarray:
+    """Return the SDs, correlations and log theta of the draws of one miRNA, (S, F)."""
+    omega = data["draw_omega"].values[i].astype(float)
+    sd = np.sqrt(np.einsum("skk->sk", omega))
+    rows, columns = np.tril_indices(omega.shape[1], -1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        correlation = omega[:, rows, columns] / (sd[:, rows] * sd[:, columns])
+    others = [data[name].values[i].astype(float) for name in ("draw_sigma_sample", "draw_log_theta")]
+    return np.column_stack([sd, np.nan_to_num(correlation), *others])
+
+
+def _columns(parts: list[np.ndarray], log_fold_change: np.ndarray) -> dict[str, np.ndarray]:
+    empty = np.empty((5, 0, len(log_fold_change)))
+    mean, sd, lower, upper, lfsr = np.concatenate([empty, *(part[:, None] for part in parts)], axis=1)
     return {
         "estimate": mean,
         "std_error": sd,
@@ -182,7 +194,3 @@ def _diagnostics(data: xr.Dataset, mirna: np.ndarray) -> dict[str, np.ndarray]:
     if "pareto_k" not in data:
         return {}
     return {"pareto_k": selected(data, "pareto_k")[mirna]}
-
-
-def _blocks(rows: np.ndarray) -> list[np.ndarray]:
-    return [rows[start : start + BLOCK] for start in range(0, len(rows), BLOCK)]
