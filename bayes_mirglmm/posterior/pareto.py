@@ -51,7 +51,7 @@ def generalised_pareto_shape(excess: np.ndarray) -> float:
     theta = 1.0 / excess[-1] + (1.0 - np.sqrt(grid / (np.arange(1, grid + 1) - 0.5))) / scale
     shape = np.log1p(-theta[:, None] * excess).mean(axis=1)
     profile = n * (np.log(-theta / shape) - shape - 1.0)
-    weight = 1.0 / np.exp(profile - profile[:, None]).sum(axis=1)
+    weight = np.exp(profile - profile.max())
     best = float((theta * weight).sum() / weight.sum())
     k = float(np.log1p(-best * excess).mean())
     return (n * k + 10 * 0.5) / (n + 10)
