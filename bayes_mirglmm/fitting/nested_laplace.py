@@ -139,7 +139,7 @@ def _numbers(plan: Plan, posterior: NestedPosterior, columns: list[int]) -> Mode
         reason = (
             f"The importance weights of the {which} model have a heavy tail (Pareto k-hat {sample.pareto_k:.2f} "
             f"after {len(weights)} draws; {RELIABLE_PARETO_K} is the limit): take its posterior and its evidence for "
-            'rough, and method="nuts" for a check.'
+            "rough, and sample build_model for a check."
         )
     found = ModelNumbers(
         beta=beta,
