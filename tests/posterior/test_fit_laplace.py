@@ -263,8 +263,14 @@ def test_other_designs_and_models(counts: xr.Dataset):
     dose = bm.fit(two, "~ dose", method="laplace", progress=False, model="poisson")
     assert np.isfinite(dose.usage()["log_bf10"]).all()
     assert "theta" not in dose[dose.mirnas[0]]["posterior"]
-    curve = dose.bayes_factor_curve(dose.mirnas[0], [1.0])
+    # The prior is about the slope per SD of the dose (10), whatever the unit in which effects are reported.
+    curve = dose.bayes_factor_curve(dose.mirnas[0], [1.0, 0.4])
     assert curve["log_bf10"][0] == pytest.approx(dose.usage()["log_bf10"][0], abs=1e-9)
+    narrow = bm.load_model("poisson").with_prior("sd_isomir_slope", scale=0.4)
+    refit = bm.fit(two, "~ dose", method="laplace", progress=False, model=narrow)
+    assert list(curve["how"]) == ["reused", "reused"]
+    assert curve["log_bf10"][1] == pytest.approx(refit.usage()["log_bf10"][0], abs=0.12)
+    assert abs(curve["log_bf10"][1] - curve["log_bf10"][0]) > 0.3
     mean = bm.fit(two, "~ 1", method="laplace", progress=False)
     assert mean.usage().empty
     reduced = bm.fit(two, "~ g", method="laplace", model="reduced", progress=False)
