@@ -172,3 +172,26 @@ def test_the_published_value_of_the_r_package(shared):
     effects = fit.isomir_effects().set_index("isomir")["estimate"]
     assert effects["TGTGCAAATCCATGCAAAACTG"] == pytest.approx(0.92217, abs=2e-5)
     assert effects["TGTGCAAATCCATGCAAAACTG"] == pytest.approx(0.9218401, abs=5e-4)
+
+
+#: glmmTMB 1.1.5: (1 + group | isomir) + (0 + q | isomir) + (1 | sample), q the centred covariate; then without the slope.
+NUISANCE = {
+    "hsa-miR-150-5p": (-546.347215669, -547.180501442, 0.1883175, 0.1914997, 0.04021839),
+    "hsa-miR-873-5p": (-931.617869727, -940.296397748, 0.2151866, 0.2637426, 0.0),
+    "hsa-miR-20a-5p": (-597.230717025, -600.601153163, -0.3396452, 0.1633204, 0.0),
+}
+
+
+def test_a_nuisance_slope_is_glmmtmbs_independent_random_slope(shared):
+    counts = kept(shared, "mirdata")
+    counts = counts.isel(isomir=np.isin(counts["mirna"].values, list(NUISANCE)))
+    fit = bm.fit(counts, "~ group", reference={"group": "cc"}, nuisance="covariate", progress=False)
+    for mirna, (full, reduced, beta, se, sd) in NUISANCE.items():
+        at = fit.data.sel(mirna=mirna)
+        assert float(at["log_likelihood"].sel(model="full")) == pytest.approx(full, abs=1e-5)
+        assert float(at["log_likelihood"].sel(model="reduced")) == pytest.approx(reduced, abs=1e-5)
+        at = at.sel(model="full", term="group[T.ct]", term2="group[T.ct]")
+        assert float(at["beta"]) == pytest.approx(beta, abs=1e-4)
+        assert float(at["beta_cov"]) ** 0.5 == pytest.approx(se, rel=1e-3)
+        omega = at["omega"].sel(slope_term="covariate", slope_term2="covariate")
+        assert float(omega) ** 0.5 == pytest.approx(sd, abs=1e-3)
