@@ -174,7 +174,7 @@ def test_the_published_value_of_the_r_package(shared):
     assert effects["TGTGCAAATCCATGCAAAACTG"] == pytest.approx(0.9218401, abs=5e-4)
 
 
-#: glmmTMB 1.1.5: (1 + group | isomir) + (0 + q | isomir) + (1 | sample), q the centred covariate; then without the slope.
+#: glmmTMB 1.1.5: (1 + group | isomir) + (0 + q | isomir) + (1 | sample), q the centred covariate; and without group.
 NUISANCE = {
     "hsa-miR-150-5p": (-546.347215669, -547.180501442, 0.1883175, 0.1914997, 0.04021839),
     "hsa-miR-873-5p": (-931.617869727, -940.296397748, 0.2151866, 0.2637426, 0.0),
