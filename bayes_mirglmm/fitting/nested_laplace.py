@@ -207,8 +207,9 @@ def _draws(posterior: NestedPosterior, sort_by: int) -> Draws:
         omega=posterior.omega[kept],
         sigma_sample=posterior.sigma_sample[kept],
         log_theta=posterior.log_theta[kept],
-        b=posterior.b[kept],
-        u=posterior.u[kept],
+        # The largest by far, and stored in single precision anyway.
+        b=posterior.b[kept].astype(np.float32),
+        u=posterior.u[kept].astype(np.float32),
     )
 
 

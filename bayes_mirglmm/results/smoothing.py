@@ -10,11 +10,12 @@ parameters come from two weighted regressions on them, a linear one and one for 
 import numpy as np
 from scipy import special
 
-ITERATIONS = 8  # of the regression for the log variance
+ITERATIONS = 5  # of the regression for the log variance
 RIDGE = 2.0  # effective draws that say that the variance does not vary
 LARGEST_SCORE = 4.0
 LOWEST, HIGHEST = -4.0, 5.0  # log of conditional over overall variance
 NEWTON = 30
+CLOSE = 1e-3  # SDs: from a step so short the next one would be a millionth
 
 
 class NormalMixture:
@@ -72,7 +73,7 @@ class NormalMixture:
             with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
                 moved = x - error / density
             moved = np.where((moved > low) & (moved < high), moved, 0.5 * (low + high))
-            done = np.abs(moved - x) <= 1e-6 * spread
+            done = np.abs(moved - x) <= CLOSE * spread
             x = moved
             if done.all():
                 break
