@@ -20,9 +20,11 @@ sample table columns   (sample)             every column of the sample table, un
 =====================  ===================  ==========================================================
 
 Attributes: ``source`` (str: where the counts were read), ``format`` (str), ``notes`` (list of str: what the
-reader merged, skipped or repaired, one sentence each).
+reader merged, skipped or repaired, one sentence each); after a filter also ``min_mirna_log_cpm`` and
+``min_isomir_log_cpm`` (its limits, or ``none``) and ``sha256_before_filters``.
 """
 
+import hashlib
 import re
 from collections.abc import Hashable, Sequence
 from typing import Any
@@ -220,6 +222,11 @@ def validate_counts(dataset: xr.Dataset) -> xr.Dataset:
         A name is missing, has the wrong dims or dtype, ids repeat, counts are negative, or totals are smaller
         than the counts that they are said to contain.
     """
+    if not isinstance(dataset, xr.Dataset):
+        raise InputError(
+            f"the counts are a {type(dataset).__name__}, not a counts container: make one with read_counts (files) "
+            "or from_dataframe (tables)."
+        )
     for name, dims in (
         ("counts", ("isomir", "sample")),
         ("isomir", ("isomir",)),
@@ -232,8 +239,6 @@ def validate_counts(dataset: xr.Dataset) -> xr.Dataset:
         if dataset[name].dims != dims:
             raise InputError(f"{name!r} has dims {dataset[name].dims}, not {dims}: transpose or rename them.")
     counts = dataset["counts"]
-    if not np.issubdtype(counts.dtype, np.integer):
-        raise InputError(f"'counts' has dtype {counts.dtype}: round to integers, or pass raw read counts.")
     for dim in ("isomir", "sample"):
         if dataset.sizes[dim] == 0:
             raise InputError(
@@ -242,11 +247,14 @@ def validate_counts(dataset: xr.Dataset) -> xr.Dataset:
         repeated = dataset.indexes[dim][dataset.indexes[dim].duplicated()]
         if len(repeated):
             raise InputError(f"{dim} id {repeated[0]!r} occurs more than once: ids must be unique.")
-    if (counts.values < 0).any():
-        i, j = np.argwhere(counts.values < 0)[0]
-        raise InputError(
-            f"negative count at isomiR {dataset['isomir'].values[i]}, sample {dataset['sample'].values[j]}."
-        )
+    checked = integer_counts(
+        counts.values,
+        rows=list(dataset["isomir"].values),
+        columns=list(dataset["sample"].values),
+        source="the counts",
+    )
+    if counts.dtype != checked.dtype:
+        dataset = dataset.assign(counts=(counts.dims, checked))
     if not all(str(s).strip() for s in dataset["sample"].values):
         raise InputError("a sample has no name: give every column of counts a name.")
     blank = np.array([not str(m).strip() for m in dataset["mirna"].values])
@@ -259,6 +267,20 @@ def validate_counts(dataset: xr.Dataset) -> xr.Dataset:
             "totals are taken before any filter."
         )
     return dataset
+
+
+def counts_sha256(counts: xr.Dataset) -> str:
+    """Return the sha256 of a container: isomiR ids, miRNAs, samples, totals and counts, in their order.
+
+    Names as UTF-8 joined by newlines, numbers as little-endian int64 in C order.
+    """
+    digest = hashlib.sha256()
+    for name in ("isomir", "mirna", "sample"):
+        digest.update("\n".join(str(v) for v in counts[name].values).encode("utf-8", "surrogatepass"))
+        digest.update(b"\0")
+    for name in ("total", "counts"):
+        digest.update(np.ascontiguousarray(counts[name].values, dtype="<i8").tobytes())
+    return digest.hexdigest()
 
 
 def dropped(dataset: xr.Dataset) -> pd.DataFrame:

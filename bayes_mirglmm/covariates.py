@@ -161,3 +161,20 @@ def _levels(column: pd.Series, name: str) -> list[str]:
             )
         return sorted({level_name(value) for value in column})
     return [level_name(value) for value in sorted(column.unique())]
+
+
+def coded_levels(table: pd.DataFrame) -> list[str]:
+    """Return a sentence for every covariate that looks like a factor in numbers: patients 1, 2, 3, each repeated."""
+    found = []
+    for name, column in table.items():
+        if is_factor(column):
+            continue
+        values = column.to_numpy(dtype=np.float64)
+        levels, sizes = np.unique(values, return_counts=True)
+        if len(levels) > 2 and (levels == np.round(levels)).all() and sizes.min() > 1:
+            shown = ", ".join(f"{level:g}" for level in levels[:5]) + (", ..." if len(levels) > 5 else "")
+            found.append(
+                f"{name} is a number ({shown}) and was fitted as a linear covariate: if it names groups, write "
+                f"C({name}) in the formula"
+            )
+    return found

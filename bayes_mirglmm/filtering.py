@@ -13,7 +13,7 @@ import pandas as pd
 import xarray as xr
 
 from bayes_mirglmm.aggregate import mirna_counts, positive_totals
-from bayes_mirglmm.counts import validate_counts, with_dropped
+from bayes_mirglmm.counts import counts_sha256, validate_counts, with_dropped
 from bayes_mirglmm.errors import InputError
 
 logger = logging.getLogger(__name__)
@@ -87,6 +87,12 @@ def filter_counts(
         }
     )
     kept = with_dropped(counts.isel(isomir=np.flatnonzero(~gone)), record)
+    before = counts.attrs.get("sha256_before_filters") or counts_sha256(counts)
+    limits = {"min_mirna_log_cpm": min_mirna_log_cpm, "min_isomir_log_cpm": min_isomir_log_cpm}
+    kept = kept.assign_attrs(
+        {name: "none" if value is None else float(value) for name, value in limits.items()}
+    )
+    kept = kept.assign_attrs(sha256_before_filters=before)
     logger.info(
         "kept %d of %d miRNAs and %d of %d isomiRs",
         len(set(kept["mirna"].values)), len(of_mirna), kept.sizes["isomir"], counts.sizes["isomir"],

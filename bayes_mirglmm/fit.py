@@ -12,6 +12,7 @@ import pandas as pd
 import xarray as xr
 
 from bayes_mirglmm.counts import dropped, validate_counts
+from bayes_mirglmm.covariates import coded_levels
 from bayes_mirglmm.design import Design, build_design, sample_table
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.fitting.loop import resolve_jobs, run_all
@@ -37,7 +38,7 @@ def fit(
     offset: str = "total",
     model: str | Path | ModelSpec = "mirglmm",
     curvature: str | None = None,
-    df: str = "t",
+    df: str | None = None,
     preset: str | None = None,
     prob: float = 0.95,
     nuisance: str | Sequence[str] = (),
@@ -71,8 +72,8 @@ def fit(
     curvature : {"observed", "expected"}, optional
         ``"observed"`` (default) is the Laplace approximation, as in glmmTMB; ``"expected"`` is what
         ``lme4::glmer.nb`` computes.
-    df : {"t", "z"}
-        Intervals and p-values from t with n - rank(X) degrees of freedom, or from the normal.
+    df : {"t", "z"}, optional
+        Intervals and p-values from t with n - rank(X) degrees of freedom (default), or from the normal.
     preset : {"mirglmm"}, optional
         Everything as the R package miRglmm does it: expected curvature, total-count offset, Wald z, chi-squared LRT,
         and the reduced model's coefficients where the full fit is singular.
@@ -100,10 +101,10 @@ def fit(
     ----------
     Baran et al., Genome Biology 2025, doi 10.1186/s13059-025-03549-y.
     """
-    validate_counts(counts)
+    counts = validate_counts(counts)
     check_prob(prob)
     resolve_jobs(n_jobs)
-    if seed != int(seed) or seed < 0:
+    if not isinstance(seed, int | np.integer) or seed < 0:
         raise InputError(f"seed={seed!r}: give an integer, 0 or more.")
     spec = model if isinstance(model, ModelSpec) else load_model(model)
     options = resolve_options(
@@ -175,14 +176,18 @@ def _left_out(counts: xr.Dataset) -> list[MirnaRecord]:
                 f"log(median CPM) of its summed counts is {levels[mirna]:.2f}, not above the filter's limit."
             )
         else:
-            status, reason = "too_few_isomirs", f"None of its {size} isomiRs passed the expression filter."
+            status = "too_few_isomirs"
+            reason = (
+                f"None of its isomiRs is among these counts: the expression filter dropped {size}, and others, if "
+                "there were any, were left out by hand."
+            )
         records.append(MirnaRecord(str(mirna), status, reason, n_isomirs=0))
     return records
 
 
 def _cautions(counts: xr.Dataset, design: Design, options: Options) -> list[str]:
     """Return what is legal but limits the conclusions, a sentence each."""
-    cautions = list(design.cautions)
+    cautions = [*design.cautions, *coded_levels(design.table)]
     for name in design.factors:
         if name not in design.nuisance:
             sentence = offset_caution(counts, options.offset, design.table[name])

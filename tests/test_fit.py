@@ -205,6 +205,8 @@ def test_the_other_shipped_models_fit(simulation, fitted, name):
         ({"preset": "deseq2"}, "'mirglmm'"),
         ({"preset": "mirglmm", "curvature": "observed"}, "leave one"),
         ({"preset": "mirglmm", "offset": "tmm"}, "offset='total'"),
+        ({"preset": "mirglmm", "df": "t"}, "df='z'"),
+        ({"seed": "a"}, "seed='a'"),
         ({"prob": 1.5}, "prob"),
         ({"n_jobs": -1}, "n_jobs"),
         ({"offset": "rpkm"}, "rpkm"),
@@ -250,3 +252,43 @@ def test_tasks_come_back_in_order_and_the_dearest_starts_first():
 def test_all_cores_are_at_least_one():
     assert resolve_jobs(0) >= 1
     assert resolve_jobs(3) == 3
+
+
+def test_a_singular_poisson_limit_takes_the_reduced_model_under_the_preset():
+    """``glmer.nb`` calls it singular whatever theta is."""
+    flat = [[100, 101, 99, 100, 100, 101], [51, 50, 50, 49, 50, 50], [20, 20, 20, 20, 20, 20]]
+    fit = bm.fit(counts_of({"flat": flat}, "aaabbb"), "~ group", preset="mirglmm", progress=False)
+    assert fit.status()["status"].tolist() == ["poisson_limit"]
+    assert fit.data["coefficients_from"].values.tolist() == ["reduced"]
+
+
+def test_a_level_of_one_sample_is_said_of_every_mirna():
+    fit = bm.fit(counts_of({"good": GOOD}, "aaaaab"), "~ group", progress=False)
+    assert "Only one sample has group[b]" in fit.status()["reason"].iloc[0]
+
+
+def test_numbers_that_look_like_levels_are_said(simulation, caplog):
+    counts = simulation.counts.assign_coords(patient=("sample", [1, 2, 3, 4, 5] * 2))
+    fit = bm.fit(counts, "~ group + patient", progress=False)
+    assert any("C(patient)" in sentence for sentence in fit.metadata["cautions"])
+    as_factor = bm.fit(counts, "~ group + C(patient)", progress=False)
+    assert not any("C(patient)" in sentence for sentence in as_factor.metadata["cautions"])
+
+
+def test_counts_that_are_whole_floats_are_taken_and_others_refused_by_cell(simulation, fitted):
+    counts = simulation.counts.assign(counts=simulation.counts["counts"].astype(float))
+    again = bm.fit(counts, "~ group", progress=False)
+    pd.testing.assert_frame_equal(again.effects(), fitted.effects(), check_exact=True)
+    counts["counts"][3, 2] = 0.5
+    with pytest.raises(bm.InputError, match=r"0\.5.* at isomiR .*, sample"):
+        bm.fit(counts, "~ group", progress=False)
+    with pytest.raises(bm.InputError, match="read_counts"):
+        bm.fit(pd.DataFrame({"a": [1]}), "~ group", progress=False)
+
+
+def test_a_selection_by_hand_is_not_called_a_filter(simulation):
+    kept = bm.filter_counts(simulation.counts, min_mirna_log_cpm=None, min_isomir_log_cpm=1)
+    one = kept.isel(isomir=kept["mirna"].values == kept["mirna"].values[0])
+    status = bm.fit(one, "~ group", progress=False).status()
+    others = status[status["status"] == "too_few_isomirs"]
+    assert others["reason"].str.contains("left out by hand").all()

@@ -108,11 +108,13 @@ def fit(
         ),
     ] = None,
     df: Annotated[
-        Literal["t", "z"],
+        Literal["t", "z"] | None,
         typer.Option(
-            help="Intervals and p-values from t (samples - coefficients) or z.", rich_help_panel=o.MODEL
+            help="Intervals and p-values from t (samples - coefficients) or z.",
+            rich_help_panel=o.MODEL,
+            show_default="t",
         ),
-    ] = "t",
+    ] = None,
     preset: Annotated[
         Literal["mirglmm"] | None,
         typer.Option(
@@ -173,6 +175,10 @@ def fit(
     )
     result.metadata["command"] = shlex.join(["bayes-mirglmm", *(context.obj or [])])
     files = write(result, out, contrasts, force=force)
+    if any(c.variable == result.slope and not of_isomirs(result, c) for c in contrasts):
+        reporter.step(
+            "No isomiR contrasts where the formula has an interaction: isomiRs have no effects of it."
+        )
     summary = summarise(result, out, files)
     reporter.json(summary)
     print_summary(reporter, result, summary)
@@ -215,11 +221,20 @@ def write(result: "Fit", out: Path, contrasts: Sequence[o.Contrast], *, force: b
     if contrasts:
         names.append("contrasts")
         write_table(result.contrast([c.spec for c in contrasts]), out / "contrasts")
-    own = [c.spec for c in contrasts if c.variable == result.slope]
+    own = [c.spec for c in contrasts if c.variable == result.slope and of_isomirs(result, c)]
     if own:
         names.append("isomir_contrasts")
         write_table(result.isomir_effects(contrasts=own), out / "isomir_contrasts")
     return {name: out / f"{name}.tsv" for name in names}
+
+
+def of_isomirs(result: "Fit", contrast: o.Contrast) -> bool:
+    """Tell whether isomiRs have effects of their own for all that a contrast weighs: interactions have none."""
+    from bayes_mirglmm.design import contrast_weights
+
+    weights = contrast_weights(result.design, contrast.spec)
+    used = weights.columns[(weights != 0).any(axis=0)]
+    return set(used) <= set(result.design.slope_terms)
 
 
 def write_table(table: "pd.DataFrame", stem: Path) -> None:

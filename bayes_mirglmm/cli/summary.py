@@ -50,7 +50,7 @@ def summarise(fit: "Fit", out: Path, files: dict[str, Path]) -> dict[str, Any]:
         "status": {str(name): int(n) for name, n in status["status"].value_counts().items()},
         "fdr": FDR,
         "hits": {term: _hits(effects[effects["term"] == term], measures[1]) for term in terms},
-        "usage_hits": int((usage["p_adjusted"] <= FDR).sum()),
+        "usage_hits": int((usage["p_adjusted"] <= FDR).sum()) if usage["p_adjusted"].notna().any() else None,
         "top": _top(effects[effects["term"] == default_term(fit.design)], status, measures) if terms else [],
         "tables": {name: str(path) for name, path in files.items()},
     }
@@ -80,7 +80,7 @@ def print_summary(reporter: Reporter, fit: "Fit", summary: dict[str, Any]) -> No
             reporter.say(f"  {meaning(fit.design, term)}: {up + down:,} ({up:,} up, {down:,} down)")
         if len(order) > MANY_TERMS:
             reporter.say(f"  ... and {len(order) - MANY_TERMS} more coefficients, in effects.tsv")
-    if fit.slope:
+    if fit.slope and summary["usage_hits"] is not None:
         reporter.say(f"  isomiR usage (likelihood ratio test): {summary['usage_hits']:,}")
         if "usage_bf_hits" in summary:
             reporter.say(f"  isomiR usage (log Bayes factor above {LOG_BF:g}): {summary['usage_bf_hits']:,}")

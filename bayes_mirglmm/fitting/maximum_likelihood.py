@@ -110,12 +110,15 @@ def _fitted(plan: Plan, mirna: str, isomirs: Sequence[str], counts: np.ndarray) 
             again = _fit(plan, counts, plan.full_frame, start) if start is not None else full
             full = again if again.log_likelihood > full.log_likelihood else full
     use_reduced = full is None or (
-        plan.options.reduced_where_singular and reduced is not None and full.outcome == "boundary"
+        plan.options.reduced_where_singular and reduced is not None and full.singular
     )
     shown, columns = (reduced, plan.reduced) if use_reduced else (full, plan.full)
     assert shown is not None
     status = full.outcome if full is not None else shown.outcome
     reason = _reason(plan, full, plan.full) if full is not None else _reason(plan, shown, columns)
+    if plan.design.single_sample_levels:
+        levels = ", ".join(plan.design.single_sample_levels)
+        reason = f"{reason} Only one sample has {levels}: level and sample cannot be told apart.".strip()
     if use_reduced and full is not None:
         reason = f"{reason} The coefficients are the reduced model's.".strip()
     return MirnaRecord(

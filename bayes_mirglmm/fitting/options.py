@@ -29,7 +29,7 @@ class Options:
 
 
 def resolve_options(
-    *, method: str, curvature: str | None, df: str, offset: str, preset: str | None, spec: ModelSpec
+    *, method: str, curvature: str | None, df: str | None, offset: str, preset: str | None, spec: ModelSpec
 ) -> Options:
     """Check the choices of a fit and apply the preset.
 
@@ -39,7 +39,8 @@ def resolve_options(
         A choice is unknown, or contradicts the preset.
     """
     _one_of("method", method, METHODS)
-    _one_of("df", df, DFS)
+    if df is not None:
+        _one_of("df", df, DFS)
     if curvature is not None:
         _one_of("curvature", curvature, CURVATURES)
     if method != "ml" and (preset is not None or curvature == "expected"):
@@ -49,10 +50,10 @@ def resolve_options(
             "choose method='ml'."
         )
     if preset is None:
-        return Options(method, curvature or "observed", df, offset, None, spec)
+        return Options(method, curvature or "observed", df or "t", offset, None, spec)
     _one_of("preset", preset, tuple(PRESETS))
     chosen = PRESETS[preset]
-    for name, given in (("curvature", curvature), ("offset", offset)):
+    for name, given in (("curvature", curvature), ("offset", offset), ("df", df)):
         if given is not None and given != chosen[name]:
             raise InputError(
                 f"preset={preset!r} means {name}={chosen[name]!r}, but {name}={given!r} was given: leave one "

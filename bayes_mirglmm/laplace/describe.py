@@ -44,6 +44,11 @@ class LaplaceFit:
     phi: np.ndarray  #: the optimum in the engine's own coordinates, a start for a neighbouring fit
 
     @property
+    def singular(self) -> bool:
+        """Whether a variance is zero or a correlation -1 or 1, also in the Poisson limit."""
+        return bool(self.zero_isomir_sd.any() or self.zero_sample_sd or self.singular_correlation)
+
+    @property
     def converged(self) -> bool:
         """Whether the search ended at an optimum."""
         return self.outcome != "not_converged"

@@ -87,6 +87,10 @@ def peek(path: Path) -> Head:
     """
     if not path.exists():
         raise InputError(f"{path}: no such file. Check the path and the working directory.")
+    if not (path.is_file() or path.is_dir()):
+        raise InputError(
+            f"{path} is a pipe or a device: counts are read more than once. Save them to a file and give its path."
+        )
     with open_bytes(path) as stream:
         data = more = stream.read(HEAD_BYTES)
         while more and max(data.count(b"\n"), data.count(b"\r")) < HEAD_LINES and len(data) <= MAX_LINE:

@@ -1,16 +1,14 @@
 """What a fit remembers of its origin: input, filters, software, seed."""
 
-import hashlib
 import platform
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-import numpy as np
 import xarray as xr
 
-from bayes_mirglmm.counts import dropped
+from bayes_mirglmm.counts import counts_sha256, dropped
 
 #: Packages whose version may change a number.
 DEPENDENCIES = (
@@ -41,11 +39,13 @@ def provenance(counts: xr.Dataset, *, seed: int | None = None, command: str | No
     Returns
     -------
     dict
-        ``created`` (UTC, ISO 8601), ``command``, ``seed``, ``versions``, ``input`` (source, format, notes,
-        sizes, sha256 of the counts) and ``filters`` (isomiRs and miRNAs dropped, by reason).
+        ``created`` (UTC, ISO 8601), ``command``, ``seed``, ``versions``, ``input`` (source, format, notes, and sizes
+        and sha256 of the counts before the expression filters), ``fitted`` (sizes and sha256 of what was left) and
+        ``filters`` (their limits, isomiRs and miRNAs dropped, by reason).
     """
     gone = dropped(counts)
     kept = set(counts["mirna"].values)
+    own_hash = counts_sha256(counts)
     return {
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": command,
@@ -56,29 +56,18 @@ def provenance(counts: xr.Dataset, *, seed: int | None = None, command: str | No
             "format": str(counts.attrs.get("format", "")),
             "notes": [str(note) for note in _as_list(counts.attrs.get("notes", []))],
             "samples": int(counts.sizes["sample"]),
-            "isomirs": int(counts.sizes["isomir"]),
-            "mirnas": len(kept),
-            "sha256": counts_sha256(counts),
+            "isomirs": int(counts.sizes["isomir"]) + len(gone),
+            "mirnas": len(kept | set(gone["mirna"])),
+            "sha256": counts.attrs.get("sha256_before_filters") or own_hash,
         },
+        "fitted": {"isomirs": int(counts.sizes["isomir"]), "mirnas": len(kept), "sha256": own_hash},
         "filters": {
+            "min_mirna_log_cpm": counts.attrs.get("min_mirna_log_cpm", "none"),
+            "min_isomir_log_cpm": counts.attrs.get("min_isomir_log_cpm", "none"),
             "dropped_isomirs": {str(k): int(v) for k, v in gone["reason"].value_counts().items()},
             "mirnas_without_isomirs": len(set(gone["mirna"]) - kept),
         },
     }
-
-
-def counts_sha256(counts: xr.Dataset) -> str:
-    """Return the sha256 of a container: isomiR ids, miRNAs, samples, totals and counts, in their order.
-
-    Names as UTF-8 joined by newlines, numbers as little-endian int64 in C order.
-    """
-    digest = hashlib.sha256()
-    for name in ("isomir", "mirna", "sample"):
-        digest.update("\n".join(str(v) for v in counts[name].values).encode("utf-8", "surrogatepass"))
-        digest.update(b"\0")
-    for name in ("total", "counts"):
-        digest.update(np.ascontiguousarray(counts[name].values, dtype="<i8").tobytes())
-    return digest.hexdigest()
 
 
 def versions() -> dict[str, str]:

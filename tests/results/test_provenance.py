@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import bayes_mirglmm as bm
 from bayes_mirglmm import __version__
-from bayes_mirglmm.counts import make_counts, with_dropped
+from bayes_mirglmm.counts import counts_sha256, make_counts, with_dropped
 from bayes_mirglmm.results import provenance
-from bayes_mirglmm.results.provenance import counts_sha256
 
 
 @pytest.fixture
@@ -38,7 +38,8 @@ def test_contents(counts):
     assert {"python", "numpy", "numba", "xarray"} <= set(found["versions"])
     assert found["input"]["source"] == "x.tsv"
     assert found["input"]["notes"] == ["one row repaired."]
-    assert (found["input"]["samples"], found["input"]["isomirs"], found["input"]["mirnas"]) == (2, 3, 2)
+    assert (found["input"]["samples"], found["input"]["isomirs"], found["input"]["mirnas"]) == (2, 6, 3)
+    assert (found["fitted"]["isomirs"], found["fitted"]["mirnas"]) == (3, 2)
     assert found["filters"]["dropped_isomirs"] == {"low_isomir_expression": 1, "low_mirna_expression": 2}
     assert found["filters"]["mirnas_without_isomirs"] == 1
     assert json.loads(json.dumps(found)) == found
@@ -54,3 +55,13 @@ def test_hash_follows_the_content(counts):
     assert counts_sha256(counts.isel(sample=[1, 0])) != first
     assert counts_sha256(counts.assign_coords(mirna=("isomir", ["m", "n", "n"]))) != first
     assert counts_sha256(counts.assign_coords(total=counts["total"] + 1)) != first
+
+
+def test_the_limits_of_the_filters_and_the_hash_of_the_input_are_kept():
+    simulated = bm.simulate(n_per_group=3, n_mirnas=8, seed=2).counts
+    loose, strict = (bm.filter_counts(simulated, limit, -1) for limit in (2, 5))
+    first, second = provenance(loose), provenance(strict)
+    assert first["input"]["sha256"] == second["input"]["sha256"] == counts_sha256(simulated)
+    assert first["fitted"]["sha256"] != second["fitted"]["sha256"]
+    assert first["input"]["isomirs"] == simulated.sizes["isomir"]
+    assert (first["filters"]["min_mirna_log_cpm"], second["filters"]["min_mirna_log_cpm"]) == (2.0, 5.0)
