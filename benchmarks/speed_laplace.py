@@ -1,0 +1,133 @@
+"""Speed of the nested Laplace posterior: one command, one table.
+
+    python benchmarks/speed_laplace.py
+
+Full and reduced posterior with the Bayes factor, the fit by maximum likelihood included: real counts (mirdata, where
+the optional data folder is present) with one and two workers, and single miRNAs of several sizes. Seconds on the clock
+are the shortest of the repeats; seconds of processor time tell how much of them a busy machine has added. Writes
+benchmarks/results/speed_laplace.tsv.
+"""
+
+import os
+import platform
+import resource
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import date
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+import bayes_mirglmm as bm
+from bayes_mirglmm.design import build_design, sample_table
+from bayes_mirglmm.fitting.maximum_likelihood import Plan, fit_mirna
+from bayes_mirglmm.fitting.nested_laplace import fit_mirna_nested, sample_model
+from bayes_mirglmm.fitting.options import Options
+from bayes_mirglmm.laplace import compile_batch, compile_kernels
+from bayes_mirglmm.normalization import log_offset
+
+HERE = Path(__file__).resolve().parent
+SHARED = Path(os.environ.get("BAYES_MIRGLMM_SHARED", HERE.parent.parent / "shared"))
+MIRDATA = SHARED / "data" / "mirdata"
+RESULTS = HERE / "results" / "speed_laplace.tsv"
+SIZES = ((6, 12), (14, 21), (39, 3), (39, 12), (39, 60), (100, 12), (400, 12))
+Row = tuple[str, float, float, str, str]
+
+
+def timed(function: Callable[[], object], repeats: int) -> tuple[float, float]:
+    """Return the shortest clock time and the shortest processor time, seconds."""
+    clock, processor = [], []
+    for _ in range(repeats):
+        before = time.perf_counter(), time.process_time()
+        function()
+        clock.append(time.perf_counter() - before[0])
+        processor.append(time.process_time() - before[1])
+    return min(clock), min(processor)
+
+
+def mirdata() -> list[Row]:
+    if not MIRDATA.is_dir():
+        print(f"no {MIRDATA}: skipping real counts")
+        return []
+    counts = bm.filter_counts(bm.read_counts(MIRDATA / "counts.tsv.gz", samples=MIRDATA / "samples.tsv"))
+
+    def run(jobs: int) -> bm.Fit:
+        return bm.fit(
+            counts, "~ group", reference={"group": "cc"}, method="laplace", n_jobs=jobs, progress=False
+        )
+
+    fit = run(1)
+    rows: list[Row] = [
+        ("mirdata, 188 miRNAs, 1 worker", *timed(lambda: run(1), 2), "s", "at most 60"),
+        ("mirdata, 2 workers", *timed(lambda: run(2), 2), "s", "at most 35"),
+    ]
+    status = fit.status().dropna(subset=["pareto_k"])
+    rows.append(("largest Pareto k-hat", float(status["pareto_k"].max()), np.nan, "", "below 0.7"))
+    rows.append(("smallest effective number of draws", float(status["effective_size"].min()), np.nan, "", ""))
+    with tempfile.TemporaryDirectory() as folder:
+        rows.append(("save", *timed(lambda: fit.save(Path(folder) / "run", force=True), 2), "s", ""))
+        rows.append(("load", *timed(lambda: bm.load(Path(folder) / "run"), 3), "s", ""))
+        size = sum(p.stat().st_size for p in (Path(folder) / "run").iterdir()) / 1e6
+        rows.append(("size of the run folder", size, np.nan, "MB", ""))
+    rows.append(("table of miRNAs", *timed(fit.effects, 2), "s", ""))
+    rows.append(("table of isomiRs", *timed(fit.isomir_effects, 2), "s", ""))
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    rows.append(("peak memory", memory, np.nan, "MB", ""))
+    return rows
+
+
+def single(n: int, n_isomirs: int) -> list[Row]:
+    simulation = bm.simulate(
+        [n - n // 2, n // 2],
+        n_mirnas=1,
+        n_isomirs=n_isomirs,
+        theta=8.0,
+        beta={"Intercept": 4.0},
+        usage=1.0,
+        sd_isomir_slope=0.3,
+        seed=1,
+    )
+    counts = simulation.counts
+    design = build_design(sample_table(counts), "~ group")
+    spec = bm.load_model("mirglmm")
+    plan = Plan(design, log_offset(counts).values, Options("laplace", "observed", "t", "total", None, spec))
+    y, names = counts["counts"].values[:-1], counts["isomir"].values[:-1].tolist()
+    both = partial(fit_mirna_nested, plan, 1, "sim", names, y)
+    both()
+    goal = "at most 0.25" if (n, n_isomirs) == (39, 12) else ""
+    rows: list[Row] = [(f"n={n}, J={n_isomirs}: both models", *timed(both, 5), "s", goal)]
+    if goal:
+        for name, part in (
+            ("  of that, maximum likelihood", partial(fit_mirna, plan, "sim", names, y)),
+            ("  of that, full posterior with draws", partial(sample_model, plan, 1, "sim", y, full=True)),
+            (
+                "  of that, evidence of the reduced model",
+                partial(sample_model, plan, 1, "sim", y, full=False, draw_effects=False),
+            ),
+        ):
+            rows.append((name, *timed(part, 5), "s", ""))
+    return rows
+
+
+def main() -> None:
+    compile_kernels()
+    compile_batch()
+    rows = [row for size in SIZES for row in single(*size)] + mirdata()
+    table = pd.DataFrame(rows, columns=["what", "value", "processor_seconds", "unit", "goal"])
+    packages = ", ".join(f"{p} {version(p)}" for p in ("bayes-mirglmm", "numpy", "scipy", "numba"))
+    load = " ".join(f"{x:.1f}" for x in os.getloadavg())
+    header = f"# {date.today()}; {platform.machine()}, {os.cpu_count()} cores, load {load}"
+    with RESULTS.open("w") as file:
+        file.write(
+            f"{header}; Python {platform.python_version()}, {packages}; python benchmarks/speed_laplace.py\n"
+        )
+        table.to_csv(file, sep="\t", index=False, float_format="%.4g")
+    print(table.to_string(index=False))
+
+
+if __name__ == "__main__":
+    main()
