@@ -217,7 +217,7 @@ def main() -> None:
     if "sbc" in options.parts:
         sbc(100 if options.quick else 1000)
     if "coverage" in options.parts or "figure" in options.parts:
-        usages = coverage(80 if options.quick else 800)
+        usages = coverage(50 if options.quick else 400)
         if "figure" in options.parts:
             figure(usages)
 
