@@ -18,10 +18,12 @@ from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.fitting.loop import resolve_jobs, run_all
 from bayes_mirglmm.fitting.maximum_likelihood import Plan, fit_mirna
 from bayes_mirglmm.fitting.nested_laplace import fit_mirna_nested
-from bayes_mirglmm.fitting.options import Options, resolve_options
+from bayes_mirglmm.fitting.nuts import fit_mirna_nuts
+from bayes_mirglmm.fitting.options import Options, resolve_options, resolve_settings
 from bayes_mirglmm.laplace import compile_batch, compile_kernels, is_batch_compiled, is_compiled
 from bayes_mirglmm.model import ModelSpec, load_model
 from bayes_mirglmm.normalization import log_offset, offset_caution
+from bayes_mirglmm.nuts import compile_density, is_density_compiled
 from bayes_mirglmm.results import Fit, MirnaRecord, assemble, provenance
 from bayes_mirglmm.results.schema import check_prob
 
@@ -42,6 +44,10 @@ def fit(
     preset: str | None = None,
     prob: float = 0.95,
     nuisance: str | Sequence[str] = (),
+    draws: int | None = None,
+    chains: int | None = None,
+    tune: int | None = None,
+    target_accept: float | None = None,
     n_jobs: int = 1,
     seed: int = 1,
     progress: bool = True,
@@ -61,9 +67,11 @@ def fit(
         The variable whose effect varies over the isomiRs of a miRNA; the first of the formula when omitted.
     reference : mapping, optional
         Reference level of each factor, ``{"group": "ctrl"}``.
-    method : {"ml", "laplace"}
+    method : {"ml", "laplace", "nuts"}
         ``"ml"``: maximum marginal likelihood, the random effects integrated out by Laplace. ``"laplace"``: from there
         the posterior under the priors of the model, by importance sampling, and the Bayes factor for isomiR slopes.
+        ``"nuts"``: the same posterior and Bayes factor without Laplace's approximation, by MCMC (nutpie); ten to a
+        hundred times slower. Ctrl-C keeps what is finished.
     offset : str
         ``"total"``, ``"median_ratio"``, ``"tmm"``, ``"upper_quartile"``, ``"column:NAME"`` (totals) or
         ``"log_column:NAME"``; see :func:`~bayes_mirglmm.normalization.log_offset`.
@@ -81,6 +89,9 @@ def fit(
         Level of the intervals.
     nuisance : str or sequence of str
         Columns of the sample table whose isomiR slopes are independent of the others.
+    draws, chains, tune, target_accept : optional
+        Of ``method="nuts"``: draws kept of each chain (1000), chains (4), draws of each chain before that (500) and the
+        acceptance rate that sets the step size (0.9). A miRNA whose chains do not mix is sampled again with more care.
     n_jobs : int
         Worker threads; 0 for one per core. The results do not depend on it.
     seed : int
@@ -110,13 +121,14 @@ def fit(
     options = resolve_options(
         method=method, curvature=curvature, df=df, offset=offset, preset=preset, spec=spec
     )
+    settings = resolve_settings(method, draws=draws, chains=chains, tune=tune, target_accept=target_accept)
     table = sample_table(counts)
     design = build_design(table, formula, slope=slope, reference=reference, nuisance=nuisance)
     log_offsets = log_offset(counts, options.offset)
     cautions = _cautions(counts, design, options)
     for sentence in cautions:
         logger.warning("%s", sentence)
-    _load_kernels(progress, batch=method == "laplace")
+    _load_kernels(progress, method)
     plan = Plan(design, np.asarray(log_offsets.values, dtype=float), options)
     assembled = partial(
         assemble,
@@ -135,12 +147,41 @@ def fit(
         records = _fit_mirnas(counts, partial(fit_mirna, plan), n_jobs, progress)
         data = assembled(records + _left_out(counts), method=method, df=options.df)
         return Fit(data, design, metadata=metadata, samples=table)
-    pairs = _fit_mirnas(counts, partial(fit_mirna_nested, plan, seed), n_jobs, progress)
+    if settings is None:
+        pairs = _fit_mirnas(counts, partial(fit_mirna_nested, plan, seed), n_jobs, progress)
+        extra = {}
+    else:
+        pairs = _sample_mirnas(counts, partial(fit_mirna_nuts, plan, seed, settings), n_jobs, progress)
+        extra = {"chains": settings.chains, "tune": settings.tune, "target_accept": settings.target_accept}
     left_out = _left_out(counts)
     ml_data = assembled([ml for ml, _ in pairs] + left_out, method="ml", df=options.df)
-    data = assembled([posterior for _, posterior in pairs] + left_out, method=method, df="z")
+    data = assembled([posterior for _, posterior in pairs] + left_out, method=method, df="z", extra=extra)
     ml = Fit(ml_data, design, metadata=metadata, samples=table)
     return Fit(data, design, metadata=metadata, samples=table, ml=ml)
+
+
+def _sample_mirnas(
+    counts: xr.Dataset,
+    fit_one: Callable[[str, list[str], np.ndarray], tuple[MirnaRecord, MirnaRecord]],
+    n_jobs: int,
+    progress: bool,
+) -> list[tuple[MirnaRecord, MirnaRecord]]:
+    """As :func:`_fit_mirnas`, keeping what is finished when the user interrupts it."""
+
+    def unfinished(mirna: str, isomirs: list[str]) -> tuple[MirnaRecord, MirnaRecord]:
+        reason = "The run was interrupted before this miRNA was sampled."
+        record = MirnaRecord(mirna, "failed", reason, n_isomirs=len(isomirs))
+        return record, record
+
+    return _fit_mirnas(
+        counts,
+        fit_one,
+        n_jobs,
+        progress,
+        description="Sampling",
+        unfinished=unfinished,
+        troubled=lambda pair: pair[1].status in ("not_converged", "failed"),
+    )
 
 
 def _fit_mirnas[T](
@@ -148,6 +189,10 @@ def _fit_mirnas[T](
     fit_one: Callable[[str, list[str], np.ndarray], T],
     n_jobs: int,
     progress: bool,
+    *,
+    description: str = "Fitting",
+    unfinished: Callable[[str, list[str]], T] | None = None,
+    troubled: Callable[[T], bool] | None = None,
 ) -> list[T]:
     """Return what ``fit_one`` makes of every miRNA with counts, in the order in which they were read."""
     mirnas = counts["mirna"].values.astype(object)
@@ -159,7 +204,22 @@ def _fit_mirnas[T](
         partial(fit_one, str(name), list(isomirs[position[name]]), values[position[name]]) for name in names
     ]
     weights = [float(len(position[name])) for name in names]
-    return run_all(tasks, n_jobs=n_jobs, weights=weights, progress=progress)
+    found = run_all(
+        tasks,
+        n_jobs=n_jobs,
+        weights=weights,
+        progress=progress,
+        description=description,
+        keep_finished=unfinished is not None,
+        troubled=troubled,
+    )
+    if unfinished is None or len(found) == len(tasks):
+        return list(found.values())
+    logger.warning("Interrupted: %d of %d miRNAs are finished and kept.", len(found), len(tasks))
+    return [
+        found[i] if i in found else unfinished(str(name), list(isomirs[position[name]]))
+        for i, name in enumerate(names)
+    ]
 
 
 def _left_out(counts: xr.Dataset) -> list[MirnaRecord]:
@@ -196,9 +256,10 @@ def _cautions(counts: xr.Dataset, design: Design, options: Options) -> list[str]
     return cautions
 
 
-def _load_kernels(progress: bool, *, batch: bool) -> None:
+def _load_kernels(progress: bool, method: str) -> None:
     """Compile or load the kernels before the bar starts, and say so where it takes its time."""
-    if not (is_compiled() and (is_batch_compiled() or not batch)):
+    batch, density = method == "laplace", method == "nuts"
+    if not (is_compiled() and (is_batch_compiled() or not batch) and (is_density_compiled() or not density)):
         message = "Compiling the numerical kernels for this machine (once, about half a minute) ..."
         if progress:
             print(message, file=sys.stderr, flush=True)
@@ -207,6 +268,8 @@ def _load_kernels(progress: bool, *, batch: bool) -> None:
         compile_kernels()
         if batch:
             compile_batch()
+        if density:
+            compile_density()
     except OSError as error:
         raise InputError(
             f"the numerical kernels could not be compiled ({error}): make a writable folder known through "

@@ -244,7 +244,7 @@ def test_tasks_come_back_in_order_and_the_dearest_starts_first():
         return run
 
     results = run_all([task(i) for i in range(5)], n_jobs=1, weights=[1, 5, 3, 2, 4], progress=False)
-    assert results == [0, 1, 4, 9, 16]
+    assert list(results.items()) == [(0, 0), (1, 1), (2, 4), (3, 9), (4, 16)]
     assert started == [1, 4, 2, 3, 0]
     assert run_all([task(i) for i in range(5)], n_jobs=3, weights=[1] * 5, progress=False) == results
 

@@ -22,8 +22,10 @@ def run_all[T](
     weights: Sequence[float],
     progress: bool,
     description: str = "Fitting",
-) -> list[T]:
-    """Run every task and return the results in the order of the tasks.
+    keep_finished: bool = False,
+    troubled: Callable[[T], bool] | None = None,
+) -> dict[int, T]:
+    """Run every task and return the results by the number of the task, in the order of the tasks.
 
     Parameters
     ----------
@@ -36,26 +38,43 @@ def run_all[T](
         Expected cost of each task; the dearest start first, so that none is left alone at the end.
     progress : bool
         Whether to show a bar on a terminal.
+    description : str
+        What the bar says.
+    keep_finished : bool
+        When the user interrupts the loop, return what is finished instead of raising KeyboardInterrupt.
+    troubled : callable, optional
+        From a result to whether the bar should count it as one in trouble.
     """
     workers = resolve_jobs(n_jobs)
     results: dict[int, T] = {}
     order = sorted(range(len(tasks)), key=lambda i: -weights[i])
     with threadpool_limits(1), _bar(len(tasks), description, progress) as advance:
-        if workers == 1:
-            for i in order:
-                results[i] = tasks[i]()
-                advance()
-        else:
-            with _quick_switches(), ThreadPoolExecutor(workers) as pool:
-                places: dict[Future[T], int] = {pool.submit(tasks[i]): i for i in order}
-                try:
-                    for future in as_completed(places):
-                        results[places[future]] = future.result()
-                        advance()
-                except BaseException:
-                    pool.shutdown(wait=False, cancel_futures=True)
-                    raise
-    return [results[i] for i in range(len(tasks))]
+        try:
+            for i, result in _finished(tasks, order, workers):
+                results[i] = result
+                advance(troubled is not None and troubled(result))
+        except KeyboardInterrupt:
+            if not keep_finished:
+                raise
+    return {i: results[i] for i in sorted(results)}
+
+
+def _finished[T](
+    tasks: Sequence[Callable[[], T]], order: Sequence[int], workers: int
+) -> Iterator[tuple[int, T]]:
+    """Run the tasks and give each result, with the number of its task, when it is there."""
+    if workers == 1:
+        for i in order:
+            yield i, tasks[i]()
+        return
+    with _quick_switches(), ThreadPoolExecutor(workers) as pool:
+        places: dict[Future[T], int] = {pool.submit(tasks[i]): i for i in order}
+        try:
+            for future in as_completed(places):
+                yield places[future], future.result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 def resolve_jobs(n_jobs: int) -> int:
@@ -80,9 +99,10 @@ def _quick_switches() -> Iterator[None]:
 
 
 @contextmanager
-def _bar(total: int, description: str, progress: bool) -> Iterator[Callable[[], None]]:
+def _bar(total: int, description: str, progress: bool) -> Iterator[Callable[[bool], None]]:
+    """Give a function that moves the bar on by one, counting those in trouble."""
     if not (progress and sys.stderr.isatty()):
-        yield lambda: None
+        yield lambda _: None
         return
     from rich.console import Console
     from rich.progress import (
@@ -104,4 +124,12 @@ def _bar(total: int, description: str, progress: bool) -> Iterator[Callable[[], 
     )
     with bar:
         task = bar.add_task(description, total=total)
-        yield lambda: bar.advance(task)
+        trouble = 0
+
+        def advance(in_trouble: bool) -> None:
+            nonlocal trouble
+            trouble += in_trouble
+            said = f"{description} ({trouble} in trouble)" if trouble else description
+            bar.update(task, advance=1, description=said)
+
+        yield advance

@@ -44,15 +44,23 @@ class Plan:
         """The design of the reduced model, prepared for the engine."""
         return self._frame(self.reduced)
 
-    def _frame(self, columns: list[int]) -> Frame:
+    def fixed(self, columns: list[int]) -> list[int]:
+        """Return, for each column of z in ``columns``, the fixed effect that it varies around, or -1."""
         design = self.design
         terms = {term: i for i, term in enumerate(design.terms)}
+        return [terms.get(design.slope_terms[c], -1) if design.blocks[c] == 0 else -1 for c in columns]
+
+    def blocks(self, columns: list[int]) -> list[int]:
+        """Return the covariance block of each column of z in ``columns``."""
+        return [self.design.blocks[c] for c in columns]
+
+    def _frame(self, columns: list[int]) -> Frame:
         return make_frame(
             self.offset,
-            design.x,
-            design.z[:, columns],
-            blocks=[design.blocks[c] for c in columns],
-            fixed=[terms.get(design.slope_terms[c], -1) if design.blocks[c] == 0 else -1 for c in columns],
+            self.design.x,
+            self.design.z[:, columns],
+            blocks=self.blocks(columns),
+            fixed=self.fixed(columns),
         )
 
 

@@ -1,13 +1,13 @@
 """One miRNA by the nested Laplace posterior: the full and the reduced model, their evidence, draws of the one shown."""
 
-import hashlib
-import time
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
-from bayes_mirglmm.fitting.maximum_likelihood import FEWEST_ISOMIRS, Plan, fit_mirna
+from bayes_mirglmm.fitting.bayesian import fit_bayesian, name_number, posterior_numbers
+from bayes_mirglmm.fitting.maximum_likelihood import Plan
 from bayes_mirglmm.posterior import RELIABLE_PARETO_K, NestedPosterior, Start, nested_posterior
 from bayes_mirglmm.posterior.importance import EVIDENCE_STAGES, STAGES
 from bayes_mirglmm.results import Draws, MirnaRecord, ModelNumbers
@@ -33,15 +33,7 @@ def fit_mirna_nested(
     -------
     ml, posterior : MirnaRecord
     """
-    ml = fit_mirna(plan, mirna, isomirs, counts)
-    if len(isomirs) < FEWEST_ISOMIRS or not counts.any():
-        return ml, ml
-    started = time.perf_counter()
-    try:
-        record = _sampled(plan, seed, ml, isomirs, counts)
-    except Exception as error:  # one miRNA that fails never stops the others
-        record = MirnaRecord(mirna, "failed", f"{type(error).__name__}: {error}", n_isomirs=len(isomirs))
-    return ml, replace(record, seconds=ml.seconds + time.perf_counter() - started)
+    return fit_bayesian(plan, mirna, isomirs, counts, partial(_sampled, plan, seed))
 
 
 def sample_model(
@@ -62,7 +54,7 @@ def sample_model(
         plan.offset,
         plan.design.x,
         plan.design.z[:, columns],
-        blocks=[plan.design.blocks[c] for c in columns],
+        blocks=plan.blocks(columns),
         spec=spec,
         rng=_stream(seed, mirna, full=full),
         start=start,
@@ -102,9 +94,8 @@ def _sampled(
     assert own is not None
     sort_by = min(1, posterior.beta.shape[1] - 1)
     if has_reduced:
-        slopes = [
-            t for t, block in zip(plan.design.slope_terms, plan.design.blocks, strict=True) if block == 0
-        ]
+        blocks = zip(plan.design.slope_terms, plan.design.blocks, strict=True)
+        slopes = [term for term, block in blocks if block == 0]
         sort_by = next((plan.design.terms.index(t) for t in slopes[1:] if t in plan.design.terms), sort_by)
     return MirnaRecord(
         mirna,
@@ -128,64 +119,38 @@ def _start(numbers: ModelNumbers | None) -> Start | None:
 def _numbers(plan: Plan, posterior: NestedPosterior, columns: list[int]) -> ModelNumbers:
     """Posterior means, SDs and covariances."""
     sample, weights = posterior.sample, posterior.sample.weights
-    beta, beta_cov = _moments(posterior.beta, weights)
-    finite_theta = np.isfinite(posterior.log_theta).all()
-    log_theta, log_theta_var = (
-        _moments(posterior.log_theta[:, None], weights) if finite_theta else (None, None)
-    )
     reason = ""
     if not sample.reliable:
         which = "full" if columns == plan.full else "reduced"
         reason = (
             f"The importance weights of the {which} model have a heavy tail (Pareto k-hat {sample.pareto_k:.2f} "
             f"after {len(weights)} draws; {RELIABLE_PARETO_K} is the limit): take its posterior and its evidence for "
-            "rough, and sample build_model for a check."
+            "rough, and check it with method='nuts'."
         )
-    found = ModelNumbers(
-        beta=beta,
-        beta_cov=beta_cov,
-        theta=float(np.exp(log_theta[0])) if log_theta is not None else np.inf,
-        log_theta_se=float(np.sqrt(log_theta_var[0, 0])) if log_theta_var is not None else np.nan,
-        omega=np.einsum("n,nab->ab", weights, posterior.omega),
-        sigma_sample=float(weights @ posterior.sigma_sample),
+    draws = Draws(
+        weights,
+        posterior.beta,
+        posterior.omega,
+        posterior.sigma_sample,
+        posterior.log_theta,
+        posterior.b,
+        posterior.u,
+    )
+    return replace(
+        posterior_numbers(plan, draws, columns),
         log_likelihood=float(posterior.log_likelihood[np.argmax(sample.log_density)]),
         iterations=posterior.iterations,
         evaluations=posterior.evaluations,
         status="ok" if sample.reliable else "not_converged",
         reason=reason,
-        log_evidence=sample.log_evidence,
-        log_evidence_error=sample.log_evidence_error,
-        pareto_k=sample.pareto_k,
-        effective_size=sample.effective_size,
-        points=float(len(weights)),
+        extra={
+            "log_evidence": sample.log_evidence,
+            "log_evidence_error": sample.log_evidence_error,
+            "pareto_k": sample.pareto_k,
+            "effective_size": sample.effective_size,
+            "points": float(len(weights)),
+        },
     )
-    if not len(posterior.b):
-        return found
-    design = plan.design
-    terms = {term: i for i, term in enumerate(design.terms)}
-    fixed = np.zeros((len(beta), len(columns)))
-    for a, c in enumerate(columns):
-        if design.blocks[c] == 0 and design.slope_terms[c] in terms:
-            fixed[terms[design.slope_terms[c]], a] = 1.0
-    effects = posterior.b + (posterior.beta @ fixed)[:, None, :]
-    b, u = np.einsum("n,nja->ja", weights, posterior.b), weights @ posterior.u
-    effect = np.einsum("n,nja->ja", weights, effects)
-    deviation = effects - effect
-    return replace(
-        found,
-        b=b,
-        b_se=np.sqrt(np.einsum("n,nja->ja", weights, (posterior.b - b) ** 2)),
-        effect=effect,
-        effect_cov=np.einsum("n,nja,njb->jab", weights, deviation, deviation, optimize=True),
-        u=u,
-        u_se=np.sqrt(weights @ (posterior.u - u) ** 2),
-    )
-
-
-def _moments(draws: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    mean = weights @ draws
-    centred = draws - mean
-    return mean, (centred.T * weights) @ centred
 
 
 def _draws(posterior: NestedPosterior, sort_by: int) -> Draws:
@@ -214,5 +179,4 @@ def _draws(posterior: NestedPosterior, sort_by: int) -> Draws:
 
 
 def _stream(seed: int, mirna: str, *, full: bool) -> np.random.Generator:
-    digest = hashlib.sha256(mirna.encode("utf-8", "surrogatepass")).digest()
-    return np.random.default_rng([seed, int.from_bytes(digest[:8], "little"), int(full)])
+    return np.random.default_rng([seed, name_number(mirna), int(full)])

@@ -3,10 +3,13 @@
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.model import ModelSpec
+from bayes_mirglmm.nuts import Settings
 
-METHODS = ("ml", "laplace")
+METHODS = ("ml", "laplace", "nuts")
 CURVATURES = ("observed", "expected")
 DFS = ("t", "z")
 #: What each preset sets; an option that says otherwise is a contradiction, not an exception.
@@ -68,6 +71,34 @@ def resolve_options(
         spec,
         reduced_where_singular=chosen["reduced_where_singular"],
     )
+
+
+def resolve_settings(
+    method: str, *, draws: int | None, chains: int | None, tune: int | None, target_accept: float | None
+) -> Settings | None:
+    """Check the settings of NUTS, and fill them up; None for other methods.
+
+    Raises
+    ------
+    InputError
+        One is out of range, or was given for another method.
+    """
+    given: dict[str, Any] = {"draws": draws, "chains": chains, "tune": tune, "target_accept": target_accept}
+    given = {name: value for name, value in given.items() if value is not None}
+    if method != "nuts":
+        if given:
+            raise InputError(
+                f"{', '.join(given)}: of method='nuts' only; leave out, or choose that method in place of {method!r}."
+            )
+        return None
+    for name, least in (("draws", 4), ("chains", 1), ("tune", 20)):
+        value = given.get(name, least)
+        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+            raise InputError(f"{name} is {value!r}: give a whole number, {least} or more.")
+    rate = given.get("target_accept", 0.9)
+    if not isinstance(rate, int | float) or not 0 < rate < 1:
+        raise InputError(f"target_accept is {rate!r}: give a number between 0 and 1, 0.9 say.")
+    return Settings(**given)
 
 
 def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:

@@ -36,6 +36,17 @@ def kernel[F: Callable[..., Any]](function: F) -> F:
         settings.CACHE_DIR = before
 
 
+def compiled_for_c(signature: Any, function: Callable[..., Any]) -> Any:
+    """Compile ``function`` for callers in C, and cache the machine code on disk; the result has an ``address``."""
+    settings: Any = config
+    before = settings.CACHE_DIR
+    settings.CACHE_DIR = str(cache_folder())
+    try:
+        return numba.cfunc(signature, cache=True)(function)
+    finally:
+        settings.CACHE_DIR = before
+
+
 @functools.cache
 def cache_folder() -> Path:
     """Return the writable folder that holds the machine code of this version of the kernels.
@@ -43,9 +54,10 @@ def cache_folder() -> Path:
     ``NUMBA_CACHE_DIR`` is respected where it is set.
     """
     digest = hashlib.sha256()
-    for source in sorted(Path(__file__).parent.glob("*.py")):
+    rooms = [Path(__file__).parent, Path(__file__).parent.parent / "nuts"]
+    for source in sorted(path for room in rooms for path in room.glob("*.py")):
         text = source.read_bytes()
-        if b"@kernel" in text or source == Path(__file__) or source.name == "problem.py":
+        if b"@kernel" in text or source == Path(__file__) or source.name in ("problem.py", "backend.py"):
             digest.update(source.name.encode() + text)
     name = f"kernels-{digest.hexdigest()[:16]}"
     own = os.environ.get("NUMBA_CACHE_DIR") or platformdirs.user_cache_dir("bayes_mirglmm")

@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from bayes_mirglmm.results.posterior_schema import Draws
     from bayes_mirglmm.results.schema import MirnaRecord, ModelNumbers
 
-_OF_IMPORTANCE = ("log_evidence", "log_evidence_error", "pareto_k", "effective_size", "points")
-
 
 class Filler:
     """Writes records into ``arrays``, the variables of the dataset by name."""
@@ -57,9 +55,8 @@ class Filler:
         arrays = self.arrays
         for name in ("theta", "log_theta_se", "sigma_sample", "log_likelihood", "iterations", "evaluations"):
             arrays[name][m, i] = getattr(numbers, name)
-        if "log_evidence" in arrays:
-            for name in _OF_IMPORTANCE:
-                arrays[name][m, i] = getattr(numbers, name)
+        for name, value in numbers.extra.items():
+            arrays[name][m, i] = value
         arrays["model_status"][m, i] = numbers.status
         arrays["model_reason"][m, i] = numbers.reason
         for name in ("beta", "beta_cov", "beta_cov_theta_fixed"):

@@ -20,6 +20,7 @@ from bayes_mirglmm.results.contrast import chosen_weights
 from bayes_mirglmm.results.effects import INTERCEPT, effects_table, isomir_effects_table
 from bayes_mirglmm.results.posterior_schema import BAYESIAN_METHODS
 from bayes_mirglmm.results.posterior_tables import (
+    diagnostics_table,
     posterior_components_table,
     posterior_effects_table,
     posterior_isomir_table,
@@ -167,10 +168,10 @@ class Fit:
             mirna, term (or contrast), estimate, std_error, lower, upper (natural log), log2_fc (NaN for the
             intercept), z (estimate / std_error), df, p_value, p_adjusted (Benjamini-Hochberg within each
             coefficient). A Bayesian fit: estimate and std_error are posterior mean and SD, lower and upper an
-            equal-tailed interval, and in place of the tests lfsr (local false sign rate),
-            s_value (the mean lfsr of all effects of the coefficient that are as sure) and pareto_k (above 0.7
-            unreliable). Each miRNA has the model's own wide prior, which takes no account of how many do not change:
-            for a set of hits with a controlled error rate use :meth:`shrink`.
+            equal-tailed interval, and in place of the tests lfsr (local false sign rate), s_value (the mean lfsr of all
+            effects of the coefficient that are as sure) and what :meth:`diagnostics` says of the miRNA: pareto_k, or
+            r_hat, ess_bulk and divergences. Each miRNA has the model's own wide prior, which takes no account of how
+            many do not change: for a set of hits with a controlled error rate use :meth:`shrink`.
 
         Raises
         ------
@@ -226,7 +227,7 @@ class Fit:
         p_value; of p_value_chi2 under ``preset="mirglmm"``). Empty without a slope variable. A Bayesian fit has the
         likelihood ratio test of the fit by maximum likelihood that it started from, and: log_bf10 (natural log of
         the Bayes factor for isomiR slopes), log_bf10_error (its Monte Carlo error), slope_prior_scale (the prior
-        that it belongs to), pareto_k (the larger of both models').
+        that it belongs to), and the worse of both models' diagnostics.
 
         On real data neither is calibrated within one data set: a sample-level factor that all miRNAs share
         inflates both.
@@ -299,9 +300,34 @@ class Fit:
         """Return a row for EVERY miRNA of the input: fitted or not, and why.
 
         Columns: mirna, status, reason (a sentence), n_isomirs, n_samples, log_likelihood, iterations,
-        seconds; for a Bayesian fit also pareto_k and effective_size (of the draws).
+        seconds; with ``method="laplace"`` also pareto_k and effective_size (of the draws), with ``method="nuts"``
+        r_hat, ess_bulk and divergences. log_likelihood is marginal, which NUTS does not compute.
         """
         return status_table(self.data, self.residual_df)
+
+    def diagnostics(self) -> pd.DataFrame:
+        """Return how far the draws of each miRNA can be trusted: a row per miRNA with draws.
+
+        Returns
+        -------
+        pandas.DataFrame
+            mirna, status and seconds; with ``method="laplace"`` pareto_k (above 0.7 unreliable), effective_size and
+            points; with ``method="nuts"`` r_hat (largest of all quantities; above 1.01 the chains disagree), worst (the
+            quantity that has it), ess_bulk and ess_tail (smallest of fixed effects, SDs and theta; at least 400),
+            divergences, saturated (draws whose trajectory was cut off), steps (gradients for each draw) and attempts.
+            Of the model that the tables show.
+
+        Raises
+        ------
+        InputError
+            The fit has no draws.
+        """
+        if not self.is_bayesian:
+            raise InputError(
+                "a fit by maximum likelihood has no draws to diagnose: see status(), or fit with method='laplace' or "
+                "'nuts'."
+            )
+        return diagnostics_table(self.data)
 
     def shrink(
         self, terms: str | Sequence[str] | None = None, contrasts: Any = None, prob: float | None = None

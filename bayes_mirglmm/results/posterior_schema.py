@@ -28,16 +28,36 @@ DRAWS: dict[str, Variable] = {
     "draw_b": Variable(("isomir", "draw", "slope_term"), "d", "draws of the isomiR effects"),
     "draw_u": Variable(("mirna", "draw", "sample"), "d", "draws of the sample effects"),
 }
-#: Diagnostics and evidence of importance sampling.
-IMPORTANCE: dict[str, Variable] = {
+EVIDENCE: dict[str, Variable] = {
     "log_evidence": Variable(("model", "mirna"), "f", "log evidence of the model"),
     "log_evidence_error": Variable(("model", "mirna"), "f", "its Monte Carlo standard error"),
+}
+#: Diagnostics of importance sampling.
+IMPORTANCE: dict[str, Variable] = {
     "pareto_k": Variable(
         ("model", "mirna"), "f", "Pareto k-hat of the importance weights; above 0.7 unreliable"
     ),
     "effective_size": Variable(("model", "mirna"), "f", "effective number of importance draws"),
     "points": Variable(("model", "mirna"), "f", "number of importance draws"),
 }
+#: Diagnostics of MCMC: :class:`bayes_mirglmm.nuts.Diagnostics`.
+MCMC: dict[str, Variable] = {
+    "r_hat": Variable(("model", "mirna"), "f", "largest r-hat of the miRNA's quantities"),
+    "worst": Variable(("model", "mirna"), "s", "the quantity that has it"),
+    "ess_bulk": Variable(
+        ("model", "mirna"), "f", "smallest bulk effective size of fixed effects, SDs and theta"
+    ),
+    "ess_tail": Variable(("model", "mirna"), "f", "smallest tail effective size of the same"),
+    "divergences": Variable(("model", "mirna"), "f", "divergent draws"),
+    "saturated": Variable(
+        ("model", "mirna"), "f", "draws whose trajectory reached the longest length allowed"
+    ),
+    "steps": Variable(("model", "mirna"), "f", "gradients for each draw"),
+    "attempts": Variable(("model", "mirna"), "f", "attempts at sampling; 2 where the first had trouble"),
+}
+OF_METHOD = {"laplace": DRAWS | EVIDENCE | IMPORTANCE, "nuts": DRAWS | EVIDENCE | MCMC}
+#: Diagnostics that tables show beside the numbers, by method.
+SHOWN = {"laplace": ("pareto_k",), "nuts": ("r_hat", "ess_bulk", "divergences")}
 BAYESIAN_METHODS = ("laplace", "nuts")
 
 
@@ -60,6 +80,4 @@ class Draws:
 
 def extra_variables(method: str) -> dict[str, Variable]:
     """Return the variables that fits of a method have besides those of all fits."""
-    if method not in BAYESIAN_METHODS:
-        return {}
-    return DRAWS | IMPORTANCE if method == "laplace" else DRAWS
+    return OF_METHOD.get(method, {})

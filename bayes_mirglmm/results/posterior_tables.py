@@ -8,6 +8,7 @@ import xarray as xr
 
 from bayes_mirglmm.results.effects import log_fold_changes, long_table, on_slope_terms
 from bayes_mirglmm.results.inference import LOG_2
+from bayes_mirglmm.results.posterior_schema import IMPORTANCE, MCMC, SHOWN
 from bayes_mirglmm.results.selection import isomir_position, selected
 from bayes_mirglmm.results.smoothing import NormalMixture
 from bayes_mirglmm.results.summaries import interval, mean_and_sd, mean_sign_rates, sign_rates
@@ -127,6 +128,18 @@ def posterior_components_table(data: xr.Dataset, blocks: tuple[int, ...], prob: 
     return pd.DataFrame(table).assign(**_diagnostics(data, np.repeat(rows, len(parts))))
 
 
+def diagnostics_table(data: xr.Dataset) -> pd.DataFrame:
+    """Return a row per miRNA with draws and all that the method says of them."""
+    rows = has_draws(data)
+    names = MCMC if data.attrs["method"] == "nuts" else IMPORTANCE
+    table = {"mirna": data["mirna"].values[rows], "status": data["status"].values[rows]}
+    table |= {name: selected(data, name)[rows] for name in names}
+    for name in ("divergences", "saturated", "attempts", "points"):
+        if name in table:
+            table[name] = table[name].astype(np.int64)
+    return pd.DataFrame(table | {"seconds": data["seconds"].values[rows]})
+
+
 def has_draws(data: xr.Dataset) -> np.ndarray:
     """Return which miRNAs have draws: bool, shape (mirna,)."""
     weight = data["draw_weight"].values
@@ -191,6 +204,5 @@ def _correlation(omega: np.ndarray, sd: np.ndarray, k: int, j: int) -> np.ndarra
 
 def _diagnostics(data: xr.Dataset, mirna: np.ndarray) -> dict[str, np.ndarray]:
     """Return the columns that say how far the draws of each row's miRNA can be trusted."""
-    if "pareto_k" not in data:
-        return {}
-    return {"pareto_k": selected(data, "pareto_k")[mirna]}
+    shown = SHOWN[data.attrs["method"]]
+    return {name: selected(data, name)[mirna] for name in shown}

@@ -19,7 +19,7 @@ Attributes: ``schema_version`` (int), ``formula``, ``slope`` (empty without one)
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -119,8 +119,8 @@ class ModelNumbers:
         Covariance of ``effect``.
     u, u_se : array, shape (n,), optional
         Conditional modes of the sample effects and their standard errors.
-    log_evidence, log_evidence_error, pareto_k, effective_size, points : float
-        Of a Bayesian fit: :mod:`bayes_mirglmm.results.posterior_schema`.
+    extra : mapping
+        What the method has besides, by the names of :mod:`bayes_mirglmm.results.posterior_schema`.
     """
 
     beta: np.ndarray
@@ -141,11 +141,7 @@ class ModelNumbers:
     effect_cov: np.ndarray | None = None
     u: np.ndarray | None = None
     u_se: np.ndarray | None = None
-    log_evidence: float = np.nan
-    log_evidence_error: float = np.nan
-    pareto_k: float = np.nan
-    effective_size: float = np.nan
-    points: float = np.nan
+    extra: Mapping[str, float | str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ def status_table(data: xr.Dataset, residual_df: float) -> pd.DataFrame:
             "seconds": data["seconds"].values,
         }
     )
-    for name in ("pareto_k", "effective_size"):
+    for name in ("pareto_k", "effective_size", "r_hat", "ess_bulk", "divergences"):
         if name in data:
             table[name] = selected(data, name)
     return table

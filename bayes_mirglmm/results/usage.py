@@ -1,5 +1,7 @@
 """The tables of tests for differential isomiR usage."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import xarray as xr
@@ -10,7 +12,9 @@ from bayes_mirglmm.evidence.multiple_testing import benjamini_hochberg
 from bayes_mirglmm.results.schema import CONVERGED
 
 COLUMNS = ("mirna", "lrt", "df", "p_value", "p_value_chi2", "p_adjusted")
-BAYES_COLUMNS = ("log_bf10", "log_bf10_error", "slope_prior_scale", "pareto_k")
+BAYES_COLUMNS = ("log_bf10", "log_bf10_error", "slope_prior_scale")
+#: The worse of both models, by what is worse.
+DIAGNOSTICS: dict[str, Any] = {"pareto_k": np.max, "r_hat": np.max, "ess_bulk": np.min, "divergences": np.sum}
 
 
 def usage_table(data: xr.Dataset, blocks: tuple[int, ...]) -> pd.DataFrame:
@@ -77,7 +81,10 @@ def bayesian_usage_table(
     table["log_bf10"] = evidence[full, rows] - evidence[reduced, rows]
     table["log_bf10_error"] = np.hypot(error[full, rows], error[reduced, rows])
     table["slope_prior_scale"] = scale
-    table["pareto_k"] = data["pareto_k"].values[:, rows].max(axis=0)
+    for name, worse in DIAGNOSTICS.items():
+        if name in data:
+            table[name] = worse(data[name].values[:, rows], axis=0)
+            names.append(name)
     if prior_odds is not None:
         table["probability"] = posterior_probability(table["log_bf10"].to_numpy(), prior_odds)
         table["bayesian_fdr"] = bayesian_fdr(table["probability"].to_numpy())

@@ -1,0 +1,92 @@
+"""Whether the chains of one miRNA have mixed: r-hat, effective sizes, divergences."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from bayes_mirglmm.nuts.draws import Quantities
+
+LARGEST_R_HAT = 1.01  # Vehtari et al. 2021, Bayesian Analysis 16:667
+SMALLEST_ESS = 400
+
+
+class Diagnostics(NamedTuple):
+    """Of one run; the worst over all reported quantities of the miRNA, or, for effective sizes, over beta and SDs."""
+
+    r_hat: float
+    """Largest rank-normalised split r-hat of fixed effects, SDs, correlations, theta, isomiR and sample effects."""
+    worst: str
+    """The quantity that has it."""
+    ess_bulk: float
+    """Smallest effective size for means, of fixed effects, SDs and theta."""
+    ess_tail: float
+    """Smallest effective size for the ends of intervals, of the same."""
+    divergences: int
+    saturated: int
+    """Draws whose trajectory was cut off at the longest length allowed."""
+    steps: float
+    """Gradients for each draw."""
+
+    def complaints(self) -> list[str]:
+        """Return what is wrong, a clause each; nothing for a sound run."""
+        found = []
+        if self.divergences:
+            found.append(f"{self.divergences} divergence{'s' if self.divergences > 1 else ''}")
+        if not self.r_hat <= LARGEST_R_HAT:
+            found.append(f"r-hat {self.r_hat:.3f} of {self.worst} (limit {LARGEST_R_HAT})")
+        if not self.ess_bulk >= SMALLEST_ESS:
+            found.append(f"bulk ESS {self.ess_bulk:.0f} (limit {SMALLEST_ESS})")
+        return found
+
+
+def diagnose(draws: Quantities, divergences: int, saturated: int, steps: float) -> Diagnostics:
+    """Return the diagnostics of draws with leading dims (chain, draw)."""
+    from arviz_stats.base import array_stats
+
+    outer = _outer(draws)
+    names = list(outer)
+    columns = np.stack(list(outer.values()), axis=-1)
+    effects = [draws.b, draws.u] if draws.sigma_sample.any() else [draws.b]
+    labels = [
+        f"{name}[{','.join(map(str, i))}]"
+        for name, d in zip("bu", effects, strict=False)
+        for i in np.ndindex(*d.shape[2:])
+    ]
+    flat = np.concatenate([columns, *(d.reshape(*d.shape[:2], -1) for d in effects)], axis=-1)
+    axes = {"chain_axis": 0, "draw_axis": 1}
+    r_hat = (
+        np.nan_to_num(array_stats.rhat(flat, **axes), nan=np.inf)
+        if flat.shape[0] > 1
+        else np.full(flat.shape[-1], np.nan)
+    )
+    worst = int(np.argmax(np.nan_to_num(r_hat, nan=-np.inf)))
+    of_interest = [k for k, name in enumerate(names) if not name.startswith("correlation")]
+    return Diagnostics(
+        r_hat=float(r_hat[worst]),
+        worst=[*names, *labels][worst],
+        ess_bulk=float(np.min(array_stats.ess(columns[..., of_interest], method="bulk", **axes))),
+        ess_tail=float(
+            np.min(array_stats.ess(columns[..., of_interest], method="tail", prob=(0.05, 0.95), **axes))
+        ),
+        divergences=divergences,
+        saturated=saturated,
+        steps=steps,
+    )
+
+
+def _outer(draws: Quantities) -> dict[str, np.ndarray]:
+    """Return fixed effects, SDs, correlations and log theta, each (chain, draw)."""
+    found = {f"beta[{k}]": draws.beta[..., k] for k in range(draws.beta.shape[-1])}
+    sd = np.sqrt(np.einsum("...kk->...k", draws.omega))
+    size = sd.shape[-1]
+    found |= {f"sd_isomir[{k}]": sd[..., k] for k in range(size)}
+    for a in range(size):
+        for b in range(a):
+            correlation = draws.omega[..., a, b] / (sd[..., a] * sd[..., b])
+            if correlation.any():
+                found[f"correlation[{a},{b}]"] = correlation
+    if draws.sigma_sample.any():
+        found["sd_sample"] = draws.sigma_sample
+    if np.isfinite(draws.log_theta).all():
+        found["theta"] = draws.log_theta
+    return found
