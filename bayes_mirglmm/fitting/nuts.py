@@ -158,6 +158,7 @@ def _draws(found: Sampled) -> Draws:
         log_theta=flat(draws.log_theta),
         b=flat(draws.b),
         u=flat(draws.u),
+        stats={name: flat(values) for name, values in found.stats.items()},
     )
 
 

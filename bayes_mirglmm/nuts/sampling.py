@@ -11,6 +11,15 @@ from bayes_mirglmm.nuts.draws import Quantities, quantities
 
 START_SPREAD = 1.5  # rough posterior SDs by which the starts of chains scatter
 LONGEST_TREE = 10  # doublings of a trajectory
+#: Statistics of draws, by our name (ArviZ's) and nutpie's.
+STATS = {
+    "diverging": "diverging",
+    "energy": "energy",
+    "lp": "logp",
+    "n_steps": "n_steps",
+    "tree_depth": "depth",
+    "acceptance_rate": "mean_tree_accept",
+}
 CAREFUL_TARGET = 0.99
 CAREFUL_THINNING = 2
 
@@ -32,6 +41,7 @@ class Sampled:
 
     prepared: Prepared  #: that of the attempt that is kept
     points: np.ndarray  #: (chains, draws, d)
+    stats: dict[str, np.ndarray]  #: what nutpie says of each draw (chains, draws)
     draws: Quantities  #: leading dims (chains, draws)
     diagnostics: Diagnostics
     attempts: int
@@ -103,4 +113,5 @@ def _attempt(
         saturated=int((stats["depth"].values >= LONGEST_TREE).sum()),
         steps=float(steps.mean()),
     )
-    return Sampled(prepared, points, found, diagnostics, number, int(steps.sum()))
+    kept = {name: stats[theirs].values[:, ::thin] for name, theirs in STATS.items()}
+    return Sampled(prepared, points, kept, found, diagnostics, number, int(steps.sum()))

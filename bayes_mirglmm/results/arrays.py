@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
+from xarray.backends import BackendArray
+from xarray.core import indexing
 
 from bayes_mirglmm.results.schema import VARIABLES
 
@@ -12,6 +14,7 @@ if TYPE_CHECKING:
     import h5py
 
 _TEXT_DIMS = ("mirna", "model", "term", "term2", "slope_term", "slope_term2", "isomir", "sample")
+ON_DEMAND_FROM = 4_000_000  # bytes
 _COMPRESS_FROM = 16_384  # bytes; below this HDF5's chunks cost more than they save
 
 
@@ -44,10 +47,34 @@ def read_arrays(path: Path) -> xr.Dataset:
 
     with h5py.File(path, "r") as file:
         variables = {
-            name: (_dims(item), _values(name, item), _long_name(item)) for name, item in file.items()
+            name: xr.Variable(_dims(item), _on_demand(name, item, path), _long_name(item))
+            for name, item in file.items()
         }
-    coordinates = {name for name, (dims, _, _) in variables.items() if dims == (name,)}
+    coordinates = {name for name, variable in variables.items() if variable.dims == (name,)}
     return xr.Dataset(variables).set_coords([*coordinates, "isomir_mirna"])
+
+
+class _OnDisk(BackendArray):
+    """An array that is read when it is used, and only the part that is."""
+
+    def __init__(self, path: Path, name: str, shape: tuple[int, ...], dtype: np.dtype) -> None:
+        self.path, self.name, self.shape, self.dtype = path, name, shape, dtype
+
+    def __getitem__(self, key: indexing.ExplicitIndexer) -> np.ndarray:
+        return indexing.explicit_indexing_adapter(key, self.shape, indexing.IndexingSupport.BASIC, self._read)
+
+    def _read(self, key: tuple[int | slice, ...]) -> np.ndarray:
+        import h5py
+
+        with h5py.File(self.path, "r") as file:
+            return np.asarray(file[self.name][key])
+
+
+def _on_demand(name: str, item: "h5py.Dataset", path: Path) -> Any:
+    """Return the values, of large arrays of draws a stand-in that reads them when they are used."""
+    if name.startswith("draw_") and item.dtype.kind == "f" and item.nbytes >= ON_DEMAND_FROM:
+        return indexing.LazilyIndexedArray(_OnDisk(path.resolve(), name, item.shape, item.dtype))
+    return _values(name, item)
 
 
 def _dims(item: "h5py.Dataset") -> tuple[str, ...]:

@@ -85,6 +85,8 @@ class Filler:
         """Write joint draws; the columns that a reduced model leaves out are 0."""
         for name in ("weight", "beta", "sigma_sample", "log_theta", "u"):
             self.put(f"draw_{name}", (i,), getattr(draws, name), mirna)
+        for name, values in draws.stats.items():
+            self.put(f"draw_{name}", (i,), values, mirna)
         self.put("draw_omega", (i,), self.widen(draws.omega, 2), mirna)
         self.put("draw_b", (rows,), self.widen(draws.b, 1).transpose(1, 0, 2), mirna)
 

@@ -9,7 +9,8 @@ In such a dataset ``beta``, ``omega``, ``sigma_sample``, ``b``, ``effect`` and `
 ``log_theta_se`` its SD, and ``log_likelihood`` the marginal one at the draw with the highest posterior density.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -55,7 +56,16 @@ MCMC: dict[str, Variable] = {
     "steps": Variable(("model", "mirna"), "f", "gradients for each draw"),
     "attempts": Variable(("model", "mirna"), "f", "attempts at sampling; 2 where the first had trouble"),
 }
-OF_METHOD = {"laplace": DRAWS | EVIDENCE | IMPORTANCE, "nuts": DRAWS | EVIDENCE | MCMC}
+#: What NUTS says of each draw.
+DRAW_STATS: dict[str, Variable] = {
+    "draw_diverging": Variable(("mirna", "draw"), "d", "1 for a divergent draw"),
+    "draw_energy": Variable(("mirna", "draw"), "d", "energy of the Hamiltonian"),
+    "draw_lp": Variable(("mirna", "draw"), "d", "log density of the draw, in the sampler's coordinates"),
+    "draw_n_steps": Variable(("mirna", "draw"), "d", "gradients of its trajectory"),
+    "draw_tree_depth": Variable(("mirna", "draw"), "d", "doublings of its trajectory"),
+    "draw_acceptance_rate": Variable(("mirna", "draw"), "d", "mean acceptance probability of its trajectory"),
+}
+OF_METHOD = {"laplace": DRAWS | EVIDENCE | IMPORTANCE, "nuts": DRAWS | DRAW_STATS | EVIDENCE | MCMC}
 #: Diagnostics that tables show beside the numbers, by method.
 SHOWN = {"laplace": ("pareto_k",), "nuts": ("r_hat", "ess_bulk", "divergences")}
 BAYESIAN_METHODS = ("laplace", "nuts")
@@ -76,6 +86,9 @@ class Draws:
     log_theta: np.ndarray  #: (S,)
     b: np.ndarray  #: (S, J, K)
     u: np.ndarray  #: (S, n)
+    stats: Mapping[str, np.ndarray] = field(
+        default_factory=dict
+    )  #: by the names of DRAW_STATS less "draw_", each (S,)
 
 
 def extra_variables(method: str) -> dict[str, Variable]:

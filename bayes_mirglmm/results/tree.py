@@ -1,22 +1,26 @@
 """One miRNA of a Bayesian fit as ArviZ takes it: an ``xarray.DataTree`` with draws in chains."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import xarray as xr
 from scipy import special
 
+from bayes_mirglmm.model import ModelSpec
+from bayes_mirglmm.results.posterior_schema import DRAW_STATS, EVIDENCE, IMPORTANCE, MCMC
+from bayes_mirglmm.results.prior_groups import prior_groups
 from bayes_mirglmm.results.selection import find_mirna, selected
 from bayes_mirglmm.results.view import plain_column
 
-CHAINS = 4
+CHAINS = 4  # that draws without chains are laid out in
 
 
-def mirna_tree(
-    data: xr.Dataset, samples: pd.DataFrame, mirna: str, blocks: tuple[int, ...], chains: int = CHAINS
-) -> xr.DataTree:
+def mirna_tree(data: xr.Dataset, samples: pd.DataFrame, mirna: str, blocks: tuple[int, ...]) -> xr.DataTree:
     """Return the posterior of one miRNA.
 
-    Weighted draws are resampled to equal weights (the same ones each time), as many as there were.
+    Weighted draws are resampled to equal weights (the same ones each time), as many as there were, and laid out in four
+    chains; those of NUTS come in their own chains. Log-likelihood, predictive draws and the prior's are computed here.
 
     Parameters
     ----------
@@ -28,16 +32,15 @@ def mirna_tree(
         A fitted miRNA.
     blocks : tuple of int, length K
         Covariance block of each slope term.
-    chains : int
-        Chains to lay the draws out in.
 
     Returns
     -------
     xarray.DataTree
         Groups, with the names of :func:`bayes_mirglmm.build_model`: ``posterior`` (beta, omega, sd_isomir,
         correlation, b, effect, sd_sample, u, theta), ``log_likelihood`` and ``posterior_predictive`` (counts, given
-        the random effects of a draw), ``observed_data`` (counts), ``constant_data`` (x, z, offset) and
-        ``sample_stats`` (diagnostics of the miRNA as attributes).
+        the random effects of a draw), ``prior``, ``prior_predictive`` and ``log_prior``
+        (:mod:`bayes_mirglmm.results.prior_groups`), ``observed_data`` (counts), ``constant_data`` (x, z, offset) and
+        ``sample_stats`` (of each draw; diagnostics of the miRNA as attributes).
 
     Raises
     ------
@@ -46,22 +49,25 @@ def mirna_tree(
     """
     i = find_mirna(data, mirna)
     rows = np.flatnonzero(data["isomir_mirna"].values == mirna)
-    weight = data["draw_weight"].values[i]
+    weight = data["draw_weight"].isel(mirna=i).values
+    chains = int(data.attrs.get("chains", CHAINS))
     slope_terms, terms = list(data["slope_term"].values), list(data["term"].values)
     rng = np.random.default_rng([i, len(weight)])
-    chosen = equal_weights(weight, data["draw_beta"].values[i, :, _sorting_term(slope_terms, terms)], rng)
+    chosen = equal_weights(
+        weight, data["draw_beta"].isel(mirna=i).values[:, _sorting_term(slope_terms, terms)], rng
+    )
     chosen = chosen[: len(chosen) // chains * chains]
 
     def shaped(draws: np.ndarray) -> np.ndarray:
         taken = np.asarray(draws, dtype=np.float64)[chosen]
         return taken.reshape(chains, -1, *taken.shape[1:])
 
-    beta = shaped(data["draw_beta"].values[i])
-    omega = shaped(data["draw_omega"].values[i])
+    beta = shaped(data["draw_beta"].isel(mirna=i).values)
+    omega = shaped(data["draw_omega"].isel(mirna=i).values)
     sd = np.sqrt(np.einsum("cskk->csk", omega))
-    b = shaped(data["draw_b"].values[rows].transpose(1, 0, 2))
-    u = shaped(data["draw_u"].values[i])
-    theta = np.exp(shaped(data["draw_log_theta"].values[i]))
+    b = shaped(data["draw_b"].isel(isomir=rows).values.transpose(1, 0, 2))
+    u = shaped(data["draw_u"].isel(mirna=i).values)
+    theta = np.exp(shaped(data["draw_log_theta"].isel(mirna=i).values))
     in_beta = [
         terms.index(name) if name in terms and block == 0 else -1
         for name, block in zip(slope_terms, blocks, strict=True)
@@ -73,7 +79,7 @@ def mirna_tree(
         "sd_isomir": (("slope_term",), sd),
         "b": (("isomir", "slope_term"), b),
         "effect": (("isomir", "slope_term"), b + own[:, :, None, :]),
-        "sd_sample": ((), shaped(data["draw_sigma_sample"].values[i])),
+        "sd_sample": ((), shaped(data["draw_sigma_sample"].isel(mirna=i).values)),
         "u": (("sample_id",), u),
     }
     if len(slope_terms) > 1:
@@ -109,21 +115,41 @@ def mirna_tree(
             labels |= {name: np.arange(dataset.sizes[name]) for name in ("chain", "draw")}
         return dataset.assign_coords(labels).assign_coords(table if "sample_id" in dataset.dims else {})
 
-    stats = group(
-        {"log_likelihood_of_cells": ((), _log_probability(counts, log_mu, theta).sum(axis=(2, 3)))},
-        drawn=True,
-    )
-    stats.attrs = {
-        name: float(selected(data, name)[i])
-        for name in ("pareto_k", "effective_size", "log_evidence", "log_evidence_error")
+    log_likelihood = _log_probability(counts, log_mu, theta)
+    of_draws: dict[str, tuple[tuple[str, ...], np.ndarray]] = {
+        name.removeprefix("draw_"): ((), shaped(data[name].isel(mirna=i).values))
+        for name in DRAW_STATS
         if name in data
     }
+    if "diverging" in of_draws:
+        of_draws["diverging"] = ((), of_draws["diverging"][1].astype(bool))
+    of_draws["log_likelihood_of_cells"] = ((), log_likelihood.sum(axis=(2, 3)))
+    stats = group(of_draws, drawn=True)
+    of_mirna = (EVIDENCE | IMPORTANCE | MCMC).items()
+    stats.attrs = {
+        name: selected(data, name)[i] if variable.kind == "s" else float(selected(data, name)[i])
+        for name, variable in of_mirna
+        if name in data
+    }
+    spec = ModelSpec.from_dict(json.loads(data.attrs["model"]), where="the model of the fit")
+    if data["coefficients_from"].values[i] == "reduced":
+        spec = spec.reduced()
+    prior, log_prior = prior_groups(
+        spec, blocks, x, z, {name: values for name, (_, values) in variables.items()}, rng
+    )
+    prior_log_mu = (prior["beta"][1] @ x.T + prior["u"][1] + offset)[:, :, None, :] + prior["b"][1] @ z.T
+    prior_theta = prior["theta"][1] if "theta" in prior else np.full(prior_log_mu.shape[:2], np.inf)
     posterior = group(variables, drawn=True)
     posterior.attrs = {"mirna": mirna, "method": data.attrs["method"], "formula": data.attrs["formula"]}
     return xr.DataTree.from_dict(
         {
             "posterior": posterior,
-            "log_likelihood": group({"counts": (cells, _log_probability(counts, log_mu, theta))}, drawn=True),
+            "log_likelihood": group({"counts": (cells, log_likelihood)}, drawn=True),
+            "prior": group(prior, drawn=True),
+            "prior_predictive": group(
+                {"counts": (cells, _replicates(prior_log_mu, prior_theta, rng))}, drawn=True
+            ),
+            "log_prior": group(log_prior, drawn=True),
             "posterior_predictive": group({"counts": (cells, _replicates(log_mu, theta, rng))}, drawn=True),
             "sample_stats": stats,
             "observed_data": group({"counts": (cells, counts)}, drawn=False),

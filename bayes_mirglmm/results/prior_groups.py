@@ -1,0 +1,122 @@
+"""The prior of one miRNA's model for ArviZ: draws from it, and its log density at the posterior draws."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from bayes_mirglmm.model import ModelSpec
+from bayes_mirglmm.model.scaling import to_user
+from bayes_mirglmm.posterior import PriorCoordinates
+
+DRAWS = 500
+
+Group = dict[str, tuple[tuple[str, ...], np.ndarray]]
+
+
+def prior_groups(
+    spec: ModelSpec,
+    blocks: Sequence[int],
+    x: np.ndarray,
+    z: np.ndarray,
+    posterior: Mapping[str, np.ndarray],
+    rng: np.random.Generator,
+) -> tuple[Group, Group]:
+    """Return the groups ``prior`` and ``log_prior``: dims (after chain and draw) and values of each variable.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+        Of the model that the draws are of.
+    blocks : sequence of int, length K
+        Covariance block of each column of ``z``.
+    x, z : array
+        Designs (n, p) and (n, K), in the user's units.
+    posterior : mapping
+        ``beta``, ``omega``, ``b`` and, where the model has them, ``sd_sample`` and ``theta``, with leading dims (chain,
+        draw).
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    prior : dict
+        One chain of draws of everything in ``posterior``.
+    log_prior : dict
+        Log densities of beta, sd_isomir, correlation (within covariance blocks), sd_sample and log_theta, in the units
+        and on the scale in which priors are stated, constants left out.
+    """
+    columns = spec.random_columns(blocks)
+    own_blocks = [blocks[c] for c in columns]
+    to_beta, to_b = to_user(x), to_user(z[:, columns])
+    prior = PriorCoordinates.of(spec, x.shape[1], own_blocks)
+    drawn = _draws(prior, to_beta, to_b, columns, posterior["b"].shape[2:], len(x), rng)
+    if "theta" not in posterior:
+        drawn.pop("theta")
+    return drawn, _log_densities(spec, prior, to_beta, to_b, columns, own_blocks, posterior)
+
+
+def _draws(
+    prior: PriorCoordinates,
+    to_beta: np.ndarray,
+    to_b: np.ndarray,
+    columns: list[int],
+    shape: tuple[int, ...],
+    n: int,
+    rng: np.random.Generator,
+) -> Group:
+    phi = prior.parameters(rng.standard_normal((DRAWS, prior.size)))
+    p, k, m = len(to_beta), len(columns), len(columns) + len(prior.pairs)
+    chol, e = np.zeros((DRAWS, k, k)), p
+    for row in range(k):
+        for column in [*(b for a, b in prior.pairs if a == row), row]:
+            chol[:, row, column] = phi[:, e]
+            e += 1
+    root = np.zeros((DRAWS, shape[1], k))
+    root[:, columns] = to_b @ chol
+    omega = root @ root.transpose(0, 2, 1)
+    sd = np.sqrt(np.einsum("skk->sk", omega))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        correlation = omega / (sd[:, :, None] * sd[:, None, :])
+    sigma = phi[:, p + m] if prior.sample_scale is not None else np.zeros(DRAWS)
+    found = {
+        "beta": (("term",), phi[:, :p] @ to_beta.T),
+        "omega": (("slope_term", "slope_term2"), omega),
+        "sd_isomir": (("slope_term",), sd),
+        "correlation": (("slope_term", "slope_term2"), correlation),
+        "b": (("isomir", "slope_term"), rng.standard_normal((DRAWS, shape[0], k)) @ root.transpose(0, 2, 1)),
+        "sd_sample": ((), sigma),
+        "u": (("sample_id",), sigma[:, None] * rng.standard_normal((DRAWS, n))),
+        "theta": ((), np.exp(phi[:, -1])),
+    }
+    return {name: (dims, values[None]) for name, (dims, values) in found.items()}
+
+
+def _log_densities(
+    spec: ModelSpec,
+    prior: PriorCoordinates,
+    to_beta: np.ndarray,
+    to_b: np.ndarray,
+    columns: list[int],
+    blocks: list[int],
+    posterior: Mapping[str, np.ndarray],
+) -> Group:
+    scaled = np.linalg.solve(to_beta, posterior["beta"][..., None])[..., 0]
+    back = np.linalg.inv(to_b)
+    omega = back @ posterior["omega"][..., columns, :][..., columns] @ back.T
+    sd = np.sqrt(np.einsum("...kk->...k", omega))
+    correlation = omega / (sd[..., :, None] * sd[..., None, :])
+    found: Group = {
+        "beta": (("term",), -0.5 * ((scaled - prior.mean) / prior.sd) ** 2),
+        "sd_isomir": ((), -0.5 * ((sd / prior.sd_scales) ** 2).sum(axis=-1)),
+    }
+    if prior.pairs:
+        log_det = np.zeros(sd.shape[:2])
+        for block in set(blocks):
+            own = [k for k, other in enumerate(blocks) if other == block]
+            log_det += np.linalg.slogdet(correlation[..., own, :][..., own])[1]
+        found["correlation"] = ((), (spec.priors.correlation.eta - 1.0) * log_det)
+    if prior.sample_scale is not None:
+        found["sd_sample"] = ((), -0.5 * (posterior["sd_sample"] / prior.sample_scale) ** 2)
+    if prior.log_theta is not None:
+        mean, width = prior.log_theta
+        found["log_theta"] = ((), -0.5 * ((np.log(posterior["theta"]) - mean) / width) ** 2)
+    return found

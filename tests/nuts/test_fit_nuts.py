@@ -1,0 +1,252 @@
+"""``bm.fit(method="nuts")``: tables, determinism, interruption, saving, the tree for ArviZ."""
+
+import sys
+
+import arviz as az
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+import bayes_mirglmm as bm
+from bayes_mirglmm.fitting import nuts as fitting_nuts
+from bayes_mirglmm.nuts import sampling
+from bayes_mirglmm.results import arrays
+
+TERM = "group[T.B]"
+OPTIONS = {"method": "nuts", "draws": 300, "tune": 200, "chains": 4, "progress": False}
+
+
+@pytest.fixture(scope="module")
+def counts():
+    made = bm.simulate(n_per_group=4, n_mirnas=4, n_isomirs=5, seed=3).counts
+    return made.isel(isomir=made["mirna"].values != "background")
+
+
+@pytest.fixture(scope="module")
+def fit(counts):
+    return bm.fit(counts, "~ group", **OPTIONS)
+
+
+def test_tables(fit):
+    effects = fit.effects(TERM)
+    assert list(effects.columns[-5:]) == ["lfsr", "s_value", "r_hat", "ess_bulk", "divergences"]
+    assert len(effects) == 4
+    ml = fit.ml.effects(TERM)
+    assert (np.abs(effects["estimate"] - ml["estimate"]) < ml["std_error"]).all()
+    assert (effects["lower"] < effects["estimate"]).all()
+    assert (effects["upper"] > effects["estimate"]).all()
+    assert (fit.isomir_effects()["divergences"] == 0).all()
+    usage = fit.usage(prior_odds=1.0)
+    assert {"lrt", "p_value", "log_bf10", "log_bf10_error", "slope_prior_scale", "r_hat"} <= set(usage)
+    assert np.isfinite(usage["log_bf10"]).all()
+    diagnostics = fit.diagnostics()
+    assert list(diagnostics["mirna"]) == list(fit.mirnas)
+    assert (diagnostics["r_hat"] > 0.99).all()
+    assert diagnostics["worst"].str.contains(r"\[|theta|sd_sample", regex=True).all()
+    status = fit.status()
+    assert (status["iterations"] == 1200).all()
+    assert status["log_likelihood"].isna().all()
+    assert {"r_hat", "ess_bulk", "divergences"} <= set(status)
+    assert fit.variance_components()["sd_lower"].notna().all()
+    assert "1200 draws" in repr(fit)
+
+
+def test_agrees_with_the_nested_posterior(counts, fit):
+    other = bm.fit(counts, "~ group", method="laplace", progress=False)
+    for ours, theirs in ((fit.effects(), other.effects()), (fit.isomir_effects(), other.isomir_effects())):
+        difference = (ours["estimate"] - theirs["estimate"]) / theirs["std_error"]
+        np.testing.assert_allclose(difference, 0.0, atol=0.3)  # of some 400 effective draws: 0.05 SD each
+        np.testing.assert_allclose(ours["std_error"] / theirs["std_error"], 1.0, atol=0.2)
+    np.testing.assert_allclose(fit.usage()["log_bf10"], other.usage()["log_bf10"], atol=0.3)
+
+
+def test_results_do_not_depend_on_workers_order_or_company(counts, fit):
+    names = list(fit.mirnas)
+    chosen = counts.isel(isomir=np.flatnonzero(np.isin(counts["mirna"].values, names[2:]))[::-1])
+    again = bm.fit(chosen, "~ group", n_jobs=2, **OPTIONS)
+    ours, theirs = (one.effects().set_index(["mirna", "term"])["estimate"] for one in (fit, again))
+    # The order of isomiRs is part of the counts: their effects are drawn in that order.
+    assert set(theirs.index.get_level_values(0)) == set(names[2:])
+    same = bm.fit(
+        counts.isel(isomir=np.isin(counts["mirna"].values, names[2:])), "~ group", n_jobs=2, **OPTIONS
+    )
+    pd.testing.assert_series_equal(
+        same.effects().set_index(["mirna", "term"])["estimate"], ours.loc[names[2:]], check_exact=True
+    )
+    other = bm.fit(counts, "~ group", seed=2, **OPTIONS)
+    assert not np.allclose(other.effects()["estimate"], fit.effects()["estimate"], rtol=1e-6)
+
+
+def test_saving_and_lazy_loading(fit, tmp_path, monkeypatch):
+    fit.save(tmp_path / "run")
+    monkeypatch.setattr(arrays, "ON_DEMAND_FROM", 0)
+    loaded = bm.load(tmp_path / "run")
+    lazy = [name for name in loaded.data if not loaded.data[name].variable._in_memory]
+    assert "draw_b" in lazy
+    assert "draw_energy" in lazy
+    tree, ours = loaded[fit.mirnas[1]], fit[fit.mirnas[1]]
+    assert not loaded.data["draw_b"].variable._in_memory  # only the rows of one miRNA were read
+    xr.testing.assert_identical(tree["posterior"].to_dataset(), ours["posterior"].to_dataset())
+    pd.testing.assert_frame_equal(loaded.diagnostics(), fit.diagnostics())
+    pd.testing.assert_frame_equal(loaded.effects(), fit.effects())
+    assert loaded.data.attrs["chains"] == 4
+
+
+@pytest.mark.filterwarnings(
+    "ignore:Estimated shape parameter of Pareto", "ignore:Variables counts in 'observed'"
+)
+def test_tree_is_what_arviz_takes(fit):
+    tree = fit[fit.mirnas[0]]
+    assert dict(tree["posterior"].sizes)["chain"] == 4
+    assert dict(tree["posterior"].sizes)["draw"] == 300
+    stats = tree["sample_stats"]
+    assert stats["diverging"].dtype == bool
+    assert {"energy", "lp", "n_steps", "tree_depth", "acceptance_rate"} <= set(stats.data_vars)
+    assert stats.attrs["r_hat"] == fit.diagnostics()["r_hat"][0]
+    summary = az.summary(tree, var_names=["beta", "sd_isomir", "sd_sample", "theta"], round_to="none")
+    assert summary.loc[f"beta[{TERM}]", "mean"] == pytest.approx(fit.effects(TERM)["estimate"][0], rel=1e-5)
+    assert az.loo(tree).elpd < 0
+    sensitivity = az.psense_summary(tree, var_names=["beta", "sd_isomir"])
+    assert sensitivity.loc[f"beta[{TERM}]", "likelihood"] > 0
+    for draw in (
+        lambda: az.plot_trace_dist(tree, var_names=["beta"]),
+        lambda: az.plot_rank(tree, var_names=["beta"]),
+        lambda: az.plot_forest(tree, var_names=["effect"]),
+        lambda: az.plot_ppc_dist(tree),
+        lambda: az.plot_energy(tree),
+    ):
+        assert draw() is not None
+
+
+@pytest.mark.filterwarnings("ignore:Estimated shape parameter of Pareto")
+def test_loo_compares_full_and_reduced(counts, fit):
+    null = bm.fit(counts, "~ group", model="reduced", **OPTIONS)
+    assert null.usage().empty
+    name = fit.mirnas[0]
+    table = az.compare({"full": fit[name], "reduced": null[name]})
+    assert set(table.index) == {"full", "reduced"}
+
+
+def test_prior_groups(fit):
+    tree = fit[fit.mirnas[0]]
+    prior = tree["prior"].to_dataset()
+    assert dict(prior.sizes) == dict(prior.sizes) | {"chain": 1, "draw": 500}
+    beta = prior["beta"].sel(term=TERM).values.ravel()
+    assert beta.std() == pytest.approx(2.5, rel=0.15)
+    assert np.median(prior["sd_isomir"].sel(slope_term=TERM)) == pytest.approx(0.674, rel=0.15)
+    assert (prior["omega"].isel(slope_term=0, slope_term2=0) > 0).all()
+    assert dict(tree["prior_predictive"].sizes)["draw"] == 500
+    log_prior, posterior = tree["log_prior"], tree["posterior"]
+    expected = -0.5 * (posterior["beta"].sel(term=TERM) / 2.5) ** 2
+    np.testing.assert_allclose(log_prior["beta"].sel(term=TERM), expected, rtol=1e-6)
+    np.testing.assert_allclose(log_prior["sd_sample"], -0.5 * posterior["sd_sample"] ** 2, rtol=1e-6)
+    rho = posterior["correlation"].isel(slope_term=0, slope_term2=1)
+    np.testing.assert_allclose(log_prior["correlation"], np.log1p(-(rho**2)), rtol=1e-4, atol=1e-5)
+
+
+def test_chains_that_do_not_mix_are_named(counts, monkeypatch):
+    original = sampling.diagnose
+
+    def diagnose(*args, **kwargs):
+        return original(*args, **kwargs)._replace(r_hat=1.2, divergences=4, worst="b[0,0]")
+
+    monkeypatch.setattr(sampling, "diagnose", diagnose)
+    one = counts.isel(isomir=counts["mirna"].values == counts["mirna"].values[0])
+    fit = bm.fit(one, "~ group", **OPTIONS | {"draws": 20})
+    row = fit.status().iloc[0]
+    assert row["status"] == "not_converged"
+    assert "4 divergences" in row["reason"]
+    assert "r-hat 1.200 of b[0,0] (limit 1.01)" in row["reason"]
+    assert fit.diagnostics()["worst"][0] == "b[0, Intercept]"
+    assert fit.diagnostics()["attempts"][0] == 2
+    assert "No Bayes factor" in row["reason"]  # 80 draws are too few for some 25 dimensions
+    assert len(fit.effects()) == 2
+
+
+def test_one_failure_does_not_stop_the_others(counts, monkeypatch):
+    original = fitting_nuts.sample
+    seen = []
+
+    def fail_first(*args):
+        seen.append(1)
+        if len(seen) == 1:
+            raise RuntimeError("All initialization points failed")
+        return original(*args)
+
+    monkeypatch.setattr(fitting_nuts, "sample", fail_first)
+    two = counts.isel(isomir=np.isin(counts["mirna"].values, ["sim-miR-1", "sim-miR-2"]))
+    status = bm.fit(two, "~ group", **OPTIONS | {"draws": 50}).status().set_index("mirna")
+    assert (status["status"] == "failed").sum() == 1
+    assert "All initialization points failed" in " ".join(status["reason"])
+
+
+def test_interruption_keeps_what_is_finished(counts, monkeypatch, caplog):
+    original = fitting_nuts.sample
+    seen = []
+
+    def interrupt_third(*args):
+        seen.append(1)
+        if len(seen) == 5:  # two models a miRNA
+            raise KeyboardInterrupt
+        return original(*args)
+
+    monkeypatch.setattr(fitting_nuts, "sample", interrupt_third)
+    fit = bm.fit(counts, "~ group", **OPTIONS | {"draws": 50})
+    status = fit.status()
+    assert (status["status"] == "failed").sum() == 2
+    assert "interrupted before" in status.query("status == 'failed'")["reason"].iloc[0]
+    assert len(fit.mirnas) == 2
+    assert "2 of 4 miRNAs" in caplog.text
+
+
+def test_edge_cases(counts):
+    zero = counts.copy(deep=True)
+    rows = zero["mirna"].values == "sim-miR-1"
+    zero["counts"].values[np.ix_(rows, zero["group"].values == "A")] = 0
+    fit = bm.fit(zero, "~ group", **OPTIONS | {"draws": 100})
+    row = fit.effects(TERM).set_index("mirna").loc["sim-miR-1"]
+    assert row["estimate"] > 2  # the prior makes the answer finite
+    assert fit.ml.status().set_index("mirna").loc["sim-miR-1", "status"] == "separated"
+    assert np.isfinite(fit.usage().set_index("mirna").loc["sim-miR-1", "log_bf10"])
+    one = counts.isel(isomir=counts["mirna"].values == "sim-miR-2")
+    poisson = bm.fit(one, "~ group", model="poisson", **OPTIONS | {"draws": 100})
+    assert "theta" not in poisson[poisson.mirnas[0]]["posterior"]
+    mean = bm.fit(one, "~ 1", **OPTIONS | {"draws": 100})
+    assert mean.usage().empty
+    assert len(mean.effects()) == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"draws": 0}, "draws is 0"),
+        ({"draws": 10.5}, r"draws is 10\.5"),
+        ({"chains": -1}, "chains is -1"),
+        ({"tune": True}, "tune is True"),
+        ({"target_accept": 1.0}, r"target_accept is 1\.0"),
+        ({"preset": "mirglmm"}, "maximum likelihood"),
+    ],
+)
+def test_bad_settings_are_refused_before_anything_runs(counts, options, message):
+    with pytest.raises(bm.InputError, match=message):
+        bm.fit(counts, "~ group", **OPTIONS | options)
+
+
+def test_settings_of_nuts_are_refused_for_other_methods(counts):
+    with pytest.raises(bm.InputError, match="draws, chains: of method='nuts' only"):
+        bm.fit(counts, "~ group", draws=10, chains=2)
+    with pytest.raises(bm.InputError, match="no draws to diagnose"):
+        bm.fit(counts, "~ group", progress=False).diagnostics()
+
+
+def test_pymc_is_not_loaded():
+    import subprocess
+
+    code = (
+        "import sys, bayes_mirglmm as bm\n"
+        "c = bm.simulate(3, n_mirnas=1, n_isomirs=3, seed=1).counts\n"
+        "bm.fit(c, '~ group', method='nuts', draws=20, tune=20, progress=False)\n"
+        "assert 'pymc' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
