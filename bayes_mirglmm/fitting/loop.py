@@ -1,7 +1,9 @@
 """The loop over miRNAs: workers, one progress bar, results in the order of the input."""
 
+import logging
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
@@ -10,6 +12,10 @@ from threadpoolctl import threadpool_limits
 
 from bayes_mirglmm.errors import InputError
 
+logger = logging.getLogger(__name__)
+
+#: Seconds between two lines of progress where there is no bar.
+LINE_INTERVAL = 15.0
 #: Seconds after which a thread gives the interpreter up to another. Kernels return every 100 microseconds and then wait
 #: for it: with Python's own 5 ms a second worker would make the run slower.
 SWITCH_INTERVAL = 2e-5
@@ -35,7 +41,7 @@ def run_all[T](
     weights : sequence of float
         Expected cost of each task; the dearest start first, so that none is left alone at the end.
     progress : bool
-        Whether to show a bar on a terminal.
+        Whether to show a bar on a terminal. Elsewhere a line is logged now and then.
     """
     workers = resolve_jobs(n_jobs)
     results: dict[int, T] = {}
@@ -82,7 +88,7 @@ def _quick_switches() -> Iterator[None]:
 @contextmanager
 def _bar(total: int, description: str, progress: bool) -> Iterator[Callable[[], None]]:
     if not (progress and sys.stderr.isatty()):
-        yield lambda: None
+        yield _lines(total, description)
         return
     from rich.console import Console
     from rich.progress import (
@@ -105,3 +111,24 @@ def _bar(total: int, description: str, progress: bool) -> Iterator[Callable[[], 
     with bar:
         task = bar.add_task(description, total=total)
         yield lambda: bar.advance(task)
+
+
+def _lines(total: int, description: str) -> Callable[[], None]:
+    """Return what to call after each task: it logs how far the loop is, at most every few seconds."""
+    done, start = 0, time.monotonic()
+    last = start
+
+    def advance() -> None:
+        nonlocal done, last
+        done += 1
+        now = time.monotonic()
+        if now - last >= LINE_INTERVAL and done < total:
+            last = now
+            left = (now - start) / done * (total - done)
+            logger.info("%s: %d of %d, about %s left", description, done, total, _duration(left))
+
+    return advance
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"

@@ -89,7 +89,7 @@ def _of_mirnas() -> tuple[Column, ...]:
         Column(
             "pareto_k",
             "Pareto k",
-            "Reliability of the posterior draws; above 0.7 take the row for rough.",
+            "Reliability of the draws; above 0.7 take the row for rough.",
             "number",
         ),
         Column("r_hat", "r-hat", "Do the chains agree? Above 1.01 they do not.", "ratio"),
@@ -128,8 +128,8 @@ USAGE = (
 def effect_columns(table: pd.DataFrame, prob: float, *, bayesian: bool) -> list[dict[str, Any]]:
     """Return the columns that the table of a comparison shows, given what is known of the miRNAs (``table``)."""
     wanted = [MIRNA, *_effects(prob, bayesian), *_of_mirnas()]
-    own = {"mirna", "interval"}
-    return [asdict(column) for column in wanted if column.key in own | set(table.columns)]
+    known = {*table.columns, *(["interval"] if "lower_log2" in table else [])}
+    return [asdict(column) for column in wanted if column.key in known]
 
 
 def usage_columns(table: pd.DataFrame) -> list[dict[str, Any]]:

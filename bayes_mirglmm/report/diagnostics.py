@@ -38,7 +38,7 @@ ABOUT_CAUTIONS = (
     ),
     (
         "fitted as a linear covariate",
-        "If the numbers are codes of groups, fit again with C(column) in the formula; if they are amounts, all is well.",
+        "If the numbers are codes of groups, fit again with C(column) in the formula; amounts are right as they are.",
     ),
 )
 GENERAL_ADVICE = "Decide whether it touches your question before you use the results."

@@ -50,7 +50,7 @@ def samples_per_level(fit: "Fit") -> dict[str | None, dict[str, int]]:
 
 def _found(fit: "Fit", comparison: Comparison) -> str:
     table, bayesian = comparison.table, fit.is_bayesian
-    rank, call = MEASURES[bayesian]
+    call = MEASURES[bayesian][1]
     what = f"At a false discovery rate of {100 * FDR:g} %"
     if not table[call].notna().any():
         return f"{comparison.label}: the design leaves nothing to test with, so there are estimates only."

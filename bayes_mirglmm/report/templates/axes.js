@@ -29,21 +29,25 @@ function niceTicks([from, to], count) {
   return ticks;
 }
 
-// Ticks of a log10 axis: powers of ten, and 2 and 5 where there are few of them.
+// Ticks of a log10 axis: powers of ten, with as many values between them as it takes for three ticks.
 function logTicks([from, to]) {
-  const factors = to - from < 2.2 ? [1, 2, 5] : [1];
   const every = Math.max(1, Math.ceil((to - from) / 6));
-  const ticks = [];
-  for (let power = Math.floor(from); power <= Math.ceil(to); power += 1) {
-    if (power % every) continue;
-    for (const factor of factors) {
-      const at = power + Math.log10(factor);
-      if (at < from - 1e-9 || at > to + 1e-9) continue;
-      const value = factor * 10 ** power;
-      ticks.push({ at, text: value >= 1e7 || value < 1e-3 ? withMinus(value.toExponential(0)) : value.toLocaleString("en") });
+  let ticks = [];
+  for (const factors of [[1], [1, 2, 5], [1, 1.5, 2, 3, 4, 5, 7]]) {
+    ticks = [];
+    for (let power = Math.floor(from); power <= Math.ceil(to); power += 1) {
+      for (const factor of power % every ? [] : factors) ticks.push(Math.log10(factor) + power);
     }
+    ticks = ticks.filter((at) => at >= from - 1e-9 && at <= to + 1e-9);
+    if (ticks.length >= 3) return ticks.map((at) => ({ at, text: roundText(10 ** at) }));
   }
-  return ticks;
+  const within = niceTicks([10 ** from, 10 ** to], 4);
+  return within.filter(({ at }) => at > 0).map(({ at, text }) => ({ at: Math.log10(at), text }));
+}
+
+function roundText(value) {
+  if (value >= 1e7 || value < 1e-3) return withMinus(value.toExponential(0));
+  return Number(value.toPrecision(2)).toLocaleString("en", { maximumSignificantDigits: 2 });
 }
 
 function xAxis(scale, ticks, { left, right, top, bottom, label }) {

@@ -197,7 +197,7 @@ class MirnaView {
     this.left.append(el("figure", {},
       el("figcaption", {}, el("strong", {}, "Samples"), ` isomiRs summed, CPM of all reads${none ? `; ${none} without reads, at the bottom` : ""}.`),
       drawing(width, height, `Counts per million of ${cpm.length} samples`,
-        yAxis(y, logTicks(range).length > 1 ? logTicks(range) : niceTicks(range, 3).map(({ at }) => ({ at, text: amount(10 ** at) })), { ...box, label: "counts per million" }),
+        yAxis(y, logTicks(range), { ...box, label: "counts per million" }),
         xAxis(scale, ticks, { ...box, label: lines.variable }), dots)));
   }
 

@@ -43,7 +43,9 @@ class DataTable {
       const number = !["name", "text", "status"].includes(column.kind);
       const attributes = { scope: "col", class: number && "num", title: column.meaning, "data-key": column.key };
       if (column.kind === "interval") return el("th", attributes, el("span", {}, column.label));
-      return el("th", attributes, el("button", { type: "button", onclick: () => this.sortBy(column) }, column.label));
+      const button = el("button", { type: "button", onclick: () => this.sortBy(column) }, column.label);
+      // Browsers leave buttons out of the header that they repeat on each printed page.
+      return el("th", attributes, button, el("span", { class: "printed", "aria-hidden": "true" }, column.label));
     });
     this.head.replaceChildren(el("tr", {}, cells));
     this.markSorted();
