@@ -28,7 +28,7 @@ class Filters {
       el("button", { type: "reset" }, "Reset"),
     ].filter(Boolean));
     form.addEventListener("submit", (event) => event.preventDefault());
-    form.addEventListener("input", () => this.apply());
+    for (const kind of ["input", "change"]) form.addEventListener(kind, () => this.apply());
     form.addEventListener("reset", () => setTimeout(() => this.apply()));
   }
 
