@@ -56,12 +56,11 @@ def demo(
         simulation.design.formula,
         reference={"group": GROUPS[0]},
         method=METHOD,
-        n_jobs=0,
         progress=reporter.progress,
     )
     command = (
         f'bayes-mirglmm fit {counts} --samples {samples} --design "{simulation.design.formula}" '
-        f"--reference group={GROUPS[0]} --method {METHOD} --jobs 0 --report --out {out / RUN}"
+        f"--reference group={GROUPS[0]} --method {METHOD} --report --out {out / RUN}"
     )
     result.metadata["command"] = command
     files = write(result, out / RUN, [], force=force)
