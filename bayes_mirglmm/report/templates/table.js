@@ -101,7 +101,7 @@ class DataTable {
     const text = FORMATS[column.kind](value);
     if (column.kind === "name") {
       const inside = this.open ? el("button", { type: "button", class: "open" }, text) : el("bdi", {}, text);
-      return el("th", { scope: "row" }, inside);
+      return el("th", { scope: "row", title: text.length > 24 && text }, inside);
     }
     if (column.kind === "text" || column.kind === "status") return el("td", {}, text);
     const sign = column.kind === "signed" && column.key === "log2_fc" && this.isHit?.(row);
