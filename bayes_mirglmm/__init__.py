@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from bayes_mirglmm.model import build_model, load_model
     from bayes_mirglmm.plots import plot_isomirs, plot_volcano
     from bayes_mirglmm.readers import from_dataframe, read_counts
+    from bayes_mirglmm.report import write_report
     from bayes_mirglmm.results import Fit, load
     from bayes_mirglmm.simulate import simulate
 
@@ -38,6 +39,7 @@ _HOME = {
     "plot_volcano": "plots",
     "read_counts": "readers",
     "simulate": "simulate",
+    "write_report": "report",
 }
 
 __all__ = [
@@ -56,6 +58,7 @@ __all__ = [
     "plot_volcano",
     "read_counts",
     "simulate",
+    "write_report",
 ]
 
 

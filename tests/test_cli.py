@@ -1,6 +1,7 @@
 """The command line: what it writes, prints and refuses."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -61,7 +62,7 @@ def read(folder: Path, name: str) -> pd.DataFrame:
     return pd.read_csv(folder / f"{name}.tsv", sep="\t")
 
 
-@pytest.mark.parametrize("command", ["demo", "inspect", "fit", "simulate"])
+@pytest.mark.parametrize("command", ["demo", "inspect", "fit", "report", "simulate"])
 def test_help_teaches_by_an_example(run, command: str):
     result = run(command, "--help")
     assert result.code == 0
@@ -70,7 +71,7 @@ def test_help_teaches_by_an_example(run, command: str):
 
 
 def test_without_arguments_it_lists_the_commands(run):
-    assert all(name in run().out for name in ("demo", "inspect", "fit", "simulate"))
+    assert all(name in run().out for name in ("demo", "inspect", "fit", "report", "simulate"))
     assert run("--version").out.strip() == f"bayes-mirglmm {bm.__version__}"
 
 
@@ -310,7 +311,100 @@ def test_demo_fits_draws_and_says_that_it_is_simulated(run, tmp_path: Path):
         assert (out / name).read_bytes().startswith(b"\x89PNG")
         assert name in result.out
     assert len(bm.load(out / "run")) > 50
+    assert (out / "run" / "report.html").stat().st_size > 100_000
+    assert "report.html" in result.out.split("Where to look next")[1]
     assert run("demo", "--out", out).code == 2  # asks for --force
+
+
+def test_a_run_becomes_a_report(run, files, tmp_path: Path):
+    out = tmp_path / "run"
+    assert run("fit", *files.inputs, *DESIGN, "--out", out).code == 0
+    assert not (out / "report.html").exists()
+    assert run("report", out).code == 0
+    page = (out / "report.html").read_text(encoding="utf-8")
+    assert "(3 ctrl, 3 high, 3 low)" in page
+    again = run("report", out)
+    assert again.code == 2
+    assert "--force" in again.err
+    told = json.loads(run("report", out, "--contrast", "group=high,low", "--force", "--json").out)
+    assert told["report"] == str(out / "report.html")
+    assert told["bytes"] == (out / "report.html").stat().st_size
+    assert (told["mirnas"], told["fitted"]) == (9, 8)
+    assert "group: high - low" in (out / "report.html").read_text(encoding="utf-8")
+    elsewhere = tmp_path / "new" / "page.html"
+    result = run("report", out, "--out", elsewhere, "--quiet")
+    assert (result.code, result.out, result.err) == (0, "", "")
+    assert elsewhere.exists()
+
+
+def test_what_is_no_run_or_no_report_is_refused(run, files, tmp_path: Path):
+    assert run("report", tmp_path / "none").code == 2
+    out = tmp_path / "run"
+    assert run("fit", *files.inputs, *DESIGN, "--out", out).code == 0
+    mine = tmp_path / "mine.html"
+    mine.write_text("mine", encoding="utf-8")
+    result = run("report", out, "--out", mine, "--force")
+    assert result.code == 2
+    assert "never replaced" in result.err
+    assert mine.read_text(encoding="utf-8") == "mine"
+    assert run("report", out, "--contrast", "group=high").code == 2
+
+
+def test_fit_writes_the_report_and_removes_that_of_the_run_it_replaces(run, files, tmp_path: Path):
+    out = tmp_path / "run"
+    arguments = ["fit", *files.inputs, *DESIGN, "--out", out, "--force"]
+    summary = json.loads(run(*arguments, "--report", "--contrast", "group=high,low", "--json").out)
+    assert summary["report"] == str(out / "report.html")
+    assert "group: high - low" in (out / "report.html").read_text(encoding="utf-8")
+    assert run(*arguments).code == 0
+    assert not (out / "report.html").exists()
+    (out / "report.html").write_text("mine", encoding="utf-8")
+    assert run(*arguments).code == 0
+    assert (out / "report.html").read_text(encoding="utf-8") == "mine"
+    refused = run(*arguments, "--report")
+    assert refused.code == 2
+    assert "Fitting" not in refused.err
+
+
+def test_progress_in_a_log_is_lines_without_control_characters(
+    run, files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("bayes_mirglmm.fitting.progress.LINE_INTERVAL", 0.0)
+    monkeypatch.setenv("FORCE_COLOR", "1")  # colours when they are asked for, a bar never
+    lines = run("fit", *files.inputs, *DESIGN, "--out", tmp_path / "run").err.splitlines()
+    progress = [line for line in lines if " of 9, about " in line]
+    assert len(progress) == 8  # the last miRNA needs no line: the result follows
+    monkeypatch.delenv("FORCE_COLOR")
+    text = run("fit", *files.inputs, *DESIGN, "--out", tmp_path / "two").err
+    assert all(c.isprintable() or c == "\n" for c in text)
+    quiet = run("fit", *files.inputs, *DESIGN, "--out", tmp_path / "three", "--quiet")
+    assert quiet.err == ""
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        ("bayes-mirglmm re", {"report"}),
+        ("bayes-mirglmm fit --offset t", {"total", "tmm"}),
+        ("bayes-mirglmm fit --model po", {"poisson"}),
+        ("bayes-mirglmm inspect --format mirt", {"mirtop"}),
+    ],
+)
+def test_the_shell_completes(typed: str, expected: set[str]):
+    environment = os.environ | {
+        "_BAYES_MIRGLMM_COMPLETE": "complete_bash",
+        "COMP_WORDS": typed,
+        "COMP_CWORD": str(len(typed.split()) - 1),
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", "from bayes_mirglmm.cli import main; main()"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env=environment,
+    )
+    assert set(done.stdout.split()) == expected
 
 
 def test_a_fit_by_maximum_likelihood_never_loads_pymc(files, tmp_path: Path):

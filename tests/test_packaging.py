@@ -102,6 +102,10 @@ def test_the_wheel_has_models_types_and_licence_and_nothing_else(built: Path):
     assert shipped
     assert shipped <= set(names)
     assert "bayes_mirglmm/py.typed" in names
+    templates = ROOT / "bayes_mirglmm" / "report" / "templates"
+    page = {f"bayes_mirglmm/report/templates/{path.name}" for path in templates.iterdir()}
+    assert {path.rsplit(".")[-1] for path in page} == {"html", "css", "js"}
+    assert page <= set(names)
     assert any(name.endswith("licenses/LICENSE") for name in names)
     assert {name.split("/")[0] for name in names if ".dist-info" not in name} == {"bayes_mirglmm"}
     assert not [name for name in names if "__pycache__" in name]

@@ -40,6 +40,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_command_line_example_writes_a_run(folder: Path):
     assert (folder / "run" / "effects.tsv").is_file()
+    assert (folder / "run" / "report.html").is_file()
 
 
 def test_the_python_example_runs_on_the_same_files(folder: Path):
@@ -58,7 +59,9 @@ def test_the_python_example_runs_on_the_same_files(folder: Path):
     assert (folder / "my_run" / "run.json").is_file()
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/index.md", "docs/tables.md", "docs/formats.md"])
+@pytest.mark.parametrize(
+    "page", ["README.md", "docs/index.md", "docs/tables.md", "docs/formats.md", "docs/cli.md"]
+)
 def test_links_between_pages_lead_somewhere(page: str):
     text = (ROOT / page).read_text(encoding="utf-8")
     for target in re.findall(r"\]\(([^)#]+)[^)]*\)", text):

@@ -14,6 +14,7 @@ from bayes_mirglmm.cli.console import release, report_error
 from bayes_mirglmm.cli.demo import demo
 from bayes_mirglmm.cli.fit import fit
 from bayes_mirglmm.cli.inspect import inspect
+from bayes_mirglmm.cli.report import report
 from bayes_mirglmm.cli.simulate import simulate
 from bayes_mirglmm.errors import MirglmmError
 
@@ -27,7 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, inspect, fit, simulate):
+for command in (demo, inspect, fit, report, simulate):
     app.command()(command)
 
 

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import sys
 import warnings
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -11,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 LIBRARY = "bayes_mirglmm"
+FITTING = ("fit", "fitting")  # what reports progress, as log messages where there is no terminal
 _SHOWWARNING = warnings.showwarning
 
 
@@ -60,7 +62,8 @@ class Reporter:
     @property
     def progress(self) -> bool:
         """Whether a progress bar has a reader."""
-        return not self.quiet and self.err.is_terminal
+        # Not rich's own is_terminal, which FORCE_COLOR turns on: a bar in a log is control characters.
+        return not self.quiet and sys.stderr.isatty()
 
     @property
     def _shows_text(self) -> bool:
@@ -90,9 +93,9 @@ def _listen(reporter: Reporter) -> None:
     warnings.showwarning = lambda message, *_, **__: reporter.warn(str(message))
     logging.getLogger(LIBRARY).addHandler(_Relay(reporter))
     # On a terminal the fit itself says what it is doing, and shows a bar.
-    logging.getLogger(f"{LIBRARY}.fit").setLevel(
-        logging.WARNING if reporter.err.is_terminal else logging.INFO
-    )
+    level = logging.WARNING if reporter.progress else logging.INFO
+    for name in FITTING:
+        logging.getLogger(f"{LIBRARY}.{name}").setLevel(level)
 
 
 def release() -> None:
@@ -101,7 +104,8 @@ def release() -> None:
     logger = logging.getLogger(LIBRARY)
     for handler in [h for h in logger.handlers if isinstance(h, _Relay)]:
         logger.removeHandler(handler)
-    logging.getLogger(f"{LIBRARY}.fit").setLevel(logging.NOTSET)
+    for name in FITTING:
+        logging.getLogger(f"{LIBRARY}.{name}").setLevel(logging.NOTSET)
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, left: int = 1) -> Table:

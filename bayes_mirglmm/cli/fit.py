@@ -9,6 +9,7 @@ import typer
 
 from bayes_mirglmm.cli import options as o
 from bayes_mirglmm.cli.console import Reporter
+from bayes_mirglmm.cli.report import REPORT, remove_stale
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -94,10 +95,16 @@ def fit(
         typer.Option(
             help="total, median_ratio, tmm, upper_quartile, column:NAME (totals) or log_column:NAME.",
             rich_help_panel=o.MODEL,
+            autocompletion=o.complete_offset,
         ),
     ] = "total",
     model: Annotated[
-        str, typer.Option(help="Model specification: a shipped name or a TOML file.", rich_help_panel=o.MODEL)
+        str,
+        typer.Option(
+            help="Model specification: a shipped name or a TOML file.",
+            rich_help_panel=o.MODEL,
+            autocompletion=o.complete_model,
+        ),
     ] = "mirglmm",
     curvature: Annotated[
         Literal["observed", "expected"] | None,
@@ -127,6 +134,12 @@ def fit(
     out: Annotated[
         Path, typer.Option("--out", "-o", help="Folder for the results.", rich_help_panel=o.OUTPUT)
     ],
+    report: Annotated[
+        bool,
+        typer.Option(
+            "--report", help=f"Also write the HTML report, {REPORT} in that folder.", rich_help_panel=o.OUTPUT
+        ),
+    ] = False,
     force: o.Force = False,
     quiet: o.Quiet = False,
     json: o.Json = False,
@@ -141,13 +154,16 @@ def fit(
 
     The folder holds effects.tsv (log fold changes of the miRNAs), isomir_effects.tsv, usage.tsv (do the isomiRs
     of a miRNA differ?), variance_components.tsv, status.tsv (a row for every miRNA that was read), the same
-    tables as parquet, and run.json (how they were made).
+    tables as parquet, and run.json (how they were made); with --report also report.html, to look at and to send.
     """
     import bayes_mirglmm as bm
     from bayes_mirglmm.cli.summary import print_summary, summarise
+    from bayes_mirglmm.report import check_report_target
 
     references = o.parse_references(reference or [])
     o.claim_folder(out, force=force)
+    if report:
+        check_report_target(out / REPORT, force=force)
 
     reporter = Reporter(quiet=quiet, as_json=json)
     data = read_counts(reporter, counts, samples, format, o.parse_reads(read or []))
@@ -180,6 +196,11 @@ def fit(
             "No isomiR contrasts where the formula has an interaction: isomiRs have no effects of it."
         )
     summary = summarise(result, out, files)
+    if report:
+        reporter.step("Writing the report")
+        specs = [c.spec for c in contrasts]
+        bm.write_report(result, out / REPORT, contrasts=specs or None)
+        summary["report"] = str(out / REPORT)
     reporter.json(summary)
     print_summary(reporter, result, summary)
 
@@ -217,6 +238,7 @@ def write(result: "Fit", out: Path, contrasts: Sequence[o.Contrast], *, force: b
     result.save(out, force=force)
     for path in [out / f"{name}.{kind}" for name in CONTRAST_TABLES for kind in ("tsv", "parquet")]:
         path.unlink(missing_ok=True)  # those of a run that was replaced
+    remove_stale(out)
     names = list(result.tables())
     if contrasts:
         names.append("contrasts")

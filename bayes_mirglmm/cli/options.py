@@ -17,6 +17,28 @@ INPUT = "Input"
 MODEL = "Model"
 OUTPUT = "Output"
 
+
+def complete_format(incomplete: str) -> list[str]:
+    """Return the formats that start with what was typed, for the shell."""
+    from bayes_mirglmm.readers._formats import FORMATS
+
+    return [name for name in ("auto", *(m.NAME for m in FORMATS)) if name.startswith(incomplete)]
+
+
+def complete_offset(incomplete: str) -> list[str]:
+    """Return the offsets that start with what was typed, for the shell."""
+    from bayes_mirglmm.normalization import COLUMN, LOG_COLUMN, METHODS
+
+    return [name for name in ("total", *METHODS, COLUMN, LOG_COLUMN) if name.startswith(incomplete)]
+
+
+def complete_model(incomplete: str) -> list[str]:
+    """Return the shipped models that start with what was typed, for the shell."""
+    from bayes_mirglmm.model.files import shipped_models
+
+    return [name for name in shipped_models() if name.startswith(incomplete)]
+
+
 Counts = Annotated[
     list[Path],
     typer.Argument(
@@ -35,7 +57,12 @@ Samples = Annotated[
     ),
 ]
 Format = Annotated[
-    str, typer.Option(help="Format of the counts, where it should not be guessed.", rich_help_panel=INPUT)
+    str,
+    typer.Option(
+        help="Format of the counts, where it should not be guessed.",
+        rich_help_panel=INPUT,
+        autocompletion=complete_format,
+    ),
 ]
 Read = Annotated[
     list[str] | None,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from bayes_mirglmm.cli.console import Reporter, table
+from bayes_mirglmm.hits import FDR, LOG_BF, MEASURES, called_effects, count_hits, surest_first
 from bayes_mirglmm.results.effects import INTERCEPT
 from bayes_mirglmm.results.inference import LOG_2
 from bayes_mirglmm.terms import default_term, meaning
@@ -13,7 +14,6 @@ from bayes_mirglmm.terms import default_term, meaning
 if TYPE_CHECKING:
     from bayes_mirglmm.results import Fit
 
-FDR = 0.05
 TOP = 10
 MANY_TERMS = 6
 IN_WORDS = {
@@ -23,11 +23,7 @@ IN_WORDS = {
     "too_few_isomirs": "fewer than 2 isomiRs",
 }
 FROM_EFFECTS = ["mirna", "term", "log2_fc", "lower", "upper"]
-#: The columns that rank and that call a hit: of a fit by maximum likelihood, and of a Bayesian one, whose s-values are
-#: those of the shrunken effects (its own prior takes no account of how many miRNAs do not change).
-MEASURES = {False: ("p_value", "p_adjusted"), True: ("lfsr", "s_value")}
 IN_HEADERS = {False: ("p", "adjusted"), True: ("lfsr", "s-value")}
-LOG_BF = 3.0  # natural log: twenty to one
 
 
 def summarise(fit: "Fit", out: Path, files: dict[str, Path]) -> dict[str, Any]:
@@ -36,9 +32,8 @@ def summarise(fit: "Fit", out: Path, files: dict[str, Path]) -> dict[str, Any]:
     ``top`` has the smallest p-values of the coefficient that is asked for first, with ``lower_log2`` and
     ``upper_log2``, the interval of ``log2_fc``.
     """
-    status, effects, usage = fit.status(), _effects(fit), fit.usage()
+    status, effects, usage = fit.status(), called_effects(fit), fit.usage()
     terms = [name for name in fit.design.terms if name != INTERCEPT]
-    measures = MEASURES[fit.is_bayesian]
     summary = {
         "out": str(out),
         "formula": fit.formula,
@@ -49,9 +44,11 @@ def summarise(fit: "Fit", out: Path, files: dict[str, Path]) -> dict[str, Any]:
         "fitted": len(fit),
         "status": {str(name): int(n) for name, n in status["status"].value_counts().items()},
         "fdr": FDR,
-        "hits": {term: _hits(effects[effects["term"] == term], measures[1]) for term in terms},
+        "hits": {term: count_hits(effects[effects["term"] == term], fit.is_bayesian) for term in terms},
         "usage_hits": int((usage["p_adjusted"] <= FDR).sum()) if usage["p_adjusted"].notna().any() else None,
-        "top": _top(effects[effects["term"] == default_term(fit.design)], status, measures) if terms else [],
+        "top": _top(effects[effects["term"] == default_term(fit.design)], status, fit.is_bayesian)
+        if terms
+        else [],
         "tables": {name: str(path) for name, path in files.items()},
     }
     if "log_bf10" in usage:
@@ -106,26 +103,12 @@ def print_summary(reporter: Reporter, fit: "Fit", summary: dict[str, Any]) -> No
     reporter.say(f"\nTables in {summary['out']}", "bold")
     reporter.say("  " + ", ".join(Path(path).name for path in summary["tables"].values()))
     reporter.command(f'fit = bayes_mirglmm.load("{summary["out"]}")', "In Python:")
+    if "report" in summary:
+        reporter.command(summary["report"], "Report, to open in a browser:")
 
 
-def _effects(fit: "Fit") -> pd.DataFrame:
-    effects = fit.effects()
-    if not fit.is_bayesian or set(fit.design.terms) == {INTERCEPT}:
-        return effects
-    shrunken = fit.shrink()[["mirna", "term", "s_value"]]
-    return effects.drop(columns="s_value").merge(shrunken, on=["mirna", "term"], how="left")
-
-
-def _hits(effects: pd.DataFrame, measure: str) -> dict[str, int]:
-    found = effects[effects[measure] <= FDR]
-    return {"up": int((found["estimate"] > 0).sum()), "down": int((found["estimate"] < 0).sum())}
-
-
-def _top(effects: pd.DataFrame, status: pd.DataFrame, measures: tuple[str, str]) -> list[dict[str, Any]]:
-    """Return the surest effects; where several have no draw of the other sign, by estimate over SD."""
-    sure = -(effects["estimate"] / effects["std_error"]).abs()
-    rows = effects.assign(sure=sure).dropna(subset=[measures[0]]).nsmallest(TOP, [measures[0], "sure"])
-    rows = rows[[*FROM_EFFECTS, *measures]]
+def _top(effects: pd.DataFrame, status: pd.DataFrame, bayesian: bool) -> list[dict[str, Any]]:
+    rows = surest_first(effects, bayesian).head(TOP)[[*FROM_EFFECTS, *MEASURES[bayesian]]]
     rows = rows.merge(status[["mirna", "n_isomirs"]], on="mirna")
     rows = rows.assign(lower_log2=rows.pop("lower") / LOG_2, upper_log2=rows.pop("upper") / LOG_2)
     return [{str(name): value for name, value in row.items()} for row in rows.to_dict("records")]

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from threadpoolctl import threadpool_limits
 
 from bayes_mirglmm.errors import InputError
+from bayes_mirglmm.fitting.progress import progress_bar
 
 #: Seconds after which a thread gives the interpreter up to another. Kernels return every 100 microseconds and then wait
 #: for it: with Python's own 5 ms a second worker would make the run slower.
@@ -37,7 +38,7 @@ def run_all[T](
     weights : sequence of float
         Expected cost of each task; the dearest start first, so that none is left alone at the end.
     progress : bool
-        Whether to show a bar on a terminal.
+        Whether to show a bar on a terminal. Elsewhere a line is logged now and then.
     description : str
         What the bar says.
     keep_finished : bool
@@ -48,7 +49,7 @@ def run_all[T](
     workers = resolve_jobs(n_jobs)
     results: dict[int, T] = {}
     order = sorted(range(len(tasks)), key=lambda i: -weights[i])
-    with threadpool_limits(1), _bar(len(tasks), description, progress) as advance:
+    with threadpool_limits(1), progress_bar(len(tasks), description, progress) as advance:
         try:
             for i, result in _finished(tasks, order, workers):
                 results[i] = result
@@ -96,40 +97,3 @@ def _quick_switches() -> Iterator[None]:
         yield
     finally:
         sys.setswitchinterval(before)
-
-
-@contextmanager
-def _bar(total: int, description: str, progress: bool) -> Iterator[Callable[[bool], None]]:
-    """Give a function that moves the bar on by one, counting those in trouble."""
-    if not (progress and sys.stderr.isatty()):
-        yield lambda _: None
-        return
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    bar = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-    )
-    with bar:
-        task = bar.add_task(description, total=total)
-        trouble = 0
-
-        def advance(in_trouble: bool) -> None:
-            nonlocal trouble
-            trouble += in_trouble
-            said = f"{description} ({trouble} in trouble)" if trouble else description
-            bar.update(task, advance=1, description=said)
-
-        yield advance

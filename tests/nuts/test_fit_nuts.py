@@ -93,9 +93,7 @@ def test_saving_and_lazy_loading(fit, tmp_path, monkeypatch):
     assert loaded.data.attrs["chains"] == 4
 
 
-@pytest.mark.filterwarnings(
-    "ignore:Estimated shape parameter of Pareto", "ignore:Variables counts in"
-)
+@pytest.mark.filterwarnings("ignore:Estimated shape parameter of Pareto", "ignore:Variables counts in")
 def test_tree_is_what_arviz_takes(fit):
     tree = fit[fit.mirnas[0]]
     assert dict(tree["posterior"].sizes)["chain"] == 4

@@ -1,0 +1,61 @@
+"""Which effects count as found: the columns that rank and that call, the same in every summary of a fit."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from bayes_mirglmm.results.effects import INTERCEPT
+
+if TYPE_CHECKING:
+    from bayes_mirglmm.results import Fit
+
+FDR = 0.05
+LOG_BF = 3.0  # natural log: twenty to one
+#: The columns that rank and that call a hit: of a fit by maximum likelihood, and of a Bayesian one, whose s-values are
+#: those of the shrunken effects (its own prior takes no account of how many miRNAs do not change).
+MEASURES = {False: ("p_value", "p_adjusted"), True: ("lfsr", "s_value")}
+
+
+def called_effects(
+    fit: "Fit", terms: str | Sequence[str] | None = None, contrasts: Any = None
+) -> pd.DataFrame:
+    """Return the table of effects with ``shrunk`` and the column that calls a hit.
+
+    Parameters
+    ----------
+    fit : Fit
+        Of any method.
+    terms, contrasts
+        As in :meth:`Fit.effects`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Of a Bayesian fit ``s_value`` is that of the shrunken effects and ``lfsr`` the posterior's own. ``shrunk``
+        (natural log) is NaN for the intercept.
+    """
+    effects = fit.effects(terms, contrasts)
+    label = "term" if contrasts is None else "contrast"
+    if contrasts is None:
+        terms = [name for name in dict.fromkeys(effects[label]) if name != INTERCEPT]
+        if not terms:
+            return effects.assign(shrunk=float("nan"))
+    shrunken = fit.shrink(terms, contrasts)
+    added = ["shrunk", "s_value"] if fit.is_bayesian else ["shrunk"]
+    effects = effects.drop(columns=added, errors="ignore")
+    return effects.merge(shrunken[["mirna", label, *added]], on=["mirna", label], how="left")
+
+
+def surest_first(effects: pd.DataFrame, bayesian: bool) -> pd.DataFrame:
+    """Return effects by the measure that ranks; where several have no draw of the other sign, by estimate over SD."""
+    rank = MEASURES[bayesian][0]
+    sure = -(effects["estimate"] / effects["std_error"]).abs()
+    rows = effects.assign(sure=sure).dropna(subset=[rank]).sort_values([rank, "sure"], kind="stable")
+    return rows.drop(columns="sure")
+
+
+def count_hits(effects: pd.DataFrame, bayesian: bool, fdr: float = FDR) -> dict[str, int]:
+    """Return how many effects of one coefficient are found, ``up`` and ``down``."""
+    found = effects[effects[MEASURES[bayesian][1]] <= fdr]
+    return {"up": int((found["estimate"] > 0).sum()), "down": int((found["estimate"] < 0).sum())}

@@ -1,0 +1,80 @@
+"""How to cite, and a paragraph for the methods section."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bayes_mirglmm import __version__
+
+if TYPE_CHECKING:
+    from bayes_mirglmm.results import Fit
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A publication: what it is cited for, its text and its DOI (empty for software)."""
+
+    what: str
+    text: str
+    doi: str = ""
+
+
+SOFTWARE = Reference(
+    "This software",
+    f"bayes_mirglmm {__version__}: differential expression of microRNAs from isomiR-level counts. "
+    "The bayes_mirglmm developers.",
+)
+METHOD = Reference(
+    "The method",
+    "Baran AM, Patil AH, Aparicio-Puerta E, Jun SH, Halushka MK, McCall MN (2025). miRglmm: a generalized linear mixed "
+    "model of isomiR-level counts improves estimation of miRNA-level differential expression and uncovers variable "
+    "differential expression between isomiRs. Genome Biology.",
+    "10.1186/s13059-025-03549-y",
+)
+SHRINKAGE = Reference(
+    "Shrunken fold changes",
+    "Stephens M (2017). False discovery rates: a new deal. Biostatistics 18(2): 275-294.",
+    "10.1093/biostatistics/kxw041",
+)
+OFFSETS = {
+    "median_ratio": Reference(
+        "Median-of-ratios offset",
+        "Anders S, Huber W (2010). Differential expression analysis for sequence count data. Genome Biology 11: R106.",
+        "10.1186/gb-2010-11-10-r106",
+    ),
+    "tmm": Reference(
+        "TMM offset",
+        "Robinson MD, Oshlack A (2010). A scaling normalization method for differential expression analysis of RNA-seq "
+        "data. Genome Biology 11: R25.",
+        "10.1186/gb-2010-11-3-r25",
+    ),
+}
+
+
+def references(fit: "Fit") -> list[Reference]:
+    """Return what a paper that uses this fit should cite."""
+    offset = OFFSETS.get(str(fit.data.attrs["offset_method"]))
+    return [SOFTWARE, METHOD, *([offset] if offset else []), SHRINKAGE]
+
+
+def methods_text(fit: "Fit") -> str:
+    """Return sentences that a methods section can start from."""
+    attrs, meta = fit.data.attrs, fit.metadata
+    version = (meta.get("versions") or {}).get("bayes-mirglmm", __version__)
+    family = "Poisson" if attrs["family"] == "poisson" else "negative binomial"
+    how = {
+        "ml": "by maximum likelihood, random effects integrated out by Laplace's method",
+        "laplace": "in a Bayesian way, by nested Laplace approximation with importance sampling",
+        "nuts": "in a Bayesian way, by Hamiltonian Monte Carlo (NUTS)",
+    }.get(str(attrs["method"]), f"by the method {attrs['method']}")
+    slopes = f", with random intercepts of samples and random intercepts and slopes ({fit.slope}) of isomiRs"
+    calls = (
+        "Findings have an s-value of at most 0.05 after adaptive shrinkage (Stephens 2017)."
+        if fit.is_bayesian
+        else "P-values were adjusted by the method of Benjamini and Hochberg."
+    )
+    return (
+        f"IsomiR counts of each miRNA were fitted with a {family} mixed model "
+        f"(bayes_mirglmm {version}; Baran et al. 2025), formula {fit.formula}"
+        f"{slopes if fit.slope else ', with random intercepts of samples and isomiRs'}, {how}. "
+        f"The offset was {attrs['offset_method']}. {calls}"
+    )

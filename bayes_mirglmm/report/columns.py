@@ -1,0 +1,137 @@
+"""The columns of the page's tables: what a fit may have, how it is shown, what it means."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import pandas as pd
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table on the page.
+
+    Attributes
+    ----------
+    key : str
+        Name in the data, and in the CSV file: that of the tables in a run folder.
+    label : str
+        Header.
+    meaning : str
+        What it is, with its unit: shown in the legend under the table.
+    kind : str
+        ``text``, ``name``, ``status``, ``integer``, ``number``, ``signed``, ``p`` (probabilities) or ``interval``
+        (``lower_log2`` to ``upper_log2``).
+    """
+
+    key: str
+    label: str
+    meaning: str
+    kind: str
+
+
+MIRNA = Column("mirna", "miRNA", "Click a name, or press Enter on it, for its isomiRs.", "name")
+
+
+def _effects(prob: float, bayesian: bool) -> tuple[Column, ...]:
+    percent = f"{100 * prob:g} %"
+    if bayesian:
+        tests = (
+            Column(
+                "lfsr",
+                "lfsr",
+                "Local false sign rate: the probability that the effect has the other sign.",
+                "p",
+            ),
+            Column(
+                "s_value",
+                "s-value",
+                "Mean local false sign rate, after shrinkage across miRNAs, of all effects that are as sure as this "
+                "one: the error rate of the list down to here.",
+                "p",
+            ),
+        )
+    else:
+        tests = (
+            Column("p_value", "p", "Two-sided p-value of the fold change.", "p"),
+            Column("p_adjusted", "adj. p", "Benjamini-Hochberg, over the miRNAs of this comparison.", "p"),
+        )
+    interval = "equal-tailed interval of the posterior" if bayesian else "confidence interval"
+    estimate = "posterior mean" if bayesian else "maximum likelihood"
+    return (
+        Column(
+            "log2_fc", "log2 FC", f"log2 fold change of the miRNA over its isomiRs ({estimate}).", "signed"
+        ),
+        Column(
+            "interval", f"{percent} interval", f"{percent} {interval} of the log2 fold change.", "interval"
+        ),
+        *tests,
+        Column(
+            "shrunk_log2",
+            "shrunken",
+            "log2 fold change shrunk across miRNAs (Stephens 2017): steadier for ranking, biased towards 0.",
+            "signed",
+        ),
+    )
+
+
+def _of_mirnas() -> tuple[Column, ...]:
+    return (
+        Column(
+            "cpm", "mean CPM", "Counts per million of its isomiRs, summed; mean over the samples.", "number"
+        ),
+        Column("n_isomirs", "isomiRs", "Number of isomiRs that were fitted.", "integer"),
+        Column(
+            "usage_p_adjusted", "usage adj. p", "Likelihood ratio test: do its isomiRs change alike?", "p"
+        ),
+        Column(
+            "usage_log_bf10", "usage log BF", "Natural log of the Bayes factor for isomiR slopes.", "signed"
+        ),
+        Column(
+            "pareto_k",
+            "Pareto k",
+            "Reliability of the draws; above 0.7 take the row for rough.",
+            "number",
+        ),
+        Column("r_hat", "r-hat", "Do the chains agree? Above 1.01 they do not.", "ratio"),
+        Column("ess_bulk", "ESS", "Effective number of posterior draws (bulk).", "integer"),
+        Column("divergences", "div.", "Divergent transitions of the sampler; should be 0.", "integer"),
+        Column("status", "status", "Outcome of the fit; explained under Diagnostics.", "status"),
+    )
+
+
+USAGE = (
+    Column("lrt", "LRT", "Likelihood ratio statistic: models with and without isomiR slopes.", "number"),
+    Column("df", "df", "Parameters that the model without isomiR slopes lacks.", "integer"),
+    Column(
+        "p_value", "p", "From the mixture of chi-squared distributions that holds at a variance of 0.", "p"
+    ),
+    Column(
+        "p_value_chi2",
+        "p (chi²)",
+        "From chi-squared with df degrees of freedom, as R's anova prints it.",
+        "p",
+    ),
+    Column("p_adjusted", "adj. p", "Benjamini-Hochberg, over the miRNAs.", "p"),
+    Column(
+        "log_bf10",
+        "log BF",
+        "Natural log of the Bayes factor for isomiR slopes: 3 is twenty to one.",
+        "signed",
+    ),
+    Column("log_bf10_error", "± error", "Monte Carlo error of the log Bayes factor.", "number"),
+    Column(
+        "pareto_k", "Pareto k", "Reliability of the evidence of both models; above 0.7 it is rough.", "number"
+    ),
+)
+
+
+def effect_columns(table: pd.DataFrame, prob: float, *, bayesian: bool) -> list[dict[str, Any]]:
+    """Return the columns that the table of a comparison shows, given what is known of the miRNAs (``table``)."""
+    wanted = [MIRNA, *_effects(prob, bayesian), *_of_mirnas()]
+    known = {*table.columns, *(["interval"] if "lower_log2" in table else [])}
+    return [asdict(column) for column in wanted if column.key in known]
+
+
+def usage_columns(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the columns of the usage table that this fit has."""
+    return [asdict(column) for column in (MIRNA, *USAGE) if column.key in table.columns]

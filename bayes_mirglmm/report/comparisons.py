@@ -1,0 +1,110 @@
+"""The comparisons of a fit: each coefficient and each contrast, with a row for every fitted miRNA."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from bayes_mirglmm.hits import called_effects
+from bayes_mirglmm.results.effects import INTERCEPT
+from bayes_mirglmm.results.inference import LOG_2
+
+if TYPE_CHECKING:
+    from bayes_mirglmm.design import Design
+    from bayes_mirglmm.results import Fit
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One coefficient or contrast.
+
+    Attributes
+    ----------
+    name : str
+        As in the tables of the run: ``group[T.case]``, or ``group: high - low``.
+    label : str
+        For readers: ``case against ctrl (group)``.
+    between : str
+        What is compared, after "miRNAs differ": ``between case and ctrl (group)``.
+    up : str
+        What a positive effect means: ``higher in case``.
+    down : str
+        What a negative one means.
+    of_slope : bool
+        Whether it belongs to the slope variable, so that isomiRs have effects of their own.
+    table : pandas.DataFrame
+        A row per fitted miRNA: :func:`bayes_mirglmm.hits.called_effects`, and ``lower_log2``, ``upper_log2``,
+        ``shrunk_log2``.
+    """
+
+    name: str
+    label: str
+    between: str
+    up: str
+    down: str
+    of_slope: bool
+    table: pd.DataFrame
+
+
+def comparisons(fit: "Fit", contrasts: Any = None) -> list[Comparison]:
+    """Return the comparisons of a fit: those of the slope variable first, contrasts next, then the others.
+
+    Raises
+    ------
+    InputError
+        A contrast is not one of the design.
+    """
+    terms = [name for name in fit.design.terms if name != INTERCEPT]
+    slopes = set(slope_terms(fit.design))
+    found = []
+    if terms:
+        effects = called_effects(fit, terms)
+        found = [
+            Comparison(name, *in_words(fit.design, name), name in slopes, _rows(effects, "term", name))
+            for name in terms
+        ]
+    if contrasts is not None:
+        effects = called_effects(fit, contrasts=contrasts)
+        own = _contrasts_of_isomirs(fit, contrasts)
+        found += [
+            Comparison(name, name, f"in {name}", "up", "down", name in own, _rows(effects, "contrast", name))
+            for name in dict.fromkeys(effects["contrast"].astype(str))
+        ]
+    return sorted(found, key=lambda c: (c.name not in slopes, c.name in terms))
+
+
+def slope_terms(design: "Design") -> list[str]:
+    """Return the coefficients whose effects vary over isomiRs; those of nuisance columns are not among them."""
+    own = zip(design.slope_terms, design.blocks, strict=True)
+    return [name for name, block in own if block == 0 and name != INTERCEPT]
+
+
+def in_words(design: "Design", term: str) -> tuple[str, str, str, str]:
+    """Return a coefficient's label, what it compares, and what a positive and a negative effect mean."""
+    crossed = any(term in other.split(":") for other in design.terms if ":" in other)
+    where = ", where what it interacts with is at its reference" if crossed else ""
+    for factor, levels in design.factors.items():
+        for level in levels[1:]:
+            if term == f"{factor}[T.{level}]":
+                label = f"{level} against {levels[0]} ({factor}{where})"
+                between = f"between {level} and {levels[0]} ({factor}{where})"
+                return label, between, f"higher in {level}", f"lower in {level}"
+    if term in design.table.columns:
+        return f"{term}, per unit", f"along {term}", f"rising with {term}", f"falling with {term}"
+    return term, f"in the coefficient {term}", "positive", "negative"
+
+
+def _rows(effects: pd.DataFrame, label: str, name: str) -> pd.DataFrame:
+    rows = effects[effects[label] == name].drop(columns=label).reset_index(drop=True)
+    ends = {f"{end}_log2": rows[end] / LOG_2 for end in ("lower", "upper")}
+    return rows.assign(**ends, shrunk_log2=rows["shrunk"] / LOG_2)
+
+
+def _contrasts_of_isomirs(fit: "Fit", contrasts: Any) -> set[str]:
+    """Return the names of the contrasts that weigh nothing but the slope variable's coefficients."""
+    from bayes_mirglmm.design import contrast_weights
+
+    weights = contrast_weights(fit.design, contrasts)
+    outside = [name for name in weights.columns if name not in slope_terms(fit.design)]
+    inside = (weights[outside] == 0).all(axis=1)
+    return {str(name) for name in weights.index[inside]}

@@ -1,0 +1,145 @@
+"""Everything that the page shows, gathered from a fit."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from bayes_mirglmm import __version__
+from bayes_mirglmm.hits import FDR, MEASURES
+from bayes_mirglmm.report.citation import methods_text, references
+from bayes_mirglmm.report.columns import effect_columns, usage_columns
+from bayes_mirglmm.report.compact import compact
+from bayes_mirglmm.report.comparisons import Comparison, comparisons
+from bayes_mirglmm.report.diagnostics import LIMITS, diagnostics, statuses
+from bayes_mirglmm.report.isomirs import isomir_columns, mirna_cpm
+from bayes_mirglmm.report.origin import notes, origin, prior_rows, sample_rows
+from bayes_mirglmm.report.verdict import verdict
+from bayes_mirglmm.results.effects import INTERCEPT
+
+if TYPE_CHECKING:
+    from bayes_mirglmm.results import Fit
+
+#: What a comparison has for each miRNA, in the order of the CSV file.
+EFFECTS = (
+    "estimate",
+    "std_error",
+    "lower",
+    "upper",
+    "log2_fc",
+    "lower_log2",
+    "upper_log2",
+    "p_value",
+    "p_adjusted",
+    "lfsr",
+    "s_value",
+    "shrunk",
+    "shrunk_log2",
+)
+
+
+def gather(fit: "Fit", contrasts: Any = None) -> dict[str, Any]:
+    """Return the variables of the template.
+
+    Parameters
+    ----------
+    fit : Fit
+        Of any method.
+    contrasts : optional
+        Comparisons besides the coefficients.
+    """
+    found = comparisons(fit, contrasts)
+    usage = fit.usage()
+    # One coefficient is enough for the diagnostics: its draws are those of all.
+    effects = found[0].table if found else fit.effects(INTERCEPT)
+    return {
+        "version": __version__,
+        "formula": fit.formula,
+        "method": str(fit.data.attrs["method"]),
+        "date": str(fit.metadata.get("created") or "")[:10],
+        "n_samples": int(fit.data.sizes["sample"]),
+        "verdict": verdict(fit, found, usage),
+        "origin": origin(fit),
+        "samples": sample_rows(fit),
+        "priors": prior_rows(fit),
+        "notes": notes(fit),
+        "findings": diagnostics(fit, effects),
+        "statuses": statuses(fit),
+        "references": references(fit),
+        "methods_text": methods_text(fit),
+        "has_comparisons": bool(found),
+        "has_usage": bool(len(usage)),
+        "data": page_data(fit, found, usage, effects, contrasts),
+    }
+
+
+def page_data(
+    fit: "Fit", found: Sequence[Comparison], usage: pd.DataFrame, effects: pd.DataFrame, contrasts: Any
+) -> dict[str, Any]:
+    """Return what the scripts of the page read: columns over the fitted miRNAs, as plain values."""
+    rank, call = MEASURES[fit.is_bayesian]
+    prob = float(fit.data.attrs["prob"])
+    mirnas = _mirnas(fit, usage, effects)
+    shown = mirnas.merge(found[0].table, on="mirna", suffixes=("", "_")) if found else mirnas
+    names = list(mirnas["mirna"])
+    usage = usage.set_index("mirna").reindex(names).reset_index() if len(usage) else usage
+    return {
+        "fdr": FDR,
+        "prob": prob,
+        "bayesian": fit.is_bayesian,
+        "rank": rank,
+        "call": call,
+        "mirnas": {name: compact(mirnas[name]) for name in mirnas.columns},
+        "columns": effect_columns(shown, prob, bayesian=fit.is_bayesian),
+        "csv": ["mirna", "term", *(c for c in EFFECTS if c in shown), *(c for c in mirnas.columns[1:])],
+        "comparisons": [_comparison(one, names) for one in found],
+        "usage": {name: compact(usage[name]) for name in usage.columns} if len(usage) else None,
+        "usage_columns": usage_columns(usage) if len(usage) else [],
+        "components": _components(fit, names),
+        "isomirs": isomir_columns(fit, found, contrasts),
+        "left_out": _left_out(fit),
+    }
+
+
+def _mirnas(fit: "Fit", usage: pd.DataFrame, effects: pd.DataFrame) -> pd.DataFrame:
+    """Return what is known of every fitted miRNA, whatever the comparison."""
+    status = fit.status().set_index("mirna").loc[list(fit.mirnas)]
+    table = pd.DataFrame({"mirna": list(fit.mirnas), "cpm": mirna_cpm(fit)})
+    table["n_isomirs"] = status["n_isomirs"].to_numpy()
+    for name in ("p_adjusted", "log_bf10"):
+        if name in usage and usage[name].notna().any():
+            table[f"usage_{name}"] = table["mirna"].map(usage.set_index("mirna")[name])
+    for name in LIMITS:
+        if name in effects:
+            table[name] = table["mirna"].map(effects.set_index("mirna")[name])
+    return table.assign(status=status["status"].to_numpy(), reason=status["reason"].to_numpy())
+
+
+def _comparison(comparison: Comparison, names: list[str]) -> dict[str, Any]:
+    table = comparison.table.set_index("mirna").reindex(names)
+    columns = {name: compact(table[name]) for name in EFFECTS if name in table}
+    return {"name": comparison.name, "label": comparison.label, "columns": columns}
+
+
+def _components(fit: "Fit", names: list[str]) -> list[dict[str, Any]]:
+    """Return the variance components: ``label`` and an SD or correlation for every fitted miRNA."""
+    table = fit.variance_components()
+    rows = []
+    for (group, term, term2), part in table.groupby(["group", "term", "term2"], sort=False):
+        part = part.set_index("mirna").reindex(names)
+        label = {"sample": "samples", "dispersion": "counts (biological CV)"}.get(
+            str(group), f"isomiRs, {term}"
+        )
+        if part["sd"].notna().any():
+            rows.append({"label": f"SD of {label}", "values": compact(part["sd"], 4)})
+        if part["correlation"].notna().any():
+            label = f"Correlation of isomiR effects, {term} and {term2}"
+            rows.append({"label": label, "values": compact(part["correlation"], 3)})
+    return rows
+
+
+def _left_out(fit: "Fit") -> dict[str, list[Any]]:
+    """Return the miRNAs without estimates, with the reason: a search for one of them finds its reason."""
+    status = fit.status()
+    rows = status[~status["mirna"].isin(set(fit.mirnas))]
+    return {name: compact(rows[name]) for name in ("mirna", "status", "reason")}

@@ -1,0 +1,116 @@
+"""What was run: everything that a colleague needs to know, or to do it again."""
+
+import json
+import math
+from typing import TYPE_CHECKING, Any
+
+from bayes_mirglmm.report.verdict import samples_per_level
+
+if TYPE_CHECKING:
+    from bayes_mirglmm.results import Fit
+
+METHODS = {
+    "ml": "Maximum likelihood; random effects integrated out by Laplace's method ({curvature} curvature)",
+    "laplace": "Posterior by nested Laplace approximation and importance sampling ({draws} draws a miRNA)",
+    "nuts": "Posterior by NUTS ({draws} draws a miRNA)",
+}
+OFFSETS = {
+    "total": "Total counts of the sample",
+    "median_ratio": "Median of ratios to the geometric mean (Anders and Huber 2010)",
+    "tmm": "Trimmed mean of M values (Robinson and Oshlack 2010)",
+    "upper_quartile": "Upper quartile (Bullard et al. 2010)",
+}
+FAMILIES = {"negative_binomial": "negative binomial", "poisson": "Poisson"}
+
+
+def origin(fit: "Fit") -> list[tuple[str, str]]:
+    """Return what was run as pairs of a name and a text; what the fit does not know is left out."""
+    attrs, meta = fit.data.attrs, fit.metadata
+    source = meta.get("input") or {}
+    pairs = [
+        ("Formula", fit.formula),
+        (
+            "Reference levels",
+            ", ".join(f"{name}: {levels[0]}" for name, levels in fit.design.factors.items()),
+        ),
+        ("IsomiR slopes", fit.slope or "none"),
+        ("Nuisance slopes", ", ".join(fit.design.nuisance)),
+        ("Method", _method(fit)),
+        ("Intervals and tests", _tests(fit)),
+        ("Preset", str(attrs["preset"])),
+        ("Offset", OFFSETS.get(str(attrs["offset_method"]), str(attrs["offset_method"]))),
+        ("Filters", _filters(meta.get("filters") or {})),
+        ("Left by the filters", _left(meta)),
+        ("Input", str(source.get("source") or "")),
+        ("Format", str(source.get("format") or "")),
+        ("SHA-256 of the counts", str(source.get("sha256") or "")),
+        ("Seed", "" if meta.get("seed") is None else str(meta["seed"])),
+        ("Date", str(meta.get("created") or "").replace("T", " ").replace("+00:00", " UTC")),
+        ("Command", str(meta.get("command") or "")),
+        ("Versions", ", ".join(f"{name} {number}" for name, number in (meta.get("versions") or {}).items())),
+    ]
+    return [(name, text) for name, text in pairs if text]
+
+
+def sample_rows(fit: "Fit") -> list[tuple[str, str, int]]:
+    """Return factor, level and number of samples, for every level of every factor of the design."""
+    sizes = samples_per_level(fit)
+    return [(str(name), level, n) for name, levels in sizes.items() for level, n in levels.items()]
+
+
+def prior_rows(fit: "Fit") -> list[dict[str, str]]:
+    """Return the priors of a Bayesian fit: ``name``, ``prior``, ``why``."""
+    if not fit.is_bayesian:
+        return []
+    rows = []
+    for name, prior in json.loads(fit.data.attrs["model"]).get("priors", {}).items():
+        numbers = ", ".join(
+            f"{key} {value:g}" for key, value in prior.items() if isinstance(value, int | float)
+        )
+        shape = str(prior.get("distribution", "")).replace("_", "-")
+        rows.append({"name": name, "prior": f"{shape} ({numbers})", "why": str(prior.get("why", ""))})
+    return rows
+
+
+def notes(fit: "Fit") -> list[str]:
+    """Return what the reader merged, skipped or repaired."""
+    return [str(note) for note in (fit.metadata.get("input") or {}).get("notes") or []]
+
+
+def _method(fit: "Fit") -> str:
+    attrs = fit.data.attrs
+    model = json.loads(attrs["model"]).get("name", "")
+    family = FAMILIES.get(str(attrs["family"]), str(attrs["family"]))
+    text = METHODS.get(str(attrs["method"]), str(attrs["method"]))
+    draws = f"{fit.data.sizes['draw']:,}" if fit.is_bayesian else ""
+    return f"{text.format(curvature=attrs['curvature'], draws=draws)}; {family} mixed model {model}".strip()
+
+
+def _tests(fit: "Fit") -> str:
+    percent = f"{100 * float(fit.data.attrs['prob']):g} %"
+    if fit.is_bayesian:
+        return f"{percent} equal-tailed intervals; s-values after adaptive shrinkage (Stephens 2017)"
+    df = fit.residual_df
+    of = "normal (Wald z)" if math.isinf(df) else f"t with {df:g} degrees of freedom"
+    return f"{percent} intervals, {of}; Benjamini-Hochberg"
+
+
+def _filters(filters: dict[str, Any]) -> str:
+    parts = []
+    for key, what in (("min_mirna_log_cpm", "miRNA"), ("min_isomir_log_cpm", "isomiR")):
+        limit = filters.get(key, "none")
+        if isinstance(limit, int | float):
+            parts.append(
+                f"{what} with log(median CPM) above {limit:g} (natural log; {math.exp(limit):.3g} CPM)"
+            )
+    return "; ".join(parts) or "none"
+
+
+def _left(meta: dict[str, Any]) -> str:
+    before, after = meta.get("input") or {}, meta.get("fitted") or {}
+    if not (before and after):
+        return ""
+    return (
+        f"{after['mirnas']:,} of {before['mirnas']:,} miRNAs, "
+        f"{after['isomirs']:,} of {before['isomirs']:,} isomiRs"
+    )

@@ -1,0 +1,332 @@
+// One miRNA: its numbers, its isomiRs along the slope variable, their fold changes, a table of them.
+
+const KINDS = ["", "smaller", "larger"];
+const KIND_WORDS = ["like the miRNA", "more down than the miRNA", "more up than the miRNA"];
+
+class MirnaView {
+  constructor(dialog, data, page) {
+    Object.assign(this, { dialog, data, page });
+    this.title = el("h2", { id: "mirna-title", tabindex: "-1" });
+    this.place = el("span", { class: "meta" });
+    this.previous = el("button", { type: "button", onclick: () => this.step(-1) }, "Previous");
+    this.next = el("button", { type: "button", onclick: () => this.step(1) }, "Next");
+    const close = el("button", { type: "button", onclick: () => dialog.close() }, "Close");
+    this.body = el("div", { class: "mirna-body" });
+    dialog.replaceChildren(el("div", { class: "mirna-head" }, this.title, this.place, this.previous, this.next, close), this.body);
+    dialog.addEventListener("close", () => this.closed());
+    dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
+  }
+
+  // rows: the order in which Previous and Next go.
+  open(row, rows, trigger) {
+    this.rows = rows.includes(row) ? rows : [row];
+    this.trigger = trigger;
+    if (!this.dialog.open) this.dialog.showModal();
+    this.show(row);
+    this.title.focus();
+  }
+
+  closed() {
+    tooltip.hide();
+    document.body.append(byId("tooltip"));
+    setHash("");
+    if (this.trigger?.isConnected) this.trigger.focus();
+  }
+
+  step(by) {
+    const next = this.rows[this.rows.indexOf(this.row) + by];
+    if (next !== undefined) this.show(next);
+  }
+
+  show(row) {
+    const { mirnas, isomirs } = this.data;
+    this.row = row;
+    const name = mirnas.mirna[row];
+    const at = this.rows.indexOf(row);
+    this.title.textContent = name;
+    this.place.textContent = this.rows.length > 1 ? `${at + 1} of ${this.rows.length}` : "";
+    this.previous.disabled = at <= 0;
+    this.next.disabled = at >= this.rows.length - 1;
+    setHash(`mirna=${encodeURIComponent(name)}`);
+    tooltip.hide();
+    const [from, to] = [isomirs.start[row], isomirs.start[row + 1]];
+    this.members = Array.from({ length: to - from }, (_, i) => from + i);
+    this.effect = this.chosenEffect();
+    this.left = el("div");
+    this.right = el("div");
+    const tableHost = el("div");
+    const parts = [this.facts(), this.allComparisons(), el("div", { class: "two" }, this.left, this.right), tableHost, this.components()];
+    this.body.replaceChildren(...parts.filter(Boolean));
+    this.drawPictures();
+    this.isomirTable(tableHost);
+    this.body.scrollTop = 0;
+    this.dialog.scrollTop = 0;
+  }
+
+  // The comparison that isomiRs have effects for: the page's own, else the first that has them.
+  chosenEffect() {
+    const wanted = this.data.comparisons[this.page.comparison]?.name;
+    const effects = this.data.isomirs.effects;
+    const name = wanted in effects ? wanted : Object.keys(effects)[0];
+    if (name === undefined) return null;
+    const comparison = this.data.comparisons.find((c) => c.name === name);
+    return { name, comparison, label: comparison ? comparison.label : name, ...effects[name] };
+  }
+
+  facts() {
+    const { mirnas, bayesian, prob } = this.data;
+    const row = this.row;
+    const comparison = this.data.comparisons[this.page.comparison];
+    const pair = (what, text, big) => el("div", {}, el("dt", {}, what), el("dd", { class: big && "big" }, text));
+    const of = comparison?.columns;
+    const percent = `${+(100 * prob).toPrecision(4)} %`;
+    return el("div", {},
+      comparison && el("p", { class: "lead" }, comparison.label),
+      el("dl", { class: "facts" },
+        of && pair("log2 fold change", signed(of.log2_fc[row]), true),
+        of && pair(`${percent} interval (log2)`, interval(of.lower_log2[row], of.upper_log2[row])),
+        of && pair("as a factor", times(of.log2_fc[row])),
+        of && (bayesian ? pair("lfsr", probability(of.lfsr[row])) : pair("p", probability(of.p_value[row]))),
+        of && (bayesian ? pair("s-value", probability(of.s_value[row])) : pair("adjusted p", probability(of.p_adjusted[row]))),
+        of?.shrunk_log2 && pair("shrunken log2 FC", signed(of.shrunk_log2[row])),
+        pair("mean CPM", amount(mirnas.cpm[row])),
+        mirnas.usage_p_adjusted && pair("usage, adjusted p", probability(mirnas.usage_p_adjusted[row])),
+        mirnas.usage_log_bf10 && pair("usage, log Bayes factor", signed(mirnas.usage_log_bf10[row])),
+        pair("status", mirnas.status[row]),
+      ),
+      mirnas.reason[row] && el("p", { class: "lead" }, mirnas.reason[row]),
+    );
+  }
+
+  allComparisons() {
+    const { comparisons, call, bayesian } = this.data;
+    if (comparisons.length < 2) return null;
+    const rows = comparisons.map((c) => el("tr", {},
+      el("th", { scope: "row" }, c.label),
+      el("td", { class: "num" }, signed(c.columns.log2_fc[this.row])),
+      el("td", { class: "num" }, interval(c.columns.lower_log2[this.row], c.columns.upper_log2[this.row])),
+      el("td", { class: "num" }, probability(c.columns[call][this.row])),
+    ));
+    const heads = ["comparison", "log2 FC", "interval", bayesian ? "s-value" : "adj. p"];
+    return el("details", { class: "legend" }, el("summary", {}, `All ${comparisons.length} comparisons`),
+      el("div", { class: "scroll" }, el("table", { class: "plain" },
+        el("thead", {}, el("tr", {}, heads.map((h, i) => el("th", { scope: "col", class: i && "num" }, h)))), el("tbody", {}, rows))));
+  }
+
+  drawPictures() {
+    const { lines, samples } = this.data.isomirs;
+    this.left.replaceChildren();
+    this.right.replaceChildren();
+    this.left.hidden = !lines;
+    this.handles = new Map();
+    if (lines) this.levelPicture(lines);
+    if (samples) this.samplePicture(lines, samples);
+    if (this.effect) this.forest();
+  }
+
+  // x positions of the slope variable, shared by the two pictures of expression.
+  levels(lines, width) {
+    const numbers = lines.factor ? lines.levels.map((_, i) => i) : lines.levels;
+    const ends = lines.factor ? [-0.35, numbers.length - 0.65] : extent(numbers);
+    const scale = linear(ends, [52, width - (lines.factor ? 10 : 24)]);
+    const room = Math.max(4, Math.floor((width - 60) / numbers.length / 6.5));
+    const ticks = lines.factor ? numbers.map((at) => ({ at, text: shortened(lines.levels[at], room) })) : niceTicks(ends, 4);
+    return { numbers, scale, ticks };
+  }
+
+  levelPicture(lines) {
+    const width = widthOf(this.left, 420);
+    const height = 330;
+    const box = { left: 52, right: width - 8, top: 26, bottom: height - 42 };
+    const { numbers, scale, ticks } = this.levels(lines, width);
+    const size = numbers.length;
+    const cell = (column, member) => column.slice(member * size, member * size + size);
+    const own = lines.mirna[this.row];
+    const all = this.members.flatMap((m) => [...cell(lines.isomir, m), ...cell(lines.observed, m)]).concat(own);
+    const ends = extent(all.filter((v) => v > 0).map(Math.log10));
+    const margin = 0.04 * (ends[1] - ends[0] || 1);
+    const range = [ends[0] - margin, ends[1] + margin];
+    const y = linear(range, [box.bottom, box.top]);
+    const path = (values) => values.map((v, i) => `${i ? "L" : "M"}${scale(numbers[i]).toFixed(1)} ${y(Math.log10(v)).toFixed(1)}`).join("");
+    const shapes = [...this.members].sort((a, b) => lines.kind[a] - lines.kind[b]).map((member) => {
+      const kind = KINDS[lines.kind[member]];
+      const values = cell(lines.isomir, member);
+      const line = svg("path", { class: `line ${kind}`, d: path(values) });
+      const dots = cell(lines.observed, member).map((v, i) => v > 0 && svg("circle", { class: `dot ${kind}`, cx: scale(numbers[i]), cy: y(Math.log10(v)), r: 1.8 }));
+      const reach = svg("path", { d: path(values), fill: "none", stroke: "transparent", "stroke-width": 9 });
+      this.handle(member, line);
+      return svg("g", { onpointermove: (event) => this.hover(member, event), onpointerleave: () => this.hover(null) }, line, dots, reach);
+    });
+    const used = [0, 1, 2].filter((kind) => this.members.some((m) => lines.kind[m] === kind));
+    const counts = (kind) => this.members.filter((m) => lines.kind[m] === kind).length;
+    this.left.append(el("figure", {},
+      el("figcaption", {}, el("strong", {}, "IsomiRs"), " lines: model; dots: counts pooled over samples. ",
+        el("span", { class: "key" }, el("i", { class: "mirna" }), "miRNA"),
+        used.map((kind) => el("span", { class: "key" }, el("i", { class: KINDS[kind] }), `${KIND_WORDS[kind]}: ${counts(kind)}`))),
+      drawing(width, height, `Expression of ${this.members.length} isomiRs along ${lines.variable}; the numbers are in the table below`,
+        yAxis(y, logTicks(range), { ...box, label: "counts per million" }),
+        xAxis(scale, ticks, { ...box, label: lines.variable }),
+        shapes,
+        svg("path", { class: "line mirna", d: path(own), "pointer-events": "none" }))));
+  }
+
+  // The data behind the estimate: summed counts of each sample.
+  samplePicture(lines, samples) {
+    const width = widthOf(this.left, 420);
+    const height = 200;
+    const box = { left: 52, right: width - 8, top: 26, bottom: height - 42 };
+    const { scale, ticks } = this.levels(lines, width);
+    const cpm = samples.cpm[this.row];
+    const ends = extent(cpm.filter((v) => v > 0).map(Math.log10));
+    const margin = 0.08 * (ends[1] - ends[0] || 1);
+    const range = [ends[0] - margin, ends[1] + margin];
+    const y = linear(range, [box.bottom, box.top]);
+    const seen = new Map();
+    const dots = cpm.map((value, i) => {
+      const at = samples.at[i];
+      const before = seen.get(at) || 0;
+      seen.set(at, before + 1);
+      const aside = lines.factor ? (((before * 7) % 11) - 5) * 2.2 : 0;
+      const text = [samples.name[i], `${amount(value)} CPM`];
+      return svg("circle", {
+        class: "point", r: 3.4, cx: scale(at) + aside, cy: value > 0 ? y(Math.log10(value)) : box.bottom,
+        onpointermove: (event) => tooltip.show(text, event.clientX, event.clientY), onpointerleave: () => tooltip.hide(),
+      });
+    });
+    const none = cpm.filter((v) => !(v > 0)).length;
+    this.left.append(el("figure", {},
+      el("figcaption", {}, el("strong", {}, "Samples"), ` isomiRs summed, CPM of all reads${none ? `; ${none} without reads, at the bottom` : ""}.`),
+      drawing(width, height, `Counts per million of ${cpm.length} samples`,
+        yAxis(y, logTicks(range), { ...box, label: "counts per million" }),
+        xAxis(scale, ticks, { ...box, label: lines.variable }), dots)));
+  }
+
+  forest() {
+    const { effect } = this;
+    const width = widthOf(this.right, 560);
+    const order = this.members.filter((m) => isNumber(effect.estimate[m])).sort((a, b) => effect.estimate[b] - effect.estimate[a]);
+    const own = effect.comparison?.columns;
+    const mine = own ? [own.log2_fc[this.row], own.lower_log2[this.row], own.upper_log2[this.row]] : [];
+    const ends = extent([...order.flatMap((m) => [effect.estimate[m], effect.lower[m], effect.upper[m]]), ...mine, 0]);
+    const margin = 0.03 * (ends[1] - ends[0] || 1);
+    const label = Math.min(Math.max(70, 6.8 * Math.max(...order.map((m) => [...this.shortName(m)].length), 5)), 0.42 * width);
+    const scale = linear([ends[0] - margin, ends[1] + margin], [label + 12, width - 14]);
+    const letters = Math.floor(label / 6.7);
+    const ticks = niceTicks(ends, (width - label) / 70);
+    const tall = 16;
+    const grid = (height) => [
+      ticks.map(({ at }) => svg("line", { class: "grid", x1: scale(at), x2: scale(at), y1: 0, y2: height })),
+      svg("line", { class: "zero", x1: scale(0), x2: scale(0), y1: 0, y2: height }),
+      isNumber(mine[0]) && svg("line", { class: "limit", x1: scale(mine[0]), x2: scale(mine[0]), y1: 0, y2: height }),
+    ];
+    const rows = order.map((member, i) => {
+      const y = i * tall + tall / 2;
+      const kind = KINDS[this.data.isomirs.lines?.kind[member] ?? 0];
+      const row = svg("g", { class: "row", onpointermove: (event) => this.hover(member, event), onpointerleave: () => this.hover(null) },
+        svg("rect", { x: 0, y: y - tall / 2, width, height: tall }),
+        svg("text", { x: label, y: y + 4, "text-anchor": "end" }, shortened(this.shortName(member), letters)),
+        isNumber(effect.lower[member]) && svg("line", { class: `whisker ${kind}`, x1: scale(effect.lower[member]), x2: scale(effect.upper[member]), y1: y, y2: y }),
+        svg("circle", { class: `dot ${kind}`, cx: scale(effect.estimate[member]), cy: y, r: 3 }));
+      this.handle(member, row);
+      return row;
+    });
+    const height = Math.max(tall, order.length * tall);
+    const head = drawing(width, 46, "Scale and the miRNA's own effect",
+      svg("g", { transform: "translate(0 24)" }, grid(22)),
+      ticks.map(({ at, text }) => svg("text", { x: scale(at), y: 14, "text-anchor": "middle" }, text)),
+      isNumber(mine[0]) && [
+        svg("text", { class: "title", x: label, y: 39, "text-anchor": "end" }, "miRNA"),
+        isNumber(mine[1]) && svg("line", { class: "line mirna", x1: scale(mine[1]), x2: scale(mine[2]), y1: 35, y2: 35 }),
+        svg("path", { class: "line mirna", d: `M${scale(mine[0]) - 5} 35l5 -5l5 5l-5 5z` }),
+      ]);
+    const percent = `${+(100 * this.data.prob).toPrecision(4)} %`;
+    const unit = effect.comparison ? "log2 fold change" : "log2 CPM";
+    this.right.append(el("figure", {},
+      el("figcaption", {}, el("strong", {}, `IsomiRs, ${unit}`), ` ${effect.label}, with ${percent} intervals; dashed: the miRNA.`),
+      head,
+      el("div", { class: "forest", tabindex: "0", role: "region", "aria-label": "Fold changes of the isomiRs" },
+        drawing(width, height, `Fold changes of ${order.length} isomiRs; the numbers are in the table below`, grid(height), rows))));
+  }
+
+  handle(member, element) {
+    this.handles.set(member, [...(this.handles.get(member) || []), element]);
+  }
+
+  hover(member, event) {
+    for (const mark of this.body.querySelectorAll(".on")) mark.classList.remove("on");
+    if (member === null) {
+      tooltip.hide();
+      return;
+    }
+    for (const element of this.handles.get(member) || []) element.classList.add("on");
+    const { effect } = this;
+    const lines = [this.data.isomirs.name[member]];
+    if (effect) lines.push(`log2 ${effect.comparison ? "FC" : "CPM"} ${signed(effect.estimate[member])} (${interval(effect.lower[member], effect.upper[member])})`);
+    lines.push(`${this.data.isomirs.reads[member].toLocaleString("en")} reads`);
+    tooltip.show(lines, event.clientX, event.clientY);
+  }
+
+  // Without the miRNA's name where the id repeats it.
+  shortName(member) {
+    const name = this.data.isomirs.name[member];
+    const mirna = this.data.mirnas.mirna[this.row];
+    if (name.startsWith(`${mirna}|`)) return name.slice(mirna.length + 1);
+    return name.endsWith(`|${mirna}`) ? name.slice(0, -mirna.length - 1) : name;
+  }
+
+  isomirTable(host) {
+    const { isomirs, mirnas, bayesian, prob } = this.data;
+    const { effect } = this;
+    const percent = `${+(100 * prob).toPrecision(4)} %`;
+    const unit = effect?.comparison ? "log2 FC" : "log2 CPM";
+    const own = effect?.comparison?.columns.log2_fc[this.row];
+    const of = {
+      isomir: (m) => isomirs.name[m],
+      mirna: () => mirnas.mirna[this.row],
+      term: () => effect?.name ?? null,
+      reads: (m) => isomirs.reads[m],
+      log2_fc: (m) => effect?.estimate[m] ?? null,
+      lower_log2: (m) => effect?.lower[m] ?? null,
+      upper_log2: (m) => effect?.upper[m] ?? null,
+      difference_log2: (m) => (isNumber(own) && isNumber(effect.estimate[m]) ? +(effect.estimate[m] - own).toPrecision(4) : null),
+      [bayesian ? "lfsr" : "p_value"]: (m) => effect?.p[m] ?? null,
+    };
+    const columns = [
+      { key: "isomir", label: "isomiR", kind: "name", meaning: "As in the input." },
+      { key: "reads", label: "reads", kind: "integer", meaning: "Counts, summed over the samples." },
+      ...(effect ? [
+        { key: "log2_fc", label: unit, kind: "signed", meaning: effect.comparison ? "The isomiR's own log2 fold change." : "Level of the isomiR." },
+        { key: "interval", label: `${percent} interval`, kind: "interval", meaning: "Of the column before." },
+        ...(effect.comparison ? [
+          { key: "difference_log2", label: "from the miRNA", kind: "signed", meaning: "Its log2 fold change minus that of the miRNA." },
+          { key: bayesian ? "lfsr" : "p_value", label: bayesian ? "lfsr" : "p", kind: "p", meaning: bayesian ? "Probability that its fold change has the other sign." : "Two-sided, of its own fold change; not adjusted." },
+        ] : []),
+      ] : []),
+    ];
+    this.table = new DataTable(host, {
+      label: "IsomiRs", noun: "isomiRs", columns, rows: this.members, open: null,
+      value: (member, key) => of[key](member),
+      sort: { key: "reads", direction: -1 },
+      csv: { name: `${fileName(mirnas.mirna[this.row])}_isomirs.csv`, columns: ["mirna", "isomir", "term", ...columns.flatMap((c) => (c.key === "isomir" ? [] : c.key === "interval" ? ["lower_log2", "upper_log2"] : [c.key]))] },
+    });
+  }
+
+  components() {
+    const { components } = this.data;
+    const known = components.filter((c) => isNumber(c.values[this.row]));
+    return known.length > 0 && el("details", { class: "legend" }, el("summary", {}, "Variance components (natural log)"),
+      el("dl", {}, known.map((c) => el("div", {}, el("dt", {}, c.label), el("dd", {}, fixed(c.values[this.row], 3))))));
+  }
+}
+
+function fileName(text) {
+  return text.replace(/[^A-Za-z0-9._-]+/g, "_").replace(/^[._-]+/, "") || "mirna";
+}
+
+function setHash(text) {
+  try {
+    history.replaceState(null, "", text ? `#${text}` : location.pathname + location.search);
+  } catch {
+    // Some browsers do not let a file change its own address: the page works without.
+  }
+}

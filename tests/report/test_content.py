@@ -1,0 +1,310 @@
+"""What the page says and holds, without a browser."""
+
+import json
+import re
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import bayes_mirglmm as bm
+from bayes_mirglmm.covariates import coded_levels
+from bayes_mirglmm.design import build_design
+from bayes_mirglmm.errors import InputError
+from bayes_mirglmm.hits import FDR
+from bayes_mirglmm.normalization import offset_caution
+from bayes_mirglmm.report import citation
+from bayes_mirglmm.report.columns import effect_columns
+from bayes_mirglmm.report.compact import compact
+from bayes_mirglmm.report.comparisons import comparisons
+from bayes_mirglmm.report.content import gather
+from bayes_mirglmm.report.diagnostics import ABOUT_STATUS, GENERAL_ADVICE, advice_on, diagnostics, statuses
+from bayes_mirglmm.report.page import embedded_json, render
+from bayes_mirglmm.report.verdict import verdict
+from bayes_mirglmm.results import Fit
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def embedded(page: str) -> dict:
+    block = re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.DOTALL)
+    assert block is not None
+    return json.loads(block[1])
+
+
+@pytest.fixture(scope="module")
+def page(hostile: Fit) -> str:
+    return render(gather(hostile))
+
+
+@pytest.fixture(scope="module")
+def data(page: str) -> dict:
+    return embedded(page)
+
+
+def test_the_page_holds_the_table_of_effects(hostile: Fit, data: dict):
+    term = hostile.design.terms[1]
+    expected = hostile.effects(term)
+    assert data["mirnas"]["mirna"] == list(expected["mirna"])
+    columns = data["comparisons"][0]["columns"]
+    for name in ("estimate", "std_error", "lower", "upper", "log2_fc", "p_value", "p_adjusted"):
+        np.testing.assert_allclose(columns[name], expected[name], rtol=1e-5)
+    np.testing.assert_allclose(columns["lower_log2"], expected["lower"] / np.log(2.0), rtol=1e-5)
+    np.testing.assert_allclose(columns["shrunk"], hostile.shrink(term)["shrunk"], rtol=1e-5, atol=1e-12)
+    usage = hostile.usage().set_index("mirna")["p_adjusted"].reindex(expected["mirna"])
+    np.testing.assert_allclose(data["mirnas"]["usage_p_adjusted"], usage, rtol=1e-5)
+
+
+def test_the_page_holds_every_isomir_once(hostile: Fit, data: dict):
+    isomirs, table = data["isomirs"], hostile.isomir_effects().set_index("isomir")
+    assert isomirs["start"][-1] == len(isomirs["name"]) == len(table)
+    own = table.loc[isomirs["name"]]
+    np.testing.assert_allclose(
+        isomirs["effects"][hostile.design.terms[1]]["estimate"], own["log2_fc"], rtol=1e-3, atol=1e-12
+    )
+    for i, mirna in enumerate(data["mirnas"]["mirna"]):
+        assert set(own["mirna"].iloc[isomirs["start"][i] : isomirs["start"][i + 1]]) == {mirna}
+    counts = hostile.data["counts"].sum("sample").to_series()
+    assert isomirs["reads"] == counts.loc[isomirs["name"]].tolist()
+    first = np.asarray(isomirs["samples"]["cpm"][0])
+    view = hostile[data["mirnas"]["mirna"][0]]
+    np.testing.assert_allclose(first, 1e6 * view["counts"].sum("isomir") / view["total"], rtol=1e-3)
+    assert data["mirnas"]["cpm"][0] == pytest.approx(first.mean(), rel=1e-3)
+
+
+def test_a_mirna_that_was_dropped_is_there_with_its_reason(data: dict):
+    left = data["left_out"]
+    assert {"sim-miR-12", "sim-miR-13", "sim-miR-14"} <= set(left["mirna"])
+    assert "log(median CPM)" in left["reason"][left["mirna"].index("sim-miR-12")]
+
+
+def test_no_name_from_the_data_is_markup(page: str, data: dict, names: SimpleNamespace):
+    assert set(names.hostile) <= set(data["mirnas"]["mirna"])
+    assert page.count("<script") == 2
+    assert page.count("</script>") == 2
+    assert "<img" not in page
+    assert "<i>case" not in page
+    assert "&lt;i&gt;case&lt;/i&gt;" in page
+    assert "\u2028" not in page.split('id="data">')[1].split("</script>")[0]
+
+
+def test_json_survives_a_script_element():
+    value = {"</script>": ["<!--", "&amp;", "\u2028", 'quo"te', "back\\slash", 1.5, None]}
+    text = embedded_json(value)
+    assert not set("<>&\u2028") & set(text)
+    assert json.loads(text) == value
+
+
+def test_the_page_is_self_contained(page: str):
+    assert not re.findall(r'\b(?:src|href)="(?!#|data:|https://doi\.org/)', page)
+    assert "@import" not in page
+    assert "url(" not in page
+    assert "innerHTML" not in page
+    policy = re.search(r'Content-Security-Policy" content="([^"]+)"', page)
+    assert policy is not None
+    assert policy[1].startswith("default-src &#39;none&#39;")
+    assert "unsafe" not in policy[1]
+
+
+def test_the_verdict_counts_what_the_tables_count(hostile: Fit):
+    found = comparisons(hostile)
+    text = " ".join(verdict(hostile, found, hostile.usage()))
+    table = hostile.effects(hostile.design.terms[1])
+    hits = table[table["p_adjusted"] <= FDR]
+    up = int((hits["estimate"] > 0).sum())
+    assert 0 < up < len(hits)
+    assert f"{len(hits)} miRNAs differ between <i>case</i> and ctrl (group): {up} " in text
+    best = hits.sort_values("p_value").iloc[0]
+    assert f"The surest is {best['mirna']}: " in text
+    factor = np.exp(abs(best["estimate"]))
+    assert f"{factor:.1f} times" in text or f"{factor:.2f} times" in text
+    assert "11 of 15 miRNAs" in text
+    assert "(4 ctrl, 4 <i>case</i>)" in text
+
+
+def test_the_verdict_of_a_decrease_gives_its_factor_and_interval_the_right_way_round(bayesian: Fit):
+    from bayes_mirglmm.report.verdict import times
+
+    row = pd.Series({"estimate": -np.log(4.0), "lower": -np.log(8.0), "upper": -np.log(2.0)})
+    assert times(bayesian, comparisons(bayesian)[0], row) == (
+        "4.0 times lower in case (95 % interval 2.0 to 8.0)"
+    )
+
+
+def test_nothing_found_is_said_with_what_came_nearest(three_groups: Fit):
+    found = comparisons(three_groups)
+    quiet = [one for one in found if not (one.table["p_adjusted"] <= FDR).any()]
+    assert quiet
+    text = " ".join(verdict(three_groups, quiet, three_groups.usage()))
+    assert "no miRNA differs between" in text
+    assert "The nearest to it is" in text
+    assert "either way" in text
+
+
+def test_what_was_run(hostile: Fit):
+    told = dict(gather(hostile)["origin"])
+    assert told["Formula"] == "~ group"
+    assert told["Reference levels"] == "group: ctrl"
+    assert told["Left by the filters"].startswith("12 of 15 miRNAs")
+    assert "above 5 (natural log; 148 CPM)" in told["Filters"]
+    assert "t with 6 degrees of freedom" in told["Intervals and tests"]
+    assert f"bayes-mirglmm {bm.__version__}" in told["Versions"]
+    assert told["Seed"] == "1"
+    assert gather(hostile)["samples"] == [("group", "ctrl", 4), ("group", "<i>case</i>", 4)]
+
+
+def test_a_bayesian_fit_has_its_own_columns(bayesian: Fit):
+    content = gather(bayesian)
+    data = content["data"]
+    keys = [column["key"] for column in data["columns"]]
+    assert {"lfsr", "s_value", "usage_log_bf10", "pareto_k"} <= set(keys)
+    assert "p_value" not in keys
+    assert (data["rank"], data["call"]) == ("lfsr", "s_value")
+    term = bayesian.design.terms[1]
+    np.testing.assert_allclose(
+        data["comparisons"][0]["columns"]["s_value"], bayesian.shrink(term)["s_value"], rtol=1e-5
+    )
+    np.testing.assert_allclose(data["usage"]["log_bf10"], bayesian.usage()["log_bf10"], rtol=1e-5)
+    assert [row["name"] for row in content["priors"]][:2] == ["intercept", "beta"]
+    assert all(row["why"] for row in content["priors"])
+
+
+def test_diagnostics_of_a_sampler_are_shown_where_a_fit_has_them(bayesian: Fit):
+    effects = bayesian.effects(bayesian.design.terms[1]).drop(columns="pareto_k")
+    effects = effects.assign(r_hat=1.001, ess_bulk=900.0, divergences=0)
+    effects.loc[0, ["r_hat", "divergences"]] = 1.2, 7
+    keys = [column["key"] for column in effect_columns(effects, 0.95, bayesian=True)]
+    assert keys[-3:] == ["r_hat", "ess_bulk", "divergences"]
+    found = diagnostics(bayesian, effects)
+    levels = {finding.what.split(" with ")[1][:9]: finding.level for finding in found}
+    assert levels == {"chains th": "warning", "fewer tha": "ok", "divergent": "warning"}
+    assert str(effects["mirna"].iloc[0]) in found[0].what
+    assert all(finding.advice for finding in found if finding.level == "warning")
+
+
+def test_every_status_has_its_meaning_and_the_documents_know_the_same(hostile: Fit):
+    documented = (ROOT / "docs" / "tables.md").read_text(encoding="utf-8").split("## What each status")[1]
+    assert set(re.findall(r"^\| `(\w+)`", documented, re.MULTILINE)) == set(ABOUT_STATUS)
+    rows = statuses(hostile)
+    assert sum(row["count"] for row in rows) == hostile.data.sizes["mirna"]  # type: ignore[misc]
+    assert sum(row["fitted"] for row in rows) == len(hostile)  # type: ignore[misc]
+
+
+def test_every_caution_that_a_fit_can_give_has_advice():
+    counts = bm.simulate(3, ("A", "B"), n_mirnas=6, n_isomirs=3, seed=1).counts
+    values = counts["counts"].values.copy()
+    dominant = counts["mirna"].values == counts["mirna"].values[0]
+    values[np.ix_(dominant, counts["group"].values == "B")] += 10_000_000
+    shifted = counts.assign(counts=(("isomir", "sample"), values)).assign_coords(
+        total=("sample", values.sum(axis=0))
+    )
+    table = pd.DataFrame({"group": list("AAB")}, index=list("xyz"))
+    saturated = build_design(pd.DataFrame({"group": list("ABC")}, index=list("xyz")), "~ group")
+    sentences = [
+        offset_caution(shifted, "total", shifted["group"].values),
+        *build_design(table, "~ group").cautions,
+        *saturated.cautions,
+        *coded_levels(pd.DataFrame({"patient": [1, 1, 2, 2, 3, 3]})),
+    ]
+    assert len(sentences) == 5
+    assert all(sentence and advice_on(sentence) != GENERAL_ADVICE for sentence in sentences)
+
+
+def test_contrasts_are_comparisons_like_coefficients(three_groups: Fit):
+    data = gather(three_groups, "pairs:group")["data"]
+    assert [one["name"] for one in data["comparisons"]] == [
+        "group[T.B]", "group[T.C]", "group: B - A", "group: C - A", "group: C - B",
+    ]  # fmt: skip
+    expected = three_groups.contrast({"group": ("C", "B")})
+    np.testing.assert_allclose(data["comparisons"][4]["columns"]["estimate"], expected["estimate"], rtol=1e-5)
+    own = three_groups.isomir_effects(contrasts={"group": ("C", "B")}).set_index("isomir")
+    np.testing.assert_allclose(
+        data["isomirs"]["effects"]["group: C - B"]["estimate"],
+        own.loc[data["isomirs"]["name"], "log2_fc"],
+        rtol=1e-3,
+        atol=1e-12,
+    )
+    with pytest.raises(InputError, match="not one of its levels"):
+        gather(three_groups, {"group": ("C", "none")})
+
+
+def test_a_continuous_variable_is_drawn_at_a_few_of_its_values(continuous: Fit):
+    lines = gather(continuous)["data"]["isomirs"]["lines"]
+    assert len(lines["levels"]) == 12
+    assert (lines["levels"][0], lines["levels"][-1]) == (0.0, 9.0)
+    assert set(lines["observed"]) == {None}
+    assert len(lines["isomir"]) == 12 * len(lines["kind"])
+    text = " ".join(gather(continuous)["verdict"])
+    assert "along dose" in text
+
+
+def test_a_formula_without_variables_has_a_page_too(intercept_only: Fit):
+    content = gather(intercept_only)
+    assert not content["has_comparisons"]
+    assert content["data"]["comparisons"] == []
+    keys = [column["key"] for column in content["data"]["columns"]]
+    assert keys == ["mirna", "cpm", "n_isomirs", "status"]
+    assert "<html" in render(content)
+
+
+def test_the_page_of_a_whole_tissue_is_small(large: Fit, written):
+    from urllib.parse import urlparse
+
+    path = Path(urlparse(written(large, "large")).path)
+    assert large.data.sizes["isomir"] > 5000
+    assert path.stat().st_size < 2_000_000
+
+
+def test_numbers_are_short_and_strict():
+    assert compact(np.array([1 / 3, 1e-12 / 3, np.nan, np.inf, 2.0])) == [
+        0.333333,
+        3.33333e-13,
+        None,
+        None,
+        2,
+    ]
+    assert compact(np.array([3, 4])) == [3, 4]
+    assert compact(np.array(["a", None], dtype=object)) == ["a", None]
+
+
+def test_citations_agree_with_the_citation_file(hostile: Fit):
+    text = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    cited = " ".join(reference.text for reference in citation.references(hostile))
+    title = re.search(r'title: "(miRglmm.+)"', text)
+    assert title is not None
+    assert title[1] in cited
+    assert all(name in cited for name in re.findall(r"family-names: (.+)", text))
+    assert re.search(r"doi: (.+)", text)[1] == citation.METHOD.doi  # type: ignore[index]
+    methods = citation.methods_text(hostile)
+    assert "~ group" in methods
+    assert bm.__version__ in methods
+
+
+def test_text_is_readable_on_its_ground_in_both_schemes():
+    """WCAG 2.1 AA: 4.5 to 1 for text, 3 to 1 for marks."""
+    css = (ROOT / "bayes_mirglmm/report/templates/report.css").read_text(encoding="utf-8")
+    schemes = [
+        dict(re.findall(r"--([\w-]+): (#\w{6})", block))
+        for block in re.findall(r":root \{(.*?)\}", css, re.S)
+    ]
+    for colours in schemes[:2]:
+        for ground in ("paper", "panel", "hover"):
+            for ink in ("ink", "soft", "accent", "up", "down"):
+                assert contrast(colours[ink], colours[ground]) >= 4.5, (ink, ground)
+        for level in ("caution", "fine"):
+            assert contrast(colours[level], colours[f"{level}-ground"]) >= 4.5
+            assert contrast(colours["ink"], colours[f"{level}-ground"]) >= 4.5
+        for mark in ("up-mark", "down-mark", "strong-line"):
+            assert contrast(colours[mark], colours["paper"]) >= 3
+
+
+def contrast(one: str, other: str) -> float:
+    def luminance(colour: str) -> float:
+        channels = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
+        linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+        return float(linear @ [0.2126, 0.7152, 0.0722])
+
+    high, low = sorted((luminance(one), luminance(other)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
