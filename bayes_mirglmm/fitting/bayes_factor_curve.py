@@ -33,8 +33,10 @@ def bayes_factor_curve(fit: "Fit", mirna: str, scales: Sequence[float] | None = 
         The fit has no Bayes factors, the miRNA no draws, or a scale is not positive.
     """
     data = fit.data
-    if data.attrs["method"] != "laplace" or not np.isfinite(data["log_evidence"].values).all(axis=0).any():
-        raise InputError("a curve of Bayes factors needs a fit with method='laplace' and an isomiR slope.")
+    if not fit.is_bayesian or not np.isfinite(data["log_evidence"].values).all(axis=0).any():
+        raise InputError(
+            "a curve of Bayes factors needs a fit with method='laplace' or 'nuts', and an isomiR slope."
+        )
     own = fit.slope_prior_scale
     wanted = np.array([r * own for r in RELATIVE_SCALES] if scales is None else list(scales), dtype=float)
     if wanted.ndim != 1 or not len(wanted) or not (np.isfinite(wanted) & (wanted > 0)).all():
@@ -46,12 +48,15 @@ def bayes_factor_curve(fit: "Fit", mirna: str, scales: Sequence[float] | None = 
 
     slopes = [k for k, block in enumerate(fit.design.blocks) if k > 0 and block == 0]
     units = np.diag(np.linalg.inv(to_user(fit.design.z)))[slopes]
-    variances = np.einsum("skk->sk", data["draw_omega"].values[i].astype(float))[:, slopes]
-    moved = rescale_evidence(np.sqrt(variances) * units, data["draw_weight"].values[i], own, wanted)
+    variances = np.einsum("skk->sk", data["draw_omega"].sel(drawn=mirna).values.astype(float))[:, slopes]
+    moved = rescale_evidence(
+        np.sqrt(variances) * units, data["draw_weight"].sel(drawn=mirna).values, own, wanted
+    )
+    own_k = float(data["pareto_k"].values[models.index("full"), i]) if "pareto_k" in data else -np.inf
     rows = []
     for n, scale in enumerate(wanted):
         log_z, log_z_error, how = evidence["full"] + moved.log_ratio[n], moved.error[n], "reused"
-        k = max(pareto_k(moved.log_weights[n]), float(data["pareto_k"].values[models.index("full"), i]))
+        k = max(pareto_k(moved.log_weights[n]), own_k)
         if not (k <= RELIABLE_PARETO_K and moved.effective_size[n] >= FEWEST_EFFECTIVE):
             sample = _refit(fit, mirna, float(scale)).sample
             log_z, log_z_error, how = sample.log_evidence, sample.log_evidence_error, "refitted"

@@ -13,7 +13,7 @@ from bayes_mirglmm.results.schema import VARIABLES
 if TYPE_CHECKING:
     import h5py
 
-_TEXT_DIMS = ("mirna", "model", "term", "term2", "slope_term", "slope_term2", "isomir", "sample")
+_TEXT_DIMS = ("mirna", "drawn", "model", "term", "term2", "slope_term", "slope_term2", "isomir", "sample")
 ON_DEMAND_FROM = 4_000_000  # bytes
 _COMPRESS_FROM = 16_384  # bytes; below this HDF5's chunks cost more than they save
 

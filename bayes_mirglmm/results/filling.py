@@ -19,6 +19,7 @@ class Filler:
     def __init__(self, arrays: dict[str, np.ndarray], design: "Design", models: Sequence[str]) -> None:
         self.arrays = arrays
         self.models = models
+        self.drawn = 0  # miRNAs with draws so far
         self.width = len(design.slope_terms)
         # Columns of the reduced model: the intercept and nuisance slopes stay, the slope variable's go.
         self.reduced = [k for k, block in enumerate(design.blocks) if k == 0 or block != 0]
@@ -48,7 +49,8 @@ class Filler:
                 if model == record.coefficients_from:
                     self.modes(i, rows, numbers, record.mirna, reduced=model == "reduced")
         if record.draws is not None:
-            self.draws(i, rows, record.draws, record.mirna)
+            self.draws(self.drawn, rows, record.draws, record.mirna)
+            self.drawn += 1
 
     def numbers(self, m: int, i: int, numbers: "ModelNumbers", mirna: str, *, reduced: bool) -> None:
         """Write what every model of a miRNA has."""
@@ -81,13 +83,13 @@ class Filler:
         if reduced and narrow:
             self.omitted_effects(rows, numbers)
 
-    def draws(self, i: int, rows: slice, draws: "Draws", mirna: str) -> None:
-        """Write joint draws; the columns that a reduced model leaves out are 0."""
+    def draws(self, d: int, rows: slice, draws: "Draws", mirna: str) -> None:
+        """Write joint draws, those of number ``d`` with draws; the columns that a reduced model leaves out are 0."""
         for name in ("weight", "beta", "sigma_sample", "log_theta", "u"):
-            self.put(f"draw_{name}", (i,), getattr(draws, name), mirna)
+            self.put(f"draw_{name}", (d,), getattr(draws, name), mirna)
         for name, values in draws.stats.items():
-            self.put(f"draw_{name}", (i,), values, mirna)
-        self.put("draw_omega", (i,), self.widen(draws.omega, 2), mirna)
+            self.put(f"draw_{name}", (d,), values, mirna)
+        self.put("draw_omega", (d,), self.widen(draws.omega, 2), mirna)
         self.put("draw_b", (rows,), self.widen(draws.b, 1).transpose(1, 0, 2), mirna)
 
     def omitted_effects(self, rows: slice, numbers: "ModelNumbers") -> None:

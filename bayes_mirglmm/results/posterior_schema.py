@@ -1,7 +1,8 @@
 """What the dataset of a Bayesian fit has besides the schema of all fits: draws, their weights, diagnostics.
 
-One layout for every Bayesian method. ``draw`` is shared by all miRNAs; the draws of the isomiR effects lie on the flat
-``isomir`` dim. A draw is a joint draw of everything about a miRNA, of the model that ``coefficients_from`` names.
+One layout for every Bayesian method. ``drawn`` names the miRNAs that have draws, which can be few among those that were
+read; ``draw`` is shared by all of them; the draws of the isomiR effects lie on the flat ``isomir`` dim. A draw is a
+joint draw of everything about a miRNA, of the model that ``coefficients_from`` names.
 Weights sum to 1 in each miRNA (importance sampling), or are all equal (MCMC, draws in the order of the chains).
 
 In such a dataset ``beta``, ``omega``, ``sigma_sample``, ``b``, ``effect`` and ``u`` are posterior means, ``beta_cov``,
@@ -17,17 +18,17 @@ import numpy as np
 from bayes_mirglmm.results.variable import Variable
 
 DRAWS: dict[str, Variable] = {
-    "draw_weight": Variable(("mirna", "draw"), "f", "weight of each draw"),
-    "draw_beta": Variable(("mirna", "draw", "term"), "d", "draws of the fixed effects, natural log"),
+    "draw_weight": Variable(("drawn", "draw"), "f", "weight of each draw"),
+    "draw_beta": Variable(("drawn", "draw", "term"), "d", "draws of the fixed effects, natural log"),
     "draw_omega": Variable(
-        ("mirna", "draw", "slope_term", "slope_term2"),
+        ("drawn", "draw", "slope_term", "slope_term2"),
         "d",
         "draws of the covariance of the isomiR effects",
     ),
-    "draw_sigma_sample": Variable(("mirna", "draw"), "d", "draws of the SD of the sample effects"),
-    "draw_log_theta": Variable(("mirna", "draw"), "d", "draws of log theta; inf for the Poisson"),
+    "draw_sigma_sample": Variable(("drawn", "draw"), "d", "draws of the SD of the sample effects"),
+    "draw_log_theta": Variable(("drawn", "draw"), "d", "draws of log theta; inf for the Poisson"),
     "draw_b": Variable(("isomir", "draw", "slope_term"), "d", "draws of the isomiR effects"),
-    "draw_u": Variable(("mirna", "draw", "sample"), "d", "draws of the sample effects"),
+    "draw_u": Variable(("drawn", "draw", "sample"), "d", "draws of the sample effects"),
 }
 EVIDENCE: dict[str, Variable] = {
     "log_evidence": Variable(("model", "mirna"), "f", "log evidence of the model"),
@@ -58,12 +59,12 @@ MCMC: dict[str, Variable] = {
 }
 #: What NUTS says of each draw.
 DRAW_STATS: dict[str, Variable] = {
-    "draw_diverging": Variable(("mirna", "draw"), "d", "1 for a divergent draw"),
-    "draw_energy": Variable(("mirna", "draw"), "d", "energy of the Hamiltonian"),
-    "draw_lp": Variable(("mirna", "draw"), "d", "log density of the draw, in the sampler's coordinates"),
-    "draw_n_steps": Variable(("mirna", "draw"), "d", "gradients of its trajectory"),
-    "draw_tree_depth": Variable(("mirna", "draw"), "d", "doublings of its trajectory"),
-    "draw_acceptance_rate": Variable(("mirna", "draw"), "d", "mean acceptance probability of its trajectory"),
+    "draw_diverging": Variable(("drawn", "draw"), "d", "1 for a divergent draw"),
+    "draw_energy": Variable(("drawn", "draw"), "d", "energy of the Hamiltonian"),
+    "draw_lp": Variable(("drawn", "draw"), "d", "log density of the draw, in the sampler's coordinates"),
+    "draw_n_steps": Variable(("drawn", "draw"), "d", "gradients of its trajectory"),
+    "draw_tree_depth": Variable(("drawn", "draw"), "d", "doublings of its trajectory"),
+    "draw_acceptance_rate": Variable(("drawn", "draw"), "d", "mean acceptance probability of its trajectory"),
 }
 OF_METHOD = {"laplace": DRAWS | EVIDENCE | IMPORTANCE, "nuts": DRAWS | DRAW_STATS | EVIDENCE | MCMC}
 #: Diagnostics that tables show beside the numbers, by method.

@@ -9,7 +9,7 @@ import xarray as xr
 from bayes_mirglmm.results.effects import log_fold_changes, long_table, on_slope_terms
 from bayes_mirglmm.results.inference import LOG_2
 from bayes_mirglmm.results.posterior_schema import IMPORTANCE, MCMC, SHOWN
-from bayes_mirglmm.results.selection import isomir_position, selected
+from bayes_mirglmm.results.selection import selected
 from bayes_mirglmm.results.smoothing import NormalMixture
 from bayes_mirglmm.results.summaries import interval, mean_and_sd, mean_sign_rates, sign_rates
 
@@ -33,10 +33,10 @@ def posterior_effects_table(
     prob : float
         Level of the intervals.
     """
-    rows = np.flatnonzero(has_draws(data))
+    rows = drawn_position(data)
     combination = weights.to_numpy(dtype=float)
     beta = data["draw_beta"].values
-    parts = [summarise_draws(combination @ beta[i].astype(float).T, data, int(i), prob) for i in rows]
+    parts = [summarise_draws(combination @ own.astype(float).T, data, d, prob) for d, own in enumerate(beta)]
     columns = _columns(parts, log_fold_changes(weights))
     table = long_table({"mirna": data["mirna"].values[rows]}, label, weights, columns)
     return table.assign(**_diagnostics(data, np.repeat(rows, len(weights))))
@@ -54,8 +54,8 @@ def posterior_isomir_table(
     slope_terms, terms = list(data["slope_term"].values), list(data["term"].values)
     weights = on_slope_terms(weights, slope_terms)
     combination = weights.to_numpy(dtype=float)
-    position = isomir_position(data)
-    rows = np.flatnonzero(has_draws(data)[position])
+    drawn = data.indexes["drawn"].get_indexer(pd.Index(data["isomir_mirna"].values))
+    rows = np.flatnonzero(drawn >= 0)
     in_beta = [
         terms.index(name) if name in terms and block == 0 else -1
         for name, block in zip(slope_terms, blocks, strict=True)
@@ -63,12 +63,12 @@ def posterior_isomir_table(
     fixed = np.array([[float(c == k) for c in range(len(terms))] for k in in_beta])  # (K, p)
     b, beta, weight = data["draw_b"].values, data["draw_beta"].values, data["draw_weight"].values
     parts, deviations = [], []
-    for i in np.unique(position[rows]):
-        own = np.einsum("jsk,ck->jcs", b[position == i].astype(float), combination)
-        common = (combination @ fixed) @ beta[i].astype(float).T
+    for d in range(len(beta)):
+        own = np.einsum("jsk,ck->jcs", b[drawn == d].astype(float), combination)
+        common = (combination @ fixed) @ beta[d].astype(float).T
         effects = (own + common).reshape(-1, own.shape[2])
-        parts.append(summarise_draws(effects, data, int(i), prob).reshape(5, *own.shape[:2]))
-        deviations.append(np.stack(mean_and_sd(own, weight[i])))
+        parts.append(summarise_draws(effects, data, d, prob).reshape(5, *own.shape[:2]))
+        deviations.append(np.stack(mean_and_sd(own, weight[d])))
     parts = [part[:, j] for part in parts for j in range(part.shape[1])]
     columns = _columns(parts, log_fold_changes(weights))
     deviation = np.concatenate([np.empty((2, 0, len(weights))), *deviations], axis=1)
@@ -77,7 +77,7 @@ def posterior_isomir_table(
         columns["deviation_std_error"] = deviation[1]
     keys = {"mirna": data["isomir_mirna"].values[rows], "isomir": data["isomir"].values[rows]}
     table = long_table(keys, label, weights, columns)
-    return table.assign(**_diagnostics(data, np.repeat(position[rows], len(weights))))
+    return table.assign(**_diagnostics(data, np.repeat(drawn_position(data)[drawn[rows]], len(weights))))
 
 
 def posterior_components_table(data: xr.Dataset, blocks: tuple[int, ...], prob: float) -> pd.DataFrame:
@@ -87,9 +87,9 @@ def posterior_components_table(data: xr.Dataset, blocks: tuple[int, ...], prob: 
     ``correlation_lower``, ``correlation_upper`` the ends of the intervals.
     """
     terms = list(data["slope_term"].values)
-    rows = np.flatnonzero(has_draws(data))
-    weight = data["draw_weight"].values[rows]
-    omega = data["draw_omega"].values[rows].astype(float)
+    rows = drawn_position(data)
+    weight = data["draw_weight"].values
+    omega = data["draw_omega"].values.astype(float)
     sd = np.sqrt(np.einsum("mskk->msk", omega))
     parts: list[tuple[str, str, str, np.ndarray | None, np.ndarray | None]] = []
     for k, term in enumerate(terms):
@@ -100,8 +100,8 @@ def posterior_components_table(data: xr.Dataset, blocks: tuple[int, ...], prob: 
         for j in range(1, k):
             if blocks[j] == blocks[k]:
                 parts.append(("isomir", terms[k], terms[j], None, _correlation(omega, sd, k, j)))
-    parts.append(("sample", "Intercept", "", data["draw_sigma_sample"].values[rows].astype(float), None))
-    dispersion = np.exp(-0.5 * data["draw_log_theta"].values[rows].astype(float))
+    parts.append(("sample", "Intercept", "", data["draw_sigma_sample"].values.astype(float), None))
+    dispersion = np.exp(-0.5 * data["draw_log_theta"].values.astype(float))
     parts.append(("dispersion", "1/theta", "", dispersion, None))
 
     columns: dict[str, Any] = {}
@@ -130,7 +130,7 @@ def posterior_components_table(data: xr.Dataset, blocks: tuple[int, ...], prob: 
 
 def diagnostics_table(data: xr.Dataset) -> pd.DataFrame:
     """Return a row per miRNA with draws and all that the method says of them."""
-    rows = has_draws(data)
+    rows = drawn_position(data)
     names = MCMC if data.attrs["method"] == "nuts" else IMPORTANCE
     table = {"mirna": data["mirna"].values[rows], "status": data["status"].values[rows]}
     table |= {name: selected(data, name)[rows] for name in names}
@@ -140,35 +140,36 @@ def diagnostics_table(data: xr.Dataset) -> pd.DataFrame:
     return pd.DataFrame(table | {"seconds": data["seconds"].values[rows]})
 
 
-def has_draws(data: xr.Dataset) -> np.ndarray:
-    """Return which miRNAs have draws: bool, shape (mirna,)."""
-    weight = data["draw_weight"].values
-    return np.isfinite(weight).all(axis=1) if weight.shape[1] else np.zeros(len(weight), dtype=bool)
+def drawn_position(data: xr.Dataset) -> np.ndarray:
+    """Return where each miRNA with draws stands on the ``mirna`` dimension: int, shape (drawn,)."""
+    return data.indexes["mirna"].get_indexer(pd.Index(data["drawn"].values))
 
 
-def summarise_draws(draws: np.ndarray, data: xr.Dataset, i: int, prob: float) -> np.ndarray:
+def summarise_draws(draws: np.ndarray, data: xr.Dataset, d: int, prob: float) -> np.ndarray:
     """Return mean, SD, lower, upper and lfsr, shape (5, C), of quantities (C, S) that are linear in the effects.
+
+    They are of number ``d`` of the miRNAs with draws.
 
     Importance draws are smoothed (:mod:`bayes_mirglmm.results.smoothing`); others are plentiful and are counted.
     """
-    weight = data["draw_weight"].values[i]
+    weight = data["draw_weight"].values[d]
     mean, sd = mean_and_sd(draws, weight)
     if "pareto_k" not in data:
         each = np.broadcast_to(weight, draws.shape)
         return np.stack([mean, sd, *interval(draws, each, prob), sign_rates(draws, each)])
-    mixture = NormalMixture(draws, weight, _variance_parameters(data, i))
+    mixture = NormalMixture(draws, weight, _variance_parameters(data, d))
     ends = mixture.quantile((1.0 - prob) / 2.0), mixture.quantile((1.0 + prob) / 2.0)
     return np.stack([mean, sd, *ends, mixture.sign_rate()])
 
 
-def _variance_parameters(data: xr.Dataset, i: int) -> np.ndarray:
+def _variance_parameters(data: xr.Dataset, d: int) -> np.ndarray:
     """Return the SDs, correlations and log theta of the draws of one miRNA, (S, F)."""
-    omega = data["draw_omega"].values[i].astype(float)
+    omega = data["draw_omega"].values[d].astype(float)
     sd = np.sqrt(np.einsum("skk->sk", omega))
     rows, columns = np.tril_indices(omega.shape[1], -1)
     with np.errstate(divide="ignore", invalid="ignore"):
         correlation = omega[:, rows, columns] / (sd[:, rows] * sd[:, columns])
-    others = [data[name].values[i].astype(float) for name in ("draw_sigma_sample", "draw_log_theta")]
+    others = [data[name].values[d].astype(float) for name in ("draw_sigma_sample", "draw_log_theta")]
     return np.column_stack([sd, np.nan_to_num(correlation), *others])
 
 

@@ -234,6 +234,7 @@ def assemble(
         "slope_term2": len(slope_terms),
         "isomir": sum(len(r.isomirs) for r in kept),
         "sample": len(samples),
+        "drawn": sum(r.draws is not None for r in records),
         "draw": max((len(r.draws.weight) for r in records if r.draws is not None), default=0),
     }
     extra_of_method = extra_variables(method)
@@ -260,6 +261,7 @@ def assemble(
     coords |= {"isomir": labels, "isomir_mirna": ("isomir", arrays.pop("isomir_mirna"))}
     if extra_of_method:
         coords["draw"] = np.arange(sizes["draw"])
+        coords["drawn"] = np.array([r.mirna for r in records if r.draws is not None], dtype=object)
     dataset = xr.Dataset(
         {
             name: (variables[name].dims, array, {"long_name": variables[name].meaning})

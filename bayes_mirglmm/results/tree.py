@@ -9,7 +9,6 @@ from scipy import special
 
 from bayes_mirglmm.model import ModelSpec
 from bayes_mirglmm.results.posterior_schema import DRAW_STATS, EVIDENCE, IMPORTANCE, MCMC
-from bayes_mirglmm.results.prior_groups import prior_groups
 from bayes_mirglmm.results.selection import find_mirna, selected
 from bayes_mirglmm.results.view import plain_column
 
@@ -47,14 +46,17 @@ def mirna_tree(data: xr.Dataset, samples: pd.DataFrame, mirna: str, blocks: tupl
     InputError
         The fit has no draws of the miRNA.
     """
+    # Imported here: it loads the room of the nested posterior, and the tables need neither.
+    from bayes_mirglmm.results.prior_groups import prior_groups
+
     i = find_mirna(data, mirna)
     rows = np.flatnonzero(data["isomir_mirna"].values == mirna)
-    weight = data["draw_weight"].isel(mirna=i).values
+    weight = data["draw_weight"].sel(drawn=mirna).values
     chains = int(data.attrs.get("chains", CHAINS))
     slope_terms, terms = list(data["slope_term"].values), list(data["term"].values)
     rng = np.random.default_rng([i, len(weight)])
     chosen = equal_weights(
-        weight, data["draw_beta"].isel(mirna=i).values[:, _sorting_term(slope_terms, terms)], rng
+        weight, data["draw_beta"].sel(drawn=mirna).values[:, _sorting_term(slope_terms, terms)], rng
     )
     chosen = chosen[: len(chosen) // chains * chains]
 
@@ -62,12 +64,12 @@ def mirna_tree(data: xr.Dataset, samples: pd.DataFrame, mirna: str, blocks: tupl
         taken = np.asarray(draws, dtype=np.float64)[chosen]
         return taken.reshape(chains, -1, *taken.shape[1:])
 
-    beta = shaped(data["draw_beta"].isel(mirna=i).values)
-    omega = shaped(data["draw_omega"].isel(mirna=i).values)
+    beta = shaped(data["draw_beta"].sel(drawn=mirna).values)
+    omega = shaped(data["draw_omega"].sel(drawn=mirna).values)
     sd = np.sqrt(np.einsum("cskk->csk", omega))
     b = shaped(data["draw_b"].isel(isomir=rows).values.transpose(1, 0, 2))
-    u = shaped(data["draw_u"].isel(mirna=i).values)
-    theta = np.exp(shaped(data["draw_log_theta"].isel(mirna=i).values))
+    u = shaped(data["draw_u"].sel(drawn=mirna).values)
+    theta = np.exp(shaped(data["draw_log_theta"].sel(drawn=mirna).values))
     in_beta = [
         terms.index(name) if name in terms and block == 0 else -1
         for name, block in zip(slope_terms, blocks, strict=True)
@@ -79,7 +81,7 @@ def mirna_tree(data: xr.Dataset, samples: pd.DataFrame, mirna: str, blocks: tupl
         "sd_isomir": (("slope_term",), sd),
         "b": (("isomir", "slope_term"), b),
         "effect": (("isomir", "slope_term"), b + own[:, :, None, :]),
-        "sd_sample": ((), shaped(data["draw_sigma_sample"].isel(mirna=i).values)),
+        "sd_sample": ((), shaped(data["draw_sigma_sample"].sel(drawn=mirna).values)),
         "u": (("sample_id",), u),
     }
     if len(slope_terms) > 1:
@@ -117,7 +119,7 @@ def mirna_tree(data: xr.Dataset, samples: pd.DataFrame, mirna: str, blocks: tupl
 
     log_likelihood = _log_probability(counts, log_mu, theta)
     of_draws: dict[str, tuple[tuple[str, ...], np.ndarray]] = {
-        name.removeprefix("draw_"): ((), shaped(data[name].isel(mirna=i).values))
+        name.removeprefix("draw_"): ((), shaped(data[name].sel(drawn=mirna).values))
         for name in DRAW_STATS
         if name in data
     }
