@@ -10,19 +10,33 @@ Call from outside: what ``__all__`` lists. Colours, figures and legends stand in
 """
 
 from bayes_mirglmm.plots.bayes_factors import plot_bayes_factors
+from bayes_mirglmm.plots.cpm import plot_cpm
+from bayes_mirglmm.plots.diagnostics import plot_diagnostics
 from bayes_mirglmm.plots.forest import plot_forest
 from bayes_mirglmm.plots.isomir_forest import plot_isomir_forest
 from bayes_mirglmm.plots.isomirs import plot_isomirs
 from bayes_mirglmm.plots.lrt_histogram import plot_lrt_histogram
 from bayes_mirglmm.plots.ma import plot_ma
+from bayes_mirglmm.plots.offsets import plot_offsets
+from bayes_mirglmm.plots.ppc import plot_ppc
+from bayes_mirglmm.plots.rootogram import plot_rootogram
+from bayes_mirglmm.plots.samples import plot_samples
+from bayes_mirglmm.plots.variance_components import plot_variance_components
 from bayes_mirglmm.plots.volcano import plot_volcano
 
 __all__ = [
     "plot_bayes_factors",
+    "plot_cpm",
+    "plot_diagnostics",
     "plot_forest",
     "plot_isomir_forest",
     "plot_isomirs",
     "plot_lrt_histogram",
     "plot_ma",
+    "plot_offsets",
+    "plot_ppc",
+    "plot_rootogram",
+    "plot_samples",
+    "plot_variance_components",
     "plot_volcano",
 ]

@@ -1,10 +1,12 @@
 """Figures, colours and legends that the pictures share."""
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
     from matplotlib.text import Text
 
@@ -156,3 +158,30 @@ def _fit(text: "Text", parts: Sequence[str], room: float, *, across: bool) -> No
             fits = needed <= room
             lines.append(part if fits else shortened(part, max(int(len(part) * room / needed), 8)))
     text.set_text("\n".join(lines))
+
+
+def log_axis(axis: "Axis") -> None:
+    """Make an axis logarithmic with ticks that read as counts: 1, 2, 5 over a short range, decades over a long one.
+
+    Its limits must be final.
+    """
+    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+
+    axes = axis.axes
+    (axes.set_xscale if axis is axes.xaxis else axes.set_yscale)("log")
+    low, high = sorted(axis.get_view_interval())
+    decades = math.log10(high / low)
+    if decades < 1.0:
+        axis.set_major_locator(MaxNLocator(5))
+    else:
+        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if decades < 2.5 else (1.0,), numticks=16))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: short_number(value)))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def short_number(value: float) -> str:
+    """Return a number as people write it on an axis: 0.05, 8191, 66k, 1.5M."""
+    for size, letter in ((1e6, "M"), (1e4, "k")):
+        if value >= size:
+            return f"{value / (1e3 if letter == 'k' else 1e6):.3g}{letter}"
+    return f"{value:.4g}"

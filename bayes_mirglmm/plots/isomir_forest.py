@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from bayes_mirglmm.errors import InputError
-from bayes_mirglmm.isomir_types import TYPES, types_of
+from bayes_mirglmm.isomir_types import TYPES
 from bayes_mirglmm.plots.canvas import (
     AMBER,
     BLACK,
@@ -22,6 +22,7 @@ from bayes_mirglmm.plots.canvas import (
     legend_below,
 )
 from bayes_mirglmm.plots.changes import one_effect
+from bayes_mirglmm.plots.isomir_types import fit_types
 from bayes_mirglmm.plots.rows import draw_rows, height_of
 from bayes_mirglmm.results.inference import LOG_2
 from bayes_mirglmm.results.selection import find_mirna
@@ -91,7 +92,7 @@ def plot_isomir_forest(
         raise InputError(f"this picture shows one contrast, not {table[label].nunique()}: choose one pair.")
     shown = pd.DataFrame({name: table[name] / LOG_2 for name in ("estimate", "lower", "upper")})
     shown["isomir"] = table["isomir"].astype(str)
-    shown["type"] = _types(fit, mirna, types).reindex(shown["isomir"]).fillna("unknown").to_numpy()
+    shown["type"] = fit_types(fit, mirna, types).reindex(shown["isomir"]).to_numpy()
     shown = shown[np.isfinite(shown["estimate"])].sort_values("estimate", kind="stable")
     kinds = [kind if kind in COLOURS else "unknown" for kind in shown["type"]]
 
@@ -127,13 +128,3 @@ def _draw_mirna(
     axes.axvline(estimate, color=SKY, lw=1.5, zorder=1, label="the miRNA")
     if np.isfinite([lower, upper]).all():
         axes.axvspan(lower, upper, color=SKY, alpha=0.25, lw=0, zorder=0)
-
-
-def _types(fit: "Fit", mirna: str, types: "Mapping[str, str] | pd.Series | None") -> pd.Series:
-    """Return the types given, or those that the ids tell."""
-    if types is not None:
-        return pd.Series(types, dtype=object)
-    rows = fit.data["isomir_mirna"].values == mirna
-    isomirs = fit.data["isomir"].values[rows].astype(str)
-    cpm = fit.data["counts"].values[rows] / np.exp(fit.data["offset"].values)
-    return pd.Series(types_of(isomirs, [mirna] * len(isomirs), cpm.mean(axis=1)), index=isomirs)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayes_mirglmm.errors import InputError
-from bayes_mirglmm.plots.canvas import BLACK, BLUE, GREY, ORANGE, canvas, label_axes, legend_below
+from bayes_mirglmm.plots.canvas import BLACK, BLUE, GREY, ORANGE, canvas, label_axes, legend_below, log_axis
 from bayes_mirglmm.plots.isomir_lines import isomir_lines
 from bayes_mirglmm.results.inference import LOG_2
 
@@ -66,8 +66,7 @@ def plot_isomirs(
         if len(chosen):
             axes.plot([], [], color=colour, lw=1.5, label=f"{text}: {len(chosen)}")
     axes.plot(position, lines.mirna, color=BLACK, lw=2.6, label="miRNA, fixed effect")
-    axes.set_yscale("log")
-    axes.yaxis.set_major_formatter("{x:g}")
+    log_axis(axes.yaxis)
     if lines.is_factor:
         axes.set_xticks(position, [str(level) for level in lines.levels], parse_math=False)
         axes.set_xlim(-0.25, len(position) - 0.75)

@@ -23,8 +23,8 @@ GAP = 3.0  # pixels between two labels
 
 def label_points(
     axes: "Axes",
-    x: Sequence[float],
-    y: Sequence[float],
+    x: Sequence[float] | np.ndarray,
+    y: Sequence[float] | np.ndarray,
     names: Sequence[str],
     *,
     colours: Sequence[str],

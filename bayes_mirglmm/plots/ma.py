@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from bayes_mirglmm.plots.canvas import BLUE, GREY, ORANGE, canvas, label_axes, legend_below
+from bayes_mirglmm.plots.canvas import BLUE, GREY, ORANGE, canvas, label_axes, legend_below, log_axis
 from bayes_mirglmm.plots.changes import changes
 from bayes_mirglmm.plots.volcano import RATE
 
@@ -70,7 +70,7 @@ def plot_ma(
     axes.axhline(0, color="0.8", lw=0.8, zorder=0)
     middle = float(np.median(y)) if len(y) else 0.0
     axes.axhline(middle, color="0.35", lw=0.8, ls="--", zorder=0, label=f"median: {middle:+.2f}")
-    axes.set_xscale("log")
+    log_axis(axes.xaxis)
     reach = 1.12 * max(np.abs(y).max(initial=0.0), 0.5)
     axes.set_ylim(-reach, reach)
     missing = len(table) - len(shown)

@@ -46,16 +46,16 @@ def draw_rows(
     :data:`LONG` median half-widths is cut, with an arrow head at the rim.
     """
     estimate, lower, upper = (table[name].to_numpy(dtype=float) for name in ("estimate", "lower", "upper"))
-    row = np.arange(len(estimate))
+    row = range(len(estimate))
     left, right = limits(estimate, lower, upper)
     known = np.isfinite(estimate) & ~(np.isnan(lower) | np.isnan(upper))
     many = len(row) > NAMED_ROWS
-    for r in row[known]:
+    for r in np.flatnonzero(known).tolist():
         ends = np.clip([lower[r], upper[r]], left, right)
         axes.plot(ends, [r, r], color=colours[r], lw=0.6 if many else 1.2, solid_capstyle="butt", zorder=2)
     for ends, rim, marker in ((lower, left, "<"), (upper, right, ">")):
         cut = known & ((ends < left) | (ends > right))
-        for r in row[cut]:
+        for r in np.flatnonzero(cut).tolist():
             axes.plot(rim, r, marker, color=colours[r], ms=3.5, mew=0, clip_on=False, zorder=3)
     for r in row:
         axes.plot(
