@@ -142,7 +142,5 @@ def _draw_boxes(axes: "Axes", cpm: np.ndarray, groups: Grouping) -> None:
         )
         boxes["boxes"][0].set_label(f"{level}: {int(mine.sum())}")
         if mine.sum() <= FULL:
-            for row, values in enumerate(cpm[:, mine]):
-                axes.scatter(
-                    values, position[row] + spread[mine], s=6, color=colour, lw=0, alpha=0.7, zorder=3
-                )
+            for at, values in zip(position, cpm[:, mine], strict=True):
+                axes.scatter(values, at + spread[mine], s=6, color=colour, lw=0, alpha=0.7, zorder=3)

@@ -80,6 +80,7 @@ def plot_diagnostics(
     past = (x > how.x_limit) | (divergences > 0)
     if how.y_limit is not None:
         past |= y < how.y_limit
+    y = np.maximum(y, 1.0)
     infinite = ~np.isfinite(x)
     inside = x[~infinite]
     right = max(inside.max(initial=how.x_limit), how.x_limit)
@@ -125,7 +126,9 @@ def plot_diagnostics(
 
 
 def diagnostics_table(fit: "Fit") -> pd.DataFrame:
-    """Return a row a fitted miRNA: mirna, and r_hat, ess (smaller of bulk and tail), divergences, or pareto_k, effective_size.
+    """Return a row a fitted miRNA: mirna, with pareto_k and effective_size, or r_hat, ess and divergences.
+
+    ``ess`` is the smaller of bulk and tail.
 
     Raises
     ------

@@ -84,6 +84,7 @@ def plot_rootogram(
     room = axes.get_window_extent().width / root_figure(axes).dpi
     shown = position[:: max(math.ceil(len(position) * LABEL_WIDTH / room), 1)]
     axes.set_xticks(shown, [short_number(found.first[k]) for k in shown])
+    axes.use_sticky_edges = False
     axes.set_xlim(-0.6, len(position) - 0.4)
     legend_below(axes, own=ax is None)
     cells = int(found.observed.sum())
