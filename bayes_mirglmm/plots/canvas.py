@@ -94,7 +94,6 @@ def legend_below(
         )
         for text in (*legend.get_texts(), legend.get_title()):
             text.set_parse_math(False)
-        figure.draw_without_rendering()
         if columns == 1 or legend.get_window_extent().width <= figure.bbox.width:
             return
         legend.remove()
@@ -170,6 +169,9 @@ def log_axis(axis: "Axis") -> None:
     axes = axis.axes
     (axes.set_xscale if axis is axes.xaxis else axes.set_yscale)("log")
     low, high = sorted(axis.get_view_interval())
+    if low <= 0:  # nothing was drawn
+        low, high = 1.0, 10.0
+        (axes.set_xlim if axis is axes.xaxis else axes.set_ylim)(low, high)
     decades = math.log10(high / low)
     if decades < 1.0:
         axis.set_major_locator(MaxNLocator(5))

@@ -121,7 +121,7 @@ def _draw_boxes(axes: "Axes", cpm: np.ndarray, groups: Grouping) -> None:
     """Draw a box for each row of ``cpm`` (R, n) and group, side by side in the row."""
     count = len(groups.levels)
     width = 0.8 / count
-    spread = np.random.default_rng(1).uniform(-0.28, 0.28, size=cpm.shape[1]) * width
+    spread = np.asarray(np.random.default_rng(1).uniform(-0.28, 0.28, size=cpm.shape[1])) * width
     for k, level in enumerate(groups.levels):
         mine = groups.code == k
         colour = groups.colour(k)
