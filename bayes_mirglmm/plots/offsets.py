@@ -26,6 +26,7 @@ def plot_offsets(
     fit: "Fit",
     by: str | None = None,
     *,
+    counts: xr.Dataset | None = None,
     ax: "Axes | None" = None,
     figsize: tuple[float, float] = (5.6, 3.6),
 ) -> "Figure":
@@ -40,6 +41,9 @@ def plot_offsets(
     fit : Fit
     by : str, optional
         Column of the sample table that orders the samples into groups; the slope variable when omitted.
+    counts : xarray.Dataset, optional
+        The container that was fitted. Without it the other offsets are computed from the counts that the fit keeps:
+        miRNAs with a single isomiR, which cannot be fitted, are not among them and may move an offset a little.
     ax : matplotlib.axes.Axes, optional
         Where to draw; a new figure when omitted.
     figsize : tuple of float
@@ -52,10 +56,10 @@ def plot_offsets(
     Raises
     ------
     InputError
-        The sample table has no column ``by``, or the fit has no counts.
+        The sample table has no column ``by``, the fit has no counts, or ``counts`` are of other samples.
     """
     groups = grouping(fit, by)
-    found, undefined = offset_differences(fit)
+    found, undefined = offset_differences(fit, counts)
     order = (
         np.lexsort((groups.numbers, groups.code))
         if groups.numbers is not None
@@ -95,20 +99,23 @@ def plot_offsets(
     return figure
 
 
-def offset_differences(fit: "Fit") -> tuple[dict[str, np.ndarray], list[str]]:
+def offset_differences(
+    fit: "Fit", counts: xr.Dataset | None = None
+) -> tuple[dict[str, np.ndarray], list[str]]:
     """Return log2 of each offset over the total (n,), and the names of those that these counts do not define.
 
-    Offsets of :func:`bayes_mirglmm.normalization.log_offset` from the counts of the fit, and the fit's own where it is
-    another (a column of the sample table). All have the same mean over the samples.
+    The fit's own offset is the one that it used; the others are those of
+    :func:`bayes_mirglmm.normalization.log_offset`. All have the same mean over the samples.
     """
     data = fit.data
-    if not data.sizes["isomir"]:
-        raise InputError("this fit has no counts: nothing was left after the filters; fit.status() says why.")
-    counts = xr.Dataset(
-        {"counts": data["counts"].drop_vars("isomir_mirna")},
-        coords={"mirna": ("isomir", data["isomir_mirna"].values), "total": ("sample", data["total"].values)},
-    )
+    if counts is None:
+        counts = _kept_counts(fit)
+    elif list(counts["sample"].values) != list(data["sample"].values):
+        raise InputError(
+            "counts are not those of this fit: they have other samples, or another order of them."
+        )
     total = log_offset(counts, "total").values
+    own = str(data.attrs["offset_method"])
     found: dict[str, np.ndarray] = {}
     undefined = []
     for name in METHODS:
@@ -116,10 +123,20 @@ def offset_differences(fit: "Fit") -> tuple[dict[str, np.ndarray], list[str]]:
             found[name] = (log_offset(counts, name).values - total) / LOG_2
         except InputError:
             undefined.append(name)
-    own = str(data.attrs["offset_method"])
-    if own != "total" and own not in METHODS:
+    if own != "total":
         found[own] = (data["offset"].values - total) / LOG_2
     return found, undefined
+
+
+def _kept_counts(fit: "Fit") -> xr.Dataset:
+    """Return the counts that a fit keeps as a container, as far as offsets need one."""
+    data = fit.data
+    if not data.sizes["isomir"]:
+        raise InputError("this fit has no counts: nothing was left after the filters; fit.status() says why.")
+    return xr.Dataset(
+        {"counts": data["counts"].drop_vars("isomir_mirna")},
+        coords={"mirna": ("isomir", data["isomir_mirna"].values), "total": ("sample", data["total"].values)},
+    )
 
 
 def _mark_groups(axes: "Axes", code: np.ndarray, levels: tuple[str, ...]) -> None:
