@@ -58,7 +58,9 @@ def test_the_python_example_runs_on_the_same_files(folder: Path):
     assert (folder / "my_run" / "run.json").is_file()
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/index.md", "docs/tables.md", "docs/formats.md"])
+@pytest.mark.parametrize(
+    "page", ["README.md", "docs/index.md", "docs/tables.md", "docs/formats.md", "docs/plots.md"]
+)
 def test_links_between_pages_lead_somewhere(page: str):
     text = (ROOT / page).read_text(encoding="utf-8")
     for target in re.findall(r"\]\(([^)#]+)[^)]*\)", text):
@@ -72,3 +74,12 @@ def test_the_page_on_tables_names_every_column(folder: Path):
         header = (folder / "run" / f"{name}.tsv").read_text(encoding="utf-8").splitlines()[0]
         missing = [column for column in header.split("\t") if f"`{column}`" not in page]
         assert not missing
+
+
+def test_the_page_on_plots_has_every_plot():
+    from bayes_mirglmm import plots
+
+    page = (ROOT / "docs" / "plots.md").read_text(encoding="utf-8")
+    assert not [
+        name for name in plots.__all__ if f"`{name}(fit" not in page or f"**`bm.{name}(fit" not in page
+    ]

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 
     from bayes_mirglmm.results import Fit
 
+LINEAR = 15.0  # up to here axes are linear; beyond, logarithmic outside -10 to 10
+TICKS = [0.0] + [
+    sign * x for x in (5.0, *(s * 10.0**k for k in range(1, 5) for s in (1, 2, 5))) for sign in (-1, 1)
+]
 UNRELIABLE = 0.7  # Pareto k-hat
 #: Odds at which Bayes factors are usually read.
 ODDS = (10.0, 1.0, 0.1)
@@ -30,7 +34,7 @@ def plot_bayes_factors(
 
     The Bayes factor can speak for one common change (below 0), the test cannot. Bars are Monte Carlo errors (one SD);
     hollow points have unreliable draws (Pareto k-hat above 0.7). miRNAs without a test (no finite estimate by maximum
-    likelihood) stand at the left rim.
+    likelihood) stand at the left rim. Axes that reach beyond 15 are logarithmic outside -10 to 10.
 
     Parameters
     ----------
@@ -69,8 +73,9 @@ def plot_bayes_factors(
     hit = (shown["p_adjusted"] <= fdr).to_numpy()
     k = shown["pareto_k"].to_numpy(dtype=float) if "pareto_k" in shown else np.zeros(len(shown))
     solid = ~(k > UNRELIABLE)
-    right = 1.08 * max(lrt[tested].max(initial=0.0), 1.0)
-    x = np.where(tested, lrt, -0.06 * right)
+    largest = max(lrt[tested].max(initial=0.0), 1.0)
+    rim = -0.06 * min(largest, LINEAR)
+    x = np.where(tested, lrt, rim)
 
     figure, axes = canvas(ax, figsize)
     axes.errorbar(x, y, np.nan_to_num(error), fmt="none", ecolor="0.6", elinewidth=0.6, zorder=1)
@@ -87,7 +92,9 @@ def plot_bayes_factors(
     if not solid.all():
         label = f"k-hat > {UNRELIABLE:g}: {int((~solid).sum())}"
         axes.scatter([], [], s=16, c="white", ec="0.3", lw=0.8, label=label)
-    axes.set_xlim(min(-0.03 * right, x.min(initial=0.0) - 0.03 * right), right)
+    low, high = min(float(y.min(initial=0.0)), -2.5), max(float(y.max(initial=0.0)), 2.5)
+    _scale(axes, (0.5 if tested.all() else 1.5) * rim, largest, "x")
+    _scale(axes, low - 0.06 * min(high - low, LINEAR), high, "y")
     for odds in ODDS:
         log = float(np.log(odds))
         axes.axhline(log, color="0.8", lw=0.8, ls="-" if odds == 1 else ":", zorder=0)
@@ -116,3 +123,16 @@ def plot_bayes_factors(
         avoid=np.column_stack([x, y]),
     )
     return figure
+
+
+def _scale(axes: "Axes", low: float, high: float, which: str) -> None:
+    """Set the limits of an axis, logarithmic outside -10 to 10 where a linear one would hide what lies inside."""
+    curved = high > LINEAR
+    limits = (low, high * 1.35 if curved else high + 0.06 * (high - low))
+    if curved:
+        (axes.set_xscale if which == "x" else axes.set_yscale)("symlog", linthresh=10.0, linscale=1.5)
+        axis = axes.xaxis if which == "x" else axes.yaxis
+        ticks = [tick for tick in TICKS if limits[0] <= tick <= limits[1]]
+        axis.set_ticks(ticks, [f"{tick:g}" for tick in ticks])
+        axis.set_ticks([], minor=True)
+    (axes.set_xlim if which == "x" else axes.set_ylim)(*limits)
