@@ -6,6 +6,7 @@ import numpy as np
 
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.plots.canvas import BLUE, GREY, ORANGE, SMALL, canvas, label_axes, legend_below
+from bayes_mirglmm.plots.diagnostics import unreliable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -17,7 +18,6 @@ LINEAR = 15.0  # up to here axes are linear; beyond, logarithmic outside -10 to 
 TICKS = [0.0] + [
     sign * x for x in (5.0, *(s * 10.0**k for k in range(1, 5) for s in (1, 2, 5))) for sign in (-1, 1)
 ]
-UNRELIABLE = 0.7  # Pareto k-hat
 #: Odds at which Bayes factors are usually read.
 ODDS = (10.0, 1.0, 0.1)
 
@@ -33,8 +33,9 @@ def plot_bayes_factors(
     """Draw the log Bayes factor for isomiR slopes against the likelihood ratio statistic, a point a miRNA.
 
     The Bayes factor can speak for one common change (below 0), the test cannot. Bars are Monte Carlo errors (one SD);
-    hollow points have unreliable draws (Pareto k-hat above 0.7). miRNAs without a test (no finite estimate by maximum
-    likelihood) stand at the left rim. Axes that reach beyond 15 are logarithmic outside -10 to 10.
+    hollow points have unreliable draws (Pareto k-hat above 0.7; r-hat above 1.01, or divergences). miRNAs without a
+    test (no finite estimate by maximum likelihood) stand at the left rim. Axes that reach beyond 15 are logarithmic
+    outside -10 to 10.
 
     Parameters
     ----------
@@ -71,8 +72,7 @@ def plot_bayes_factors(
     y, error = (shown[name].to_numpy(dtype=float) for name in ("log_bf10", "log_bf10_error"))
     tested = np.isfinite(lrt)
     hit = (shown["p_adjusted"] <= fdr).to_numpy()
-    k = shown["pareto_k"].to_numpy(dtype=float) if "pareto_k" in shown else np.zeros(len(shown))
-    solid = ~(k > UNRELIABLE)
+    solid = ~unreliable(shown)
     largest = max(lrt[tested].max(initial=0.0), 1.0)
     rim = -0.06 * min(largest, LINEAR)
     x = np.where(tested, lrt, rim)
@@ -90,7 +90,7 @@ def plot_bayes_factors(
                 x[mask], y[mask], s=16, c=faces, ec=colour, lw=0.8, marker=marker, label=text, zorder=2
             )
     if not solid.all():
-        label = f"k-hat > {UNRELIABLE:g}: {int((~solid).sum())}"
+        label = f"unreliable draws: {int((~solid).sum())}"
         axes.scatter([], [], s=16, c="white", ec="0.3", lw=0.8, label=label)
     low, high = min(float(y.min(initial=0.0)), -2.5), max(float(y.max(initial=0.0)), 2.5)
     _scale(axes, (0.5 if tested.all() else 1.5) * rim, largest, "x")

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.plots.canvas import GREY, ORANGE, canvas, label_axes, legend_below, log_axis
 
 if TYPE_CHECKING:
@@ -125,23 +124,22 @@ def plot_diagnostics(
     return figure
 
 
-def diagnostics_table(fit: "Fit") -> pd.DataFrame:
-    """Return a row a fitted miRNA: mirna, with pareto_k and effective_size, or r_hat, ess and divergences.
+def unreliable(table: pd.DataFrame) -> np.ndarray:
+    """Return which rows of a table with diagnostics have draws past a limit: k-hat, r-hat or divergences."""
+    limits = {"pareto_k": MAX_K, "r_hat": MAX_R_HAT, "divergences": 0.0}
+    past = [table[name].to_numpy(dtype=float) > limit for name, limit in limits.items() if name in table]
+    return np.any(past, axis=0) if past else np.zeros(len(table), dtype=bool)
 
-    ``ess`` is the smaller of bulk and tail.
+
+def diagnostics_table(fit: "Fit") -> pd.DataFrame:
+    """Return :meth:`Fit.diagnostics`, of chains with ``ess``, the smaller effective size of bulk and tail.
 
     Raises
     ------
     InputError
         The fit is one by maximum likelihood.
     """
-    if not fit.is_bayesian:
-        raise InputError(
-            "a fit by maximum likelihood has no draws to diagnose: fit.status() says how each optimisation ended. "
-            "Fit with method='laplace' or 'nuts' for posterior draws."
-        )
-    if "pareto_k" in fit.data:
-        table = fit.status()
-        return table[table["mirna"].isin(fit.mirnas)]
-    table = getattr(fit, "diagnostics")()  # noqa: B009
-    return table.assign(ess=table[["ess_bulk", "ess_tail"]].min(axis=1))
+    table = fit.diagnostics()
+    if "r_hat" in table:
+        table = table.assign(ess=table[["ess_bulk", "ess_tail"]].min(axis=1))
+    return table

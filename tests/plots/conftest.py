@@ -9,7 +9,7 @@ import pytest
 
 import bayes_mirglmm as bm
 from bayes_mirglmm.results import Fit
-from bayes_mirglmm.results.posterior_schema import IMPORTANCE
+from bayes_mirglmm.results.posterior_schema import IMPORTANCE, MCMC
 
 matplotlib.use("Agg")
 
@@ -49,26 +49,9 @@ def laplace() -> Fit:
     return bm.fit(counts, "~ group", reference={"group": "$c_1$"}, method="laplace", progress=False)
 
 
-class Sampled(Fit):
-    """A made-up fit by NUTS: equal weights, no importance sampling, diagnostics of chains."""
-
-    def diagnostics(self) -> pd.DataFrame:
-        n = len(self.mirnas)
-        return pd.DataFrame(
-            {
-                "mirna": self.mirnas,
-                "status": "ok",
-                "r_hat": [np.inf, 1.002, 1.03, np.nan, *[1.001] * n][:n],
-                "ess_bulk": [800.0, 300.0, 900.0, np.nan, *[1000.0] * n][:n],
-                "ess_tail": [700.0, 500.0, 0.0, np.nan, *[900.0] * n][:n],
-                "divergences": [0, 0, 3, 0, *[0] * n][:n],
-            }
-        )
-
-
 @pytest.fixture(scope="session")
 def sampled(laplace: Fit) -> Fit:
-    """The draws of ``laplace`` resampled to equal weights, with the schema of a fit by NUTS."""
+    """The draws of ``laplace`` resampled to equal weights, with made-up diagnostics of chains, as a fit by NUTS."""
     data = laplace.data.drop_vars(list(IMPORTANCE)).copy(deep=True)
     rng = np.random.default_rng(1)
     weight = data["draw_weight"].values
@@ -79,8 +62,22 @@ def sampled(laplace: Fit) -> Fit:
         rows = np.flatnonzero(data["isomir_mirna"].values == data["mirna"].values[i])
         data["draw_b"].values[rows] = data["draw_b"].values[rows][:, chosen]
         weight[i] = 1.0 / weight.shape[1]
+    made_up = {
+        "r_hat": [np.inf, 1.002, 1.03, np.nan, 1.001],
+        "ess_bulk": [800.0, 300.0, 900.0, np.nan, 1000.0],
+        "ess_tail": [700.0, 500.0, 0.0, np.nan, 900.0],
+        "divergences": [0.0, 0.0, 3.0, 0.0, 0.0],
+        "saturated": [0.0] * 5,
+        "attempts": [1.0] * 5,
+    }
+    rows = np.flatnonzero(np.isin(data["mirna"].values, laplace.mirnas))
+    for name, variable in MCMC.items():
+        values = variable.empty(dict(data.sizes))
+        if name in made_up:
+            values[:, rows] = made_up[name]
+        data[name] = (variable.dims, values)
     data = data.assign_attrs(method="nuts")
-    return Sampled(data, laplace.design, metadata=laplace.metadata, samples=laplace.samples, ml=laplace.ml)
+    return Fit(data, laplace.design, metadata=laplace.metadata, samples=laplace.samples, ml=laplace.ml)
 
 
 def _of_mirnas(fit: Fit, positions: Sequence[int]) -> Fit:

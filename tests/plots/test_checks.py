@@ -91,7 +91,7 @@ def test_a_fit_without_draws_is_sent_to_the_rootogram(two_groups: Fit, laplace: 
         plot_ppc(two_groups, two_groups.mirnas[0])
     with pytest.raises(InputError, match="'ecdf' or 'pit'"):
         plot_ppc(laplace, laplace.mirnas[0], "kde")
-    with pytest.raises(InputError, match=r"fit\.status\(\)"):
+    with pytest.raises(InputError, match=r"status\(\)"):
         plot_diagnostics(two_groups)
 
 

@@ -86,7 +86,7 @@ def test_mirnas_without_a_test_and_unreliable_ones_are_marked(laplace: Fit):
     )
     figure = plot_bayes_factors(edited)  # type: ignore[arg-type]
     labels = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert labels == [f"LRT, FDR > 0.05: {n - 2}", "no LRT: 1", "k-hat > 0.7: 1"]
+    assert labels == [f"LRT, FDR > 0.05: {n - 2}", "no LRT: 1", "unreliable draws: 1"]
     axes = figure.axes[0]
     assert "1 more without a Bayes factor" in axes.get_title(loc="left")
     at_rim = next(c for c in axes.collections if c.get_label() == "no LRT: 1")
