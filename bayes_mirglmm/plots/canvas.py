@@ -71,6 +71,8 @@ def legend_below(
     heading : str, optional
         Written above the entries.
     """
+    from matplotlib.collections import PathCollection
+
     if handles is None or labels is None:
         handles, labels = axes.get_legend_handles_labels()
     if not handles:
@@ -94,9 +96,18 @@ def legend_below(
         )
         for text in (*legend.get_texts(), legend.get_title()):
             text.set_parse_math(False)
-        if columns == 1 or legend.get_window_extent().width <= figure.bbox.width:
+        for handle in legend.legend_handles:
+            if isinstance(handle, PathCollection):  # points that are tiny in a crowd
+                handle.set_sizes([18.0])
+        if columns == 1 or legend.get_window_extent().width <= 0.94 * figure.bbox.width:
             return
         legend.remove()
+
+
+def letters_in(axes: "Axes", share: float = 1.0) -> int:
+    """Return about how many letters of :data:`SMALL` size fit into a share of the width of the axes."""
+    inches = share * axes.get_window_extent().width / root_figure(axes).dpi
+    return int(inches * 72.0 / (0.6 * SMALL))
 
 
 def shortened(name: str, longest: int = 26) -> str:

@@ -5,7 +5,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayes_mirglmm.errors import InputError
-from bayes_mirglmm.plots.canvas import BLACK, BLUE, GREY, ORANGE, canvas, label_axes, legend_below, log_axis
+from bayes_mirglmm.plots.canvas import (
+    BLACK,
+    BLUE,
+    GREY,
+    ORANGE,
+    canvas,
+    label_axes,
+    legend_below,
+    letters_in,
+    log_axis,
+    shortened,
+)
 from bayes_mirglmm.plots.isomir_lines import isomir_lines
 from bayes_mirglmm.results.inference import LOG_2
 
@@ -68,7 +79,8 @@ def plot_isomirs(
     axes.plot(position, lines.mirna, color=BLACK, lw=2.6, label="miRNA, fixed effect")
     log_axis(axes.yaxis)
     if lines.is_factor:
-        axes.set_xticks(position, [str(level) for level in lines.levels], parse_math=False)
+        room = max(int(1.1 * letters_in(axes)) // len(lines.levels), 4)
+        axes.set_xticks(position, [shortened(str(level), room) for level in lines.levels], parse_math=False)
         axes.set_xlim(-0.25, len(position) - 0.75)
     legend_below(axes, own=ax is None)
     label_axes(axes, slope, "counts per million", (mirna, *_effects(fit, mirna)))

@@ -7,7 +7,18 @@ import xarray as xr
 
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.normalization import METHODS, log_offset
-from bayes_mirglmm.plots.canvas import BLUE, GREEN, ORANGE, PURPLE, SMALL, canvas, label_axes, legend_below
+from bayes_mirglmm.plots.canvas import (
+    BLUE,
+    GREEN,
+    ORANGE,
+    PURPLE,
+    SMALL,
+    canvas,
+    label_axes,
+    legend_below,
+    letters_in,
+    shortened,
+)
 from bayes_mirglmm.plots.grouping import grouping
 from bayes_mirglmm.results.inference import LOG_2
 
@@ -149,9 +160,10 @@ def _mark_groups(axes: "Axes", code: np.ndarray, levels: tuple[str, ...]) -> Non
             continue
         if k % 2:
             axes.axvspan(mine[0] - 0.5, mine[-1] + 0.5, color="0.94", lw=0, zorder=0)
-        if len(levels) <= 6:
+        letters = letters_in(axes, len(mine) / len(code))
+        if letters >= min(len(level), 4):
             axes.annotate(
-                level,
+                shortened(level, letters),
                 (mine.mean(), 1),
                 xycoords=("data", "axes fraction"),
                 xytext=(0, -2),

@@ -86,3 +86,14 @@ def test_a_mirna_without_estimates_and_a_fit_without_slope_are_refused(two_group
     flat = bm.fit(drawn.counts, "~ 1", progress=False)
     with pytest.raises(InputError, match="slope variable"):
         plot_isomirs(flat, flat.mirnas[0])
+
+
+def test_long_level_names_make_room_for_each_other():
+    names = ("control", "case", "rescue with a very long name indeed")
+    drawn = bm.simulate(3, names, n_mirnas=1, n_isomirs=4, seed=2)
+    fit = bm.fit(drawn.counts, "~ group", reference={"group": "control"}, progress=False)
+    labels = plot_isomirs(fit, fit.mirnas[0], figsize=(3.35, 3)).axes[0].get_xticklabels()
+    boxes = [label.get_window_extent() for label in labels]
+    assert not any(a.overlaps(b) for a, b in zip(boxes, boxes[1:], strict=False))
+    assert [label.get_text() for label in labels][:2] == ["control", "case"]
+    assert "…" in labels[2].get_text()
