@@ -1,5 +1,7 @@
 """The isomiR slope plot: its numbers, and what is drawn of them."""
 
+from itertools import pairwise
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -94,6 +96,6 @@ def test_long_level_names_make_room_for_each_other():
     fit = bm.fit(drawn.counts, "~ group", reference={"group": "control"}, progress=False)
     labels = plot_isomirs(fit, fit.mirnas[0], figsize=(3.35, 3)).axes[0].get_xticklabels()
     boxes = [label.get_window_extent() for label in labels]
-    assert not any(a.overlaps(b) for a, b in zip(boxes, boxes[1:], strict=False))
+    assert not any(a.overlaps(b) for a, b in pairwise(boxes))
     assert [label.get_text() for label in labels][:2] == ["control", "case"]
     assert "…" in labels[2].get_text()
