@@ -17,8 +17,24 @@ if TYPE_CHECKING:
     from bayes_mirglmm.filtering import filter_counts
     from bayes_mirglmm.fit import fit
     from bayes_mirglmm.inspection import inspect_counts
+    from bayes_mirglmm.isomir_types import isomir_types
     from bayes_mirglmm.model import build_model, load_model
-    from bayes_mirglmm.plots import plot_isomirs, plot_volcano
+    from bayes_mirglmm.plots import (
+        plot_bayes_factors,
+        plot_cpm,
+        plot_diagnostics,
+        plot_forest,
+        plot_isomir_forest,
+        plot_isomirs,
+        plot_lrt_histogram,
+        plot_ma,
+        plot_offsets,
+        plot_ppc,
+        plot_rootogram,
+        plot_samples,
+        plot_variance_components,
+        plot_volcano,
+    )
     from bayes_mirglmm.readers import from_dataframe, read_counts
     from bayes_mirglmm.report import write_report
     from bayes_mirglmm.results import Fit, load
@@ -33,9 +49,22 @@ _HOME = {
     "fit": "fit",
     "from_dataframe": "readers",
     "inspect_counts": "inspection",
+    "isomir_types": "isomir_types",
     "load": "results",
     "load_model": "model",
+    "plot_bayes_factors": "plots",
+    "plot_cpm": "plots",
+    "plot_diagnostics": "plots",
+    "plot_forest": "plots",
+    "plot_isomir_forest": "plots",
     "plot_isomirs": "plots",
+    "plot_lrt_histogram": "plots",
+    "plot_ma": "plots",
+    "plot_offsets": "plots",
+    "plot_ppc": "plots",
+    "plot_rootogram": "plots",
+    "plot_samples": "plots",
+    "plot_variance_components": "plots",
     "plot_volcano": "plots",
     "read_counts": "readers",
     "simulate": "simulate",
@@ -52,9 +81,22 @@ __all__ = [
     "fit",
     "from_dataframe",
     "inspect_counts",
+    "isomir_types",
     "load",
     "load_model",
+    "plot_bayes_factors",
+    "plot_cpm",
+    "plot_diagnostics",
+    "plot_forest",
+    "plot_isomir_forest",
     "plot_isomirs",
+    "plot_lrt_histogram",
+    "plot_ma",
+    "plot_offsets",
+    "plot_ppc",
+    "plot_rootogram",
+    "plot_samples",
+    "plot_variance_components",
     "plot_volcano",
     "read_counts",
     "simulate",

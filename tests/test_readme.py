@@ -60,7 +60,8 @@ def test_the_python_example_runs_on_the_same_files(folder: Path):
 
 
 @pytest.mark.parametrize(
-    "page", ["README.md", "docs/index.md", "docs/tables.md", "docs/formats.md", "docs/cli.md"]
+    "page",
+    ["README.md", "docs/index.md", "docs/tables.md", "docs/formats.md", "docs/cli.md", "docs/plots.md"],
 )
 def test_links_between_pages_lead_somewhere(page: str):
     text = (ROOT / page).read_text(encoding="utf-8")
@@ -75,3 +76,12 @@ def test_the_page_on_tables_names_every_column(folder: Path):
         header = (folder / "run" / f"{name}.tsv").read_text(encoding="utf-8").splitlines()[0]
         missing = [column for column in header.split("\t") if f"`{column}`" not in page]
         assert not missing
+
+
+def test_the_page_on_plots_has_every_plot():
+    from bayes_mirglmm import plots
+
+    page = (ROOT / "docs" / "plots.md").read_text(encoding="utf-8")
+    assert not [
+        name for name in plots.__all__ if f"`{name}(fit" not in page or f"**`bm.{name}(fit" not in page
+    ]

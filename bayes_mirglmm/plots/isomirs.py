@@ -5,17 +5,31 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayes_mirglmm.errors import InputError
-from bayes_mirglmm.plots.canvas import BLACK, BLUE, GREY, ORANGE, new_figure
+from bayes_mirglmm.plots.canvas import (
+    BLACK,
+    BLUE,
+    GREY,
+    ORANGE,
+    canvas,
+    label_axes,
+    legend_below,
+    letters_in,
+    log_axis,
+    shortened,
+)
 from bayes_mirglmm.plots.isomir_lines import isomir_lines
 from bayes_mirglmm.results.inference import LOG_2
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from bayes_mirglmm.results import Fit
 
 
-def plot_isomirs(fit: "Fit", mirna: str, *, figsize: tuple[float, float] = (4.6, 4.4)) -> "Figure":
+def plot_isomirs(
+    fit: "Fit", mirna: str, *, ax: "Axes | None" = None, figsize: tuple[float, float] = (4.6, 4.4)
+) -> "Figure":
     """Draw the expression of each isomiR of one miRNA along the slope variable.
 
     A thin line an isomiR (fixed plus random effects), a thick black one for the miRNA (fixed effects); the
@@ -29,8 +43,10 @@ def plot_isomirs(fit: "Fit", mirna: str, *, figsize: tuple[float, float] = (4.6,
         A fit whose formula has a slope variable.
     mirna : str
         A fitted miRNA.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; a new figure when omitted.
     figsize : tuple of float
-        Width and height in inches.
+        Width and height of a new figure in inches.
 
     Returns
     -------
@@ -47,7 +63,7 @@ def plot_isomirs(fit: "Fit", mirna: str, *, figsize: tuple[float, float] = (4.6,
     lines = isomir_lines(fit, mirna)
     position = np.arange(len(lines.levels)) if lines.is_factor else np.asarray(lines.levels, dtype=float)
 
-    figure, axes = new_figure(figsize)
+    figure, axes = canvas(ax, figsize)
     kinds = {
         "alike": (GREY, "like the miRNA"),
         "smaller": (BLUE, "more down than the miRNA"),
@@ -61,31 +77,25 @@ def plot_isomirs(fit: "Fit", mirna: str, *, figsize: tuple[float, float] = (4.6,
         if len(chosen):
             axes.plot([], [], color=colour, lw=1.5, label=f"{text}: {len(chosen)}")
     axes.plot(position, lines.mirna, color=BLACK, lw=2.6, label="miRNA, fixed effect")
-    axes.set_yscale("log")
-    axes.yaxis.set_major_formatter("{x:g}")
-    axes.set_ylabel("counts per million")
-    axes.set_xlabel(slope, parse_math=False)
+    log_axis(axes.yaxis)
     if lines.is_factor:
-        axes.set_xticks(position, [str(level) for level in lines.levels], parse_math=False)
+        room = max(int(1.1 * letters_in(axes)) // len(lines.levels), 4)
+        axes.set_xticks(position, [shortened(str(level), room) for level in lines.levels], parse_math=False)
         axes.set_xlim(-0.25, len(position) - 0.75)
-    axes.set_title(f"{mirna}\n", loc="left", fontsize=10, parse_math=False)
-    axes.text(
-        0, 1.02, _subtitle(fit, mirna), transform=axes.transAxes, fontsize=8, color="0.35", parse_math=False
-    )
-    figure.legend(loc="outside lower center", frameon=False, fontsize=8, ncols=2)
+    legend_below(axes, own=ax is None)
+    label_axes(axes, slope, "counts per million", (mirna, *_effects(fit, mirna)))
     return figure
 
 
-def _subtitle(fit: "Fit", mirna: str) -> str:
-    """Return the log2 fold changes of the slope variable, three at most."""
+def _effects(fit: "Fit", mirna: str) -> list[str]:
+    """Return the log2 fold changes of the slope variable with their intervals, of three coefficients at most."""
     own = zip(fit.design.slope_terms, fit.design.blocks, strict=True)
     terms = [name for name, block in own if block == 0][1:]
     table = fit.effects(terms)
-    rows = table[table["mirna"] == mirna]
+    rows = table[table["mirna"] == mirna].to_dict("records")
     percent = 100 * float(fit.data.attrs["prob"])
-    texts = [
-        f"{row['term']}: log2 FC {row['log2_fc']:+.2f} "
-        f"({percent:g} % interval {row['lower'] / LOG_2:+.2f} to {row['upper'] / LOG_2:+.2f})"
-        for row in rows.to_dict("records")
-    ]
-    return "\n".join(texts[:3]) + (f"\n... {len(texts) - 3} more" if len(texts) > 3 else "")
+    texts = []
+    for row in rows[:3]:
+        ends = f"{row['lower'] / LOG_2:+.2f} to {row['upper'] / LOG_2:+.2f}"
+        texts += [f"{row['term']}: log2 FC {row['log2_fc']:+.2f}", f"{percent:g} % interval {ends}"]
+    return texts + ([f"... {len(rows) - 3} more"] if len(rows) > 3 else [])

@@ -18,12 +18,13 @@ PLACES = tuple(
 )
 
 MARGIN = 6.0  # pixels between a label and the middle of a point
+GAP = 3.0  # pixels between two labels
 
 
 def label_points(
     axes: "Axes",
-    x: Sequence[float],
-    y: Sequence[float],
+    x: Sequence[float] | np.ndarray,
+    y: Sequence[float] | np.ndarray,
     names: Sequence[str],
     *,
     colours: Sequence[str],
@@ -79,7 +80,8 @@ def label_points(
             left = point[0] + dx * per_point - (width if dx < 0 else 0)
             bottom = point[1] + dy * per_point - height / 2
             box = Bbox.from_bounds(left, bottom, width, height)
-            if _inside(box, inside) and not _covers(box, pixels) and not any(box.overlaps(b) for b in taken):
+            clear = not any(box.padded(GAP).overlaps(other) for other in taken)
+            if clear and _inside(box, inside) and not _covers(box, pixels):
                 text.set(ha="right" if dx < 0 else "left")
                 text.xyann = (dx, dy)
                 taken.append(box)

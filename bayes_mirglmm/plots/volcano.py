@@ -1,17 +1,25 @@
-"""Volcano: log fold changes of all miRNAs against their p-values."""
+"""Volcano: log fold changes of all miRNAs against how sure they are."""
 
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayes_mirglmm.errors import InputError
-from bayes_mirglmm.plots.canvas import BLUE, GREY, ORANGE, new_figure
-from bayes_mirglmm.terms import default_term, meaning
+from bayes_mirglmm.plots.canvas import BLUE, GREY, ORANGE, canvas, label_axes, legend_below
+from bayes_mirglmm.plots.changes import changes
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from bayes_mirglmm.results import Fit
+
+AXIS = {
+    "p_value": "-log10 p-value",
+    "lfsr": "-log10 local false sign rate",
+    "probability": "posterior probability",
+}
+RATE = {"p_value": "FDR", "lfsr": "s-value", "probability": "Bayesian FDR"}
+LACKING = {"p_value": "a p-value", "lfsr": "an lfsr", "probability": "a probability"}
 
 
 def plot_volcano(
@@ -19,29 +27,40 @@ def plot_volcano(
     term: str | None = None,
     *,
     contrast: Any = None,
+    measure: str | None = None,
     fdr: float = 0.05,
+    beyond: float = 0.0,
     labels: int = 12,
+    ax: "Axes | None" = None,
     figsize: tuple[float, float] = (5.2, 4.2),
 ) -> "Figure":
-    """Draw log2 fold change against -log10 p-value, a point a miRNA.
+    """Draw log2 fold change against p-value, local false sign rate or posterior probability, a point a miRNA.
 
-    Blue and orange: down and up at the false discovery rate ``fdr``. A triangle at the rim stands for a
-    p-value of 0. miRNAs without a p-value are counted in the title.
+    Blue and orange: down and up at the rate ``fdr``. A triangle at the rim stands for a p-value (or lfsr) of 0.
+    miRNAs without one are counted in the title.
 
     Parameters
     ----------
     fit : Fit
-        A fit by maximum likelihood, or a Bayesian one, whose ML fit is shown.
     term : str, optional
         Coefficient; the first of the slope variable (else of the formula) when omitted.
     contrast : optional
         One contrast in place of a coefficient: ``{"group": ("B", "A")}``.
+    measure : {"p_value", "lfsr", "probability"}, optional
+        ``"p_value"``: of the fit by maximum likelihood, hits by Benjamini-Hochberg. ``"lfsr"``: local false sign
+        rate after shrinkage across miRNAs (:meth:`Fit.shrink`), hits by s-value. ``"probability"``: posterior
+        probability that the effect has the sign of its estimate and is larger than ``beyond``. By default lfsr for a
+        Bayesian fit and p_value for one by maximum likelihood. Fold changes are never the shrunken ones.
     fdr : float
-        Adjusted p-value up to which a miRNA is coloured.
+        Rate up to which a miRNA is coloured.
+    beyond : float
+        log2 fold change that ``"probability"`` asks for.
     labels : int
-        How many miRNAs to name, smallest p-values first, where there is room.
+        How many miRNAs to name, the surest first, where there is room.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; a new figure when omitted.
     figsize : tuple of float
-        Width and height in inches.
+        Width and height of a new figure in inches.
 
     Returns
     -------
@@ -50,51 +69,46 @@ def plot_volcano(
     Raises
     ------
     InputError
-        The term or contrast does not exist, or a contrast is not a single one.
+        The term, contrast or measure does not exist, or a contrast is not a single one.
     """
     from bayes_mirglmm.plots.labels import label_points
 
-    fit = fit.ml
-    if contrast is not None:
-        table = fit.contrast(contrast).rename(columns={"contrast": "term"})
-        if table["term"].nunique() > 1:
-            raise InputError(
-                f"a volcano shows one contrast, not {table['term'].nunique()}: choose one pair of levels."
-            )
-        name = str(table["term"].iloc[0]) if len(table) else "contrast"
+    found = changes(fit, term, contrast, measure=measure, fdr=fdr, beyond=beyond)
+    table = found.table
+    shown = table[np.isfinite(table["estimate"]) & table["measure"].notna()]
+    x, value, hit = (shown[name].to_numpy() for name in ("estimate", "measure", "hit"))
+    if found.measure == "probability":
+        y, bottom, top = value, min(0.5, value.min(initial=0.5)), 1.02
+        infinite = np.zeros(len(y), dtype=bool)
     else:
-        term = term or default_term(fit.design)
-        if term is None:
-            raise InputError("the formula has an intercept only: there is no fold change to draw.")
-        table, name = fit.effects(term), meaning(fit.design, term)
-    shown = table[np.isfinite(table["log2_fc"]) & table["p_value"].notna()].sort_values("p_value")
-    x = shown["log2_fc"].to_numpy()
-    with np.errstate(divide="ignore"):
-        y = -np.log10(shown["p_value"].to_numpy())
-    infinite = ~np.isfinite(y)
-    top = 1.08 * max(y[~infinite].max(initial=1.0), -np.log10(fdr))
-    y = np.where(infinite, top, y)
-    hit = (shown["p_adjusted"] <= fdr).to_numpy()
+        with np.errstate(divide="ignore"):
+            y = -np.log10(value)
+        infinite = ~np.isfinite(y)
+        bottom, top = 0.0, 1.08 * max(y[~infinite].max(initial=1.0), -np.log10(fdr))
+        y = np.where(infinite, top, y)
 
-    figure, axes = new_figure(figsize)
+    figure, axes = canvas(ax, figsize)
+    size = 14 if len(x) <= 400 else 7
     for mask, colour, text in (
-        (~hit, GREY, f"FDR > {fdr:g}: {int((~hit).sum())}"),
+        (~hit, GREY, f"{RATE[found.measure]} > {fdr:g}: {int((~hit).sum())}"),
         (hit & (x < 0), BLUE, f"down: {int((hit & (x < 0)).sum())}"),
         (hit & (x >= 0), ORANGE, f"up: {int((hit & (x >= 0)).sum())}"),
     ):
-        axes.scatter(x[mask & ~infinite], y[mask & ~infinite], s=14, c=colour, lw=0, alpha=0.85, label=text)
-        axes.scatter(x[mask & infinite], y[mask & infinite], s=26, c=colour, lw=0, marker="^", clip_on=False)
+        near = mask & ~infinite
+        axes.scatter(x[near], y[near], s=size, c=colour, lw=0, alpha=0.85, label=text, clip_on=False)
+        far = mask & infinite
+        axes.scatter(x[far], y[far], s=26, c=colour, lw=0, marker="^", clip_on=False, label="_at the rim")
     reach = 1.15 * max(np.abs(x).max(initial=0.0), 0.5)
-    axes.set(xlim=(-reach, reach), ylim=(0, top))
+    axes.set(xlim=(-reach, reach), ylim=(bottom, top))
     axes.axvline(0, color="0.8", lw=0.8, zorder=0)
-    axes.set_xlabel(f"log2 fold change, {name}", parse_math=False)
-    axes.set_ylabel("-log10 p-value")
+    more = f"of more than {beyond:g} log2" if beyond else ""
     missing = len(table) - len(shown)
-    title = f"{len(shown)} miRNAs" + (f" ({missing} more without a p-value)" if missing else "")
-    axes.set_title(title, loc="left", fontsize=9, color="0.35")
-    figure.legend(loc="outside lower center", frameon=False, fontsize=8, handletextpad=0.1, ncols=3)
-    named = slice(0, labels)
-    ink = ["black" if significant else "0.45" for significant in hit[named]]
-    names = [str(name) for name in shown["mirna"][named]]
-    label_points(axes, x[named], y[named], names, colours=ink, avoid=np.column_stack([x, y]))
+    lacking = f"{missing} more without {LACKING[found.measure]}" if missing else ""
+    heading = (f"{len(shown)} miRNAs", lacking)
+    legend_below(axes, own=ax is None)
+    label_axes(axes, ("log2 fold change", found.name), (AXIS[found.measure], more), heading)
+    first = slice(0, labels)
+    ink = ["black" if significant else "0.45" for significant in hit[first]]
+    names = [str(name) for name in shown["mirna"][first]]
+    label_points(axes, x[first], y[first], names, colours=ink, avoid=np.column_stack([x, y]))
     return figure

@@ -19,9 +19,10 @@ class Altered:
     """A fit whose table of effects was edited."""
 
     def __init__(self, fit: Fit, table: pd.DataFrame) -> None:
-        self.ml, self.design, self.table = self, fit.design, table
+        self.ml, self.design, self.data, self.table = self, fit.design, fit.data, table
+        self.is_bayesian = False
 
-    def effects(self, term: str) -> pd.DataFrame:
+    def effects(self, term: str, contrasts: None = None, prob: float | None = None) -> pd.DataFrame:
         return self.table[self.table["term"] == term]
 
 
@@ -52,7 +53,7 @@ def test_missing_and_infinite_values_are_counted_and_capped(two_groups: Fit):
     rows = table.index[table["term"] == "group[T.case]"]
     table.loc[rows[0], ["p_value", "p_adjusted"]] = 0.0
     table.loc[rows[1], ["p_value", "p_adjusted"]] = np.nan
-    table.loc[rows[2], "log2_fc"] = np.inf
+    table.loc[rows[2], ["estimate", "log2_fc"]] = np.inf
     figure = plot_volcano(Altered(two_groups, table))  # type: ignore[arg-type]
     axes = figure.axes[0]
     assert np.isfinite(points(figure)).all()
