@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from bayes_mirglmm.report import write_report
     from bayes_mirglmm.results import Fit, load
     from bayes_mirglmm.simulate import simulate
+    from bayes_mirglmm.simulation import simulate_into
 
 _HOME = {
     "Fit": "results",
@@ -40,6 +41,7 @@ _HOME = {
     "read_counts": "readers",
     "simulate": "simulate",
     "write_report": "report",
+    "simulate_into": "simulation",
 }
 
 __all__ = [
@@ -59,6 +61,7 @@ __all__ = [
     "read_counts",
     "simulate",
     "write_report",
+    "simulate_into",
 ]
 
 
