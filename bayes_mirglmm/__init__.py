@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = version("bayes-mirglmm")
 
 if TYPE_CHECKING:
+    from bayes_mirglmm.compare import Comparison, compare
     from bayes_mirglmm.errors import InputError, MirglmmError
     from bayes_mirglmm.filtering import filter_counts
     from bayes_mirglmm.fit import fit
@@ -26,10 +27,12 @@ if TYPE_CHECKING:
     from bayes_mirglmm.simulation import simulate_into
 
 _HOME = {
+    "Comparison": "comparison",
     "Fit": "results",
     "InputError": "errors",
     "MirglmmError": "errors",
     "build_model": "model",
+    "compare": "compare",
     "filter_counts": "filtering",
     "fit": "fit",
     "from_dataframe": "readers",
@@ -45,11 +48,13 @@ _HOME = {
 }
 
 __all__ = [
+    "Comparison",
     "Fit",
     "InputError",
     "MirglmmError",
     "__version__",
     "build_model",
+    "compare",
     "filter_counts",
     "fit",
     "from_dataframe",
