@@ -25,7 +25,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
@@ -57,6 +57,7 @@ R_JOBS: dict[str, tuple[str, ...]] = {
     "variants": ("edger", "limma", "deseq2"),
     "replication": ("edger", "limma", "deseq2"),
 }
+R_CHUNK = 20  # data sets that one R process takes, whose results are then safe
 #: Data sets of a quick run.
 QUICK = {
     "tcga_normal": 3,
@@ -153,35 +154,43 @@ def in_parallel(tasks: list[tuple[Callable[..., str], tuple[object, ...]]], proc
             tell(done, future.result())
 
 
-def run_r(part: str, cache: Cache, sizes: Sizes) -> None:
-    """Run R's methods on all data sets of a part that lack them, in one R process for each set of methods."""
-    missing: dict[tuple[str, ...], dict[str, tuple[str, int]]] = {}
+def run_r(part: str, cache: Cache, sizes: Sizes, processes: int) -> None:
+    """Run R's methods on all data sets of a part that lack them: one R process for each chunk of data sets."""
+    missing: dict[tuple[str, ...], list[tuple[str, int]]] = {}
     for scenario in OF_SETS[part]:
         for number in range(sizes.of(scenario)):
+            jobs = R_JOBS[part] + (("deseq2_isomirs",) if part == "table" and number < sizes.first else ())
             for own in numbers_of(scenario, number):
-                jobs = R_JOBS.get(part, ())
-                if part == "table" and number < sizes.first:
-                    jobs += ("deseq2_isomirs",)
                 lacking = tuple(job for job in jobs if not cache.has(scenario.name, own, job))
                 if lacking:
-                    missing.setdefault(lacking, {})[f"{scenario.name}-{own}"] = (scenario.name, own)
+                    missing.setdefault(lacking, []).append((scenario.name, own))
     for methods, places in missing.items():
         print(f"R: {', '.join(methods)} on {len(places)} data sets", file=sys.stderr, flush=True)
-        sets = {}
-        for key, (name, own) in places.items():
-            halves = SCENARIOS[name].part == "replication"
-            data = make(name, own // 2)[own % 2] if halves else make(name, own)[0]
-            cache.truth(name, own, data.mirnas, data.isomirs)
-            sets[key] = data.counts
-        found, versions = through_r.run(sets, methods)
-        (cache.folder / "r_versions.txt").write_text(versions + "\n")
-        for (key, method), (table, seconds) in found.items():
-            name, own = places[key]
+        chunks = [places[at : at + R_CHUNK] for at in range(0, len(places), R_CHUNK)]
+        with ThreadPoolExecutor(processes) as pool:
+            for done in pool.map(lambda chunk, methods=methods: _r_chunk(cache, chunk, methods), chunks):
+                print(f"  {done}", file=sys.stderr, flush=True)
+
+
+def _r_chunk(cache: Cache, places: list[tuple[str, int]], methods: tuple[str, ...]) -> str:
+    started, sets = time.perf_counter(), {}
+    for name, own in places:
+        halves = SCENARIOS[name].part == "replication"
+        data = make(name, own // 2)[own % 2] if halves else make(name, own)[0]
+        cache.truth(name, own, data.mirnas, data.isomirs)
+        sets[f"{name}-{own}"] = data.counts
+    found, versions = through_r.run(sets, methods)
+    (cache.folder / "r_versions.txt").write_text(versions + "\n")
+    for name, own in places:
+        for method in methods:
+            table, seconds = found[f"{name}-{own}", method]
             level = "isomir" if method.endswith("isomirs") else "mirna"
-            result = as_result(table, sets[key], level)
+            result = as_result(table, sets[f"{name}-{own}"], level)
             cache.put(
                 name, own, method, {method: result}, seconds, "" if len(table) else "R stopped with an error"
             )
+    first, last = places[0], places[-1]
+    return f"{first[0]} {first[1]} to {last[0]} {last[1]} ({time.perf_counter() - started:.0f} s)"
 
 
 def main() -> None:
@@ -219,7 +228,7 @@ def main() -> None:
     if with_r:
         for part in parts:
             if part in R_JOBS:
-                run_r(part, cache, sizes)
+                run_r(part, cache, sizes, options.jobs)
         if "glmer" in parts and through_r.r_present(["lme4"]):
             glmer_part(cache)
     if "nuts" in parts:

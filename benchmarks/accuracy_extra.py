@@ -18,7 +18,7 @@ import bayes_mirglmm as bm
 from bayes_mirglmm.errors import InputError
 
 GLMER_MIRNAS = 20
-NUTS_MIRNAS, NUTS_SETS = 24, 2
+NUTS_MIRNAS, NUTS_SETS = 16, 1
 HERE = Path(__file__).resolve().parent
 METHODS_OF_SUBSET = {
     "nuts": {"method": "nuts"},

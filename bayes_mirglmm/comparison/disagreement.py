@@ -128,7 +128,10 @@ def _dominant(fit: "Fit", term: str) -> pd.DataFrame:
 
 
 def _why(mirna: str, a: Source, b: Source, reasons: list[Reasons]) -> str:
-    found = list(dict.fromkeys(reason for r in reasons for reason in r.of(mirna)))
+    by_word: dict[str, str] = {}  # two fits of the same counts say most things twice
+    for reason in [reason for r in reasons for reason in r.of(mirna)]:
+        by_word.setdefault(reason.split(":")[0], reason)
+    found = list(by_word.values())
     errors = [float(s.table["std_error"].to_numpy()[s.table.index.get_loc(mirna)]) for s in (a, b)]
     if min(errors) > 0 and max(errors) > WIDER * min(errors):
         wide = (a, b)[int(np.argmax(errors))].name

@@ -14,7 +14,7 @@ isomiRs                 21 (11 to 46)            11.5 (6 to 22)
 reads, millions         5.1 (3.6 to 6.6)         5.2 (2.9 to 7.5)
 ======================  =======================  =======================
 
-A third of the slope SDs is below 0.05, hardly more than zero. In sorted blood monocytes (three miRNAs of the
+Two fifths of the slope SDs are below 0.05, hardly more than zero. In sorted blood monocytes (three miRNAs of the
 R package's example) they are 0.46 to 0.65. So a share of the simulated miRNAs has no isomiR slopes, and the
 others have a median SD of 0.3, which is large enough to be found and small enough to be missed.
 """
