@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 from accuracy_data import TABLE
 from accuracy_methods import LABELS
+from accuracy_page import OWN
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#9A9A9A"
-OWN = ("ml", "laplace", "nuts", "preset", "poisson")
 PANELS = (
     ("mse_all", "mean squared error"),
     ("coverage", "95 % coverage"),
@@ -51,6 +51,8 @@ def draw_table(table: pd.DataFrame) -> "Figure":
                 )
         if name in ("coverage", "fdr"):
             panel.axvline(0.95 if name == "coverage" else 0.05, color="0.6", lw=0.8, ls="--", zorder=0)
+        if name in ("tpr", "fdr"):
+            panel.set_xlim(left=-0.03)
         panel.set_xlabel(text)
         panel.spines[["top", "right"]].set_visible(False)
         panel.grid(axis="y", color="0.93", lw=0.6)

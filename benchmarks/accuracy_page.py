@@ -6,6 +6,7 @@ from accuracy_data import TABLE
 from accuracy_methods import LABELS
 
 MISSING = "-"
+OWN = ("ml", "laplace", "nuts", "preset", "poisson")
 #: Milli units where a mean squared error or variance is shown, as in the paper.
 MILLI = {"mse_all", "mse_null", "mse_changed", "mse_nominal", "var_null", "var_changed", "mse"}
 
@@ -28,6 +29,9 @@ def fill_page(page: str, tables: dict[str, pd.DataFrame], stamp: str) -> str:
         if name in tables:
             extra = (tables.get("memory"),) if name == "table" else ()
             page = fill(page, name, text(tables[name], *extra))
+    if "table" in tables:
+        page = fill(page, "best", best_text(tables["table"]))
+        page = fill(page, "goals", goals_text(tables["table"]))
     return page
 
 
@@ -61,6 +65,62 @@ def table_text(table: pd.DataFrame, memory: pd.DataFrame | None) -> str:
         if rows:
             parts.append(f"**{title}**\n\n{markdown(rows)}")
     return "\n\n".join(parts)
+
+
+def best_text(table: pd.DataFrame) -> str:
+    """Who is best at what: the best of this package beside the best of the others, whoever wins."""
+    measures = {
+        "MSE": ("mse_all", lambda v: v),
+        "MSE, changed miRNAs": ("mse_changed", lambda v: v),
+        "coverage nearest to 0.95": ("coverage", lambda v: (v - 0.95).abs()),
+        "TPR": ("tpr", lambda v: -v),
+        "TPR among methods with FDR up to 0.05": ("tpr", lambda v: -v),
+        "AUC": ("auc", lambda v: -v),
+        "seconds": ("seconds", lambda v: v),
+    }
+    rows = []
+    most = table.groupby("source")["sets"].transform("max")
+    full = table[table["sets"] == most]  # methods that were run on all data sets
+    for scenario in TABLE:
+        for title, (name, badness) in measures.items():
+            own = full[full["source"] == scenario.name]
+            if "FDR" in title:
+                own = own[own["fdr"] <= 0.05]
+            row = {"data": scenario.about, "measure": title}
+            for side, mine in (("this package", True), ("others", False)):
+                part = own[own["method"].str.split("_").str[0].isin(OWN) == mine].dropna(subset=[name])
+                if part.empty:
+                    row[side] = MISSING
+                    continue
+                found = part.loc[badness(part[name]).idxmin()].to_dict()
+                value = f"{found[name]:.2g}" if name == "seconds" else one(found, name)
+                row[side] = f"{LABELS[found['method']]}: {value}"
+            rows.append(row)
+    return markdown(rows)
+
+
+def goals_text(table: pd.DataFrame) -> str:
+    """The mean squared error of this package's settings against the preset's, and their coverage."""
+    rows = []
+    for source in dict.fromkeys(table["source"]):
+        own = table[table["source"] == source].set_index("method")
+        if "preset" not in own.index:
+            continue
+        for method in [
+            m for m in own.index if m.split("_")[0] in OWN and own.loc[m, "sets"] == own["sets"].max()
+        ]:
+            change = own.loc[method, "mse_all"] / own.loc["preset", "mse_all"] - 1
+            coverage = own.loc[method, "coverage"]
+            rows.append(
+                {
+                    "data": "all" if source == "both" else about(source),
+                    "method": LABELS[method],
+                    "MSE against the preset": f"{100 * change:+.0f} %",
+                    "coverage": number(coverage, 3),
+                    "between 0.94 and 0.96": "yes" if 0.94 <= coverage <= 0.96 else "no",
+                }
+            )
+    return markdown(rows) if rows else MISSING
 
 
 def variants_text(table: pd.DataFrame) -> str:

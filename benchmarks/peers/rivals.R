@@ -48,5 +48,7 @@ for (file in sort(list.files(folder, pattern = "\\.counts\\.tsv$", full.names = 
     writeLines(format(time[["user.self"]] + time[["sys.self"]]), paste0(stem, ".", method, ".seconds"))
   }
 }
+status <- "/proc/self/status"
+if (file.exists(status)) writeLines(grep("^VmHWM", readLines(status), value = TRUE), file.path(folder, "peak.txt"))
 writeLines(paste0("R ", getRversion(), ", edgeR ", packageVersion("edgeR"), ", limma ", packageVersion("limma"),
                   ", DESeq2 ", packageVersion("DESeq2")), file.path(folder, "versions.txt"))

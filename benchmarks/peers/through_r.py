@@ -47,6 +47,15 @@ def run(
         return found, (Path(folder) / "versions.txt").read_text().strip()
 
 
+def peak_memory(counts: xr.Dataset, method: str) -> float:
+    """Return the peak memory of R, in MB; NaN where the system does not tell."""
+    with tempfile.TemporaryDirectory() as folder:
+        write(counts, Path(folder) / "one")
+        subprocess.run(["Rscript", str(HERE / "rivals.R"), folder, method], check=True)
+        peak = Path(folder) / "peak.txt"
+        return float(peak.read_text().split()[1]) / 1024 if peak.exists() else float("nan")
+
+
 def write(counts: xr.Dataset, stem: Path) -> None:
     names = [f"s{i}" for i in range(counts.sizes["sample"])]
     table = pd.DataFrame(counts["counts"].values, columns=names)
