@@ -43,8 +43,8 @@ _HOME = {
     "plot_volcano": "plots",
     "read_counts": "readers",
     "simulate": "simulate",
-    "write_report": "report",
     "simulate_into": "simulation",
+    "write_report": "report",
 }
 
 __all__ = [
@@ -65,8 +65,8 @@ __all__ = [
     "plot_volcano",
     "read_counts",
     "simulate",
-    "write_report",
     "simulate_into",
+    "write_report",
 ]
 
 
