@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = version("bayes-mirglmm")
 
 if TYPE_CHECKING:
+    from bayes_mirglmm.compare import Comparison, compare
     from bayes_mirglmm.errors import InputError, MirglmmError
     from bayes_mirglmm.filtering import filter_counts
     from bayes_mirglmm.fit import fit
@@ -39,12 +40,15 @@ if TYPE_CHECKING:
     from bayes_mirglmm.report import write_report
     from bayes_mirglmm.results import Fit, load
     from bayes_mirglmm.simulate import simulate
+    from bayes_mirglmm.simulation import simulate_into
 
 _HOME = {
+    "Comparison": "comparison",
     "Fit": "results",
     "InputError": "errors",
     "MirglmmError": "errors",
     "build_model": "model",
+    "compare": "compare",
     "filter_counts": "filtering",
     "fit": "fit",
     "from_dataframe": "readers",
@@ -68,15 +72,18 @@ _HOME = {
     "plot_volcano": "plots",
     "read_counts": "readers",
     "simulate": "simulate",
+    "simulate_into": "simulation",
     "write_report": "report",
 }
 
 __all__ = [
+    "Comparison",
     "Fit",
     "InputError",
     "MirglmmError",
     "__version__",
     "build_model",
+    "compare",
     "filter_counts",
     "fit",
     "from_dataframe",
@@ -100,6 +107,7 @@ __all__ = [
     "plot_volcano",
     "read_counts",
     "simulate",
+    "simulate_into",
     "write_report",
 ]
 

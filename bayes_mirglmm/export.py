@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 import xarray as xr
 
@@ -12,8 +13,10 @@ from bayes_mirglmm.errors import InputError
 
 if TYPE_CHECKING:
     from bayes_mirglmm.simulate import Simulation
+    from bayes_mirglmm.simulation import IntoSimulation
 
 COUNTS, SAMPLES, TRUTH, ABOUT = "counts.tsv", "samples.tsv", "truth", "simulation.json"
+BACKGROUND = "background"  # the row that holds the rest of a library
 
 
 def counts_table(counts: xr.Dataset) -> pd.DataFrame:
@@ -58,6 +61,43 @@ def write_simulation(simulation: "Simulation", folder: Path) -> tuple[Path, Path
     }
     (folder / ABOUT).write_text(json.dumps(about, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     return paths
+
+
+def write_into_simulation(simulation: "IntoSimulation", folder: Path) -> tuple[Path, Path]:
+    """Write real counts with multiplied effects, and the truth, to a folder; return paths of counts and samples.
+
+    The counts are those of all isomiRs. Where they do not add up to the totals, because they were filtered before, a
+    last row, miRNA ``background``, holds the rest. ``simulation.json`` has the settings and the seed.
+    """
+    from bayes_mirglmm import __version__
+
+    (folder / TRUTH).mkdir(parents=True, exist_ok=True)
+    counts = simulation.counts
+    table = counts_table(counts)
+    rest = counts["total"].values - counts["counts"].values.sum(axis=0)
+    if rest.any():
+        row = dict(zip([str(name) for name in counts["sample"].values], rest.tolist(), strict=True))
+        last = pd.DataFrame([{"isomir": BACKGROUND, "miRNA": BACKGROUND} | row])
+        table = pd.concat([table, last], ignore_index=True)
+    _write(table, folder / COUNTS)
+    _write(sample_table(counts).reset_index(), folder / SAMPLES)
+    for name, part in vars(simulation.truth).items():
+        _write(part, folder / TRUTH / f"{name}.tsv")
+    settings = {
+        name: "inf" if isinstance(value, float) and np.isinf(value) else value
+        for name, value in simulation.settings.items()
+    }
+    about = {
+        "program": "bayes_mirglmm",
+        "program_version": __version__,
+        "source": counts.attrs["source"],
+        "formula": simulation.formula,
+        "reference": simulation.reference,
+        "settings": settings,
+        "seed": simulation.seed,
+    }
+    (folder / ABOUT).write_text(json.dumps(about, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    return folder / COUNTS, folder / SAMPLES
 
 
 def check_simulation_target(folder: Path, *, force: bool) -> None:

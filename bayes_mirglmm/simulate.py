@@ -11,6 +11,7 @@ import xarray as xr
 from bayes_mirglmm.counts import MAX_COUNT, make_counts
 from bayes_mirglmm.design import build_design
 from bayes_mirglmm.errors import InputError
+from bayes_mirglmm.export import BACKGROUND
 from bayes_mirglmm.model import ModelSpec, load_model
 from bayes_mirglmm.simulation.parameters import (
     MIN_ISOMIRS,
@@ -28,7 +29,6 @@ from bayes_mirglmm.simulation.truth import Simulation, Truth, make_truth
 
 __all__ = ["Simulation", "Truth", "simulate"]
 
-BACKGROUND = "background"
 _FULL = 0.5  # largest expected share of a library that miRNAs with drawn intercepts take up
 
 

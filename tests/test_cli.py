@@ -62,7 +62,7 @@ def read(folder: Path, name: str) -> pd.DataFrame:
     return pd.read_csv(folder / f"{name}.tsv", sep="\t")
 
 
-@pytest.mark.parametrize("command", ["demo", "inspect", "fit", "report", "simulate"])
+@pytest.mark.parametrize("command", ["demo", "inspect", "fit", "report", "compare", "simulate"])
 def test_help_teaches_by_an_example(run, command: str):
     result = run(command, "--help")
     assert result.code == 0
@@ -71,7 +71,7 @@ def test_help_teaches_by_an_example(run, command: str):
 
 
 def test_without_arguments_it_lists_the_commands(run):
-    assert all(name in run().out for name in ("demo", "inspect", "fit", "report", "simulate"))
+    assert all(name in run().out for name in ("demo", "inspect", "fit", "report", "compare", "simulate"))
     assert run("--version").out.strip() == f"bayes-mirglmm {bm.__version__}"
 
 

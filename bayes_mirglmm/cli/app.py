@@ -10,6 +10,7 @@ import typer
 from typer.main import get_command
 
 import bayes_mirglmm
+from bayes_mirglmm.cli.compare import compare
 from bayes_mirglmm.cli.console import release, report_error
 from bayes_mirglmm.cli.demo import demo
 from bayes_mirglmm.cli.fit import fit
@@ -28,7 +29,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, inspect, fit, report, simulate):
+for command in (demo, inspect, fit, report, compare, simulate):
     app.command()(command)
 
 

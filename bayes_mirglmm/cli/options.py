@@ -129,6 +129,19 @@ def parse_references(pairs: Sequence[str]) -> dict[str, str]:
     return references
 
 
+def parse_pairs(option: str, pairs: Sequence[str], example: str) -> dict[str, str]:
+    """Turn ``["group=ctrl"]`` into ``{"group": "ctrl"}``, for any option that takes NAME=VALUE."""
+    found: dict[str, str] = {}
+    for pair in pairs:
+        name, equals, value = (part.strip() for part in pair.partition("="))
+        if not (name and equals and value):
+            raise InputError(f"{option} {pair!r} is not NAME=VALUE: write for example {option} {example}.")
+        if name in found:
+            raise InputError(f"{option} names {name!r} twice: keep one.")
+        found[name] = value
+    return found
+
+
 @dataclass(frozen=True)
 class Contrast:
     """A contrast as the command line names it: its variable, and what the library takes for it."""

@@ -1,8 +1,12 @@
-"""The parts of :func:`bayes_mirglmm.simulate.simulate`: parameters, made-up sequences, tables of the truth.
+"""Data with known truth.
 
-From outside, use that function and the classes :class:`Simulation` and :class:`Truth`.
+:func:`bayes_mirglmm.simulate.simulate` draws counts from the model; its parts are here: parameters, made-up sequences,
+tables of the truth. :func:`simulate_into` multiplies effects into real counts.
+
+From outside, use these two functions and the classes that they return.
 """
 
+from bayes_mirglmm.simulation.into import IntoSimulation, IntoTruth, simulate_into
 from bayes_mirglmm.simulation.truth import Simulation, Truth
 
-__all__ = ["Simulation", "Truth"]
+__all__ = ["IntoSimulation", "IntoTruth", "Simulation", "Truth", "simulate_into"]

@@ -1,20 +1,20 @@
 """The parameters of simulated miRNAs: given ones checked, the others drawn at the size that real fits have.
 
-:data:`TYPICAL` comes from glmmTMB's fits of the full model to two real data sets with 28 and 32 miRNAs each:
-human amygdala, 14 samples (GEO GSE97285), and TCGA head and neck cancer, 20 samples. Medians there (10 % and
-90 % quantiles in brackets), amygdala first:
+:data:`TYPICAL` comes from fits by maximum likelihood of all expressed miRNAs of two real data sets: human amygdala, 14
+samples and 188 miRNAs (GEO GSE97285), and TCGA head and neck cancer, 20 samples and 112 miRNAs. Medians there (10 % and
+90 % quantiles in brackets), by ``benchmarks/simulation_defaults.py``, which keeps the table:
 
 ======================  =======================  =======================
-isomiR intercept SD     1.86 (1.53 to 2.50)      2.18 (1.76 to 2.67)
-isomiR slope SD         0.06 (0.01 to 0.19)      0.10 (0.02 to 0.18)
-sample SD               0.39 (0.22 to 0.60)      0.45 (0.34 to 0.68)
-theta                   23.6 (12.4 to 46.4)      3.2 (2.1 to 5.4)
-intercept, log CPM      1.6 (0.8 to 2.2)         2.3 (1.7 to 3.3)
-isomiRs                 21 (11 to 46)            11 (6 to 21)
-reads, millions         5.1 (3.6 to 6.6)         5.2 (2.8 to 7.5)
+isomiR intercept SD     1.96 (1.56 to 2.49)      2.19 (1.56 to 2.87)
+isomiR slope SD         0.06 (0.01 to 0.17)      0.10 (0.02 to 0.37)
+sample SD               0.32 (0.16 to 0.56)      0.45 (0.28 to 0.75)
+theta                   21.9 (11.9 to 49.7)      3.3 (2.0 to 5.5)
+intercept, log CPM      1.6 (0.9 to 2.2)         2.4 (1.5 to 3.4)
+isomiRs                 21 (11 to 46)            11.5 (6 to 22)
+reads, millions         5.1 (3.6 to 6.6)         5.2 (2.9 to 7.5)
 ======================  =======================  =======================
 
-A third of the slope SDs is below 0.05, hardly more than zero. In sorted blood monocytes (three miRNAs of the
+Two fifths of the slope SDs are below 0.05, hardly more than zero. In sorted blood monocytes (three miRNAs of the
 R package's example) they are 0.46 to 0.65. So a share of the simulated miRNAs has no isomiR slopes, and the
 others have a median SD of 0.3, which is large enough to be found and small enough to be missed.
 """
