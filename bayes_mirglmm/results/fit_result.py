@@ -341,9 +341,11 @@ class Fit:
         if terms is None and contrasts is None:
             terms = [name for name in self.design.terms if name != INTERCEPT]
         table = self.effects(terms, contrasts, prob)
-        # Of a Bayesian fit the posterior SDs already hold the uncertainty that t stands for.
-        level = self.data.attrs["prob"] if prob is None else prob
-        return shrunken(table, "term" if contrasts is None else "contrast", self.residual_df, level)
+        label, level = "term" if contrasts is None else "contrast", self._prob(prob)
+        if not self.is_bayesian:
+            return shrunken(table, label, self.residual_df, level)
+        spare = self.data.sizes["sample"] - int(self.data.attrs["rank"])
+        return shrunken(table, label, spare if spare >= 1 else np.inf, level, posterior=True)
 
     def residuals(self, mirna: str, kind: str = "pearson") -> xr.DataArray:
         """Return residuals of one miRNA, dims (isomir, sample): pearson, deviance, working or response."""
