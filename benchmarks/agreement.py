@@ -5,8 +5,8 @@
 Thirty miRNAs of two data sets (agreement_nuts.py chose them). Each is fitted by method="nuts" with long chains, by
 method="laplace" with several seeds and by maximum likelihood; nuts_reference_posterior.tsv and
 nuts_reference_evidence.tsv have, for most of them, draws of the readable PyMC model itself, made without anything of
-this package's samplers. Differences are in posterior SDs of NUTS. Several seeds tell the Monte Carlo error of importance
-sampling from what stays: bias of the Laplace approximation, or an error of either program.
+this package's samplers. Differences are in posterior SDs of NUTS. Several seeds tell the Monte Carlo error of
+importance sampling from what stays: bias of the Laplace approximation, or an error of either program.
 
 Writes agreement_posterior.tsv and agreement_evidence.tsv in benchmarks/results and the tables of docs/agreement.md.
 """

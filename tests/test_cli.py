@@ -476,3 +476,15 @@ def test_real_data_from_files_to_tables(
     written = pd.read_csv(data / "counts.tsv.gz", sep="\t", usecols=["miRNA"])
     assert set(status["mirna"]) == set(written["miRNA"])
     assert not status["status"].isin(["failed", "not_converged"]).any()
+
+
+def test_fit_by_nuts(run, files, tmp_path: Path):
+    options = ["--draws", "60", "--tune", "60", "--chains", "2", "--quiet"]
+    out = tmp_path / "run"
+    assert run("fit", *files.inputs, *DESIGN, "--method", "nuts", *options, "--out", out).code == 0
+    loaded = bm.load(out)
+    assert loaded.data.attrs["chains"] == 2
+    assert loaded.data.sizes["draw"] == 120
+    refused = run("fit", *files.inputs, *DESIGN, "--draws", "60", "--out", tmp_path / "other")
+    assert refused.code == 2
+    assert "of method='nuts' only" in refused.err

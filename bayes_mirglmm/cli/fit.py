@@ -86,7 +86,7 @@ def fit(
         str,
         typer.Option(
             help="ml: maximum likelihood by Laplace approximation. laplace: from there the posterior under the "
-            "model's priors, and the Bayes factor for isomiR usage.",
+            "model's priors, and the Bayes factor for isomiR usage. nuts: the same by MCMC, slower and exact.",
             rich_help_panel=o.MODEL,
         ),
     ] = "ml",
@@ -126,6 +126,23 @@ def fit(
         Literal["mirglmm"] | None,
         typer.Option(
             help="mirglmm: every choice as the R package has it.", rich_help_panel=o.MODEL, show_default=False
+        ),
+    ] = None,
+    draws: Annotated[
+        int | None,
+        typer.Option(help="Draws kept of each chain.", rich_help_panel=o.NUTS, show_default="1000"),
+    ] = None,
+    chains: Annotated[
+        int | None, typer.Option(help="Chains of each miRNA.", rich_help_panel=o.NUTS, show_default="4")
+    ] = None,
+    tune: Annotated[
+        int | None,
+        typer.Option(help="Draws of each chain before those.", rich_help_panel=o.NUTS, show_default="500"),
+    ] = None,
+    target_accept: Annotated[
+        float | None,
+        typer.Option(
+            help="Acceptance rate that sets the step size.", rich_help_panel=o.NUTS, show_default="0.9"
         ),
     ] = None,
     prob: Annotated[float, typer.Option(help="Level of the intervals.", rich_help_panel=o.MODEL)] = 0.95,
@@ -185,6 +202,10 @@ def fit(
         preset=preset,
         prob=prob,
         nuisance=tuple(nuisance or ()),
+        draws=draws,
+        chains=chains,
+        tune=tune,
+        target_accept=target_accept,
         n_jobs=jobs,
         seed=seed,
         progress=reporter.progress,

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 INPUT = "Input"
 MODEL = "Model"
+NUTS = "Sampling, with --method nuts"
 OUTPUT = "Output"
 
 

@@ -329,6 +329,38 @@ class Fit:
             )
         return diagnostics_table(self.data)
 
+    def predictive_checks(self, mirnas: Sequence[str] | None = None) -> pd.DataFrame:
+        """Return posterior predictive checks: counts drawn anew from each posterior draw beside those that were seen.
+
+        The new counts keep the random effects of the draw, so that a check asks whether the likelihood fits, not
+        whether the random effects do.
+
+        Parameters
+        ----------
+        mirnas : sequence of str, optional
+            All that have draws when omitted.
+
+        Returns
+        -------
+        pandas.DataFrame
+            mirna, statistic, observed, expected (mean of the new data sets), lower, upper (95 %), p_value (share of new
+            data sets with a larger value, ties halved; near 0 or 1 the model misses that feature). Statistics:
+            ``zeros`` (share of cells), ``dispersion`` (mean over isomiRs of the squared coefficient of variation over
+            samples), ``sample_spread`` (SD over samples of the log CPM of all isomiRs together).
+
+        Raises
+        ------
+        InputError
+            The fit has no draws.
+
+        References
+        ----------
+        Gelman, Meng & Stern (1996), Statistica Sinica 6, 733-760.
+        """
+        from bayes_mirglmm.results.predictive import predictive_checks
+
+        return predictive_checks(self, mirnas)
+
     def shrink(
         self, terms: str | Sequence[str] | None = None, contrasts: Any = None, prob: float | None = None
     ) -> pd.DataFrame:
@@ -341,11 +373,9 @@ class Fit:
         if terms is None and contrasts is None:
             terms = [name for name in self.design.terms if name != INTERCEPT]
         table = self.effects(terms, contrasts, prob)
-        label, level = "term" if contrasts is None else "contrast", self._prob(prob)
-        if not self.is_bayesian:
-            return shrunken(table, label, self.residual_df, level)
-        spare = self.data.sizes["sample"] - int(self.data.attrs["rank"])
-        return shrunken(table, label, spare if spare >= 1 else np.inf, level, posterior=True)
+        # Of a Bayesian fit the posterior SDs already hold the uncertainty that t stands for.
+        level = self.data.attrs["prob"] if prob is None else prob
+        return shrunken(table, "term" if contrasts is None else "contrast", self.residual_df, level)
 
     def residuals(self, mirna: str, kind: str = "pearson") -> xr.DataArray:
         """Return residuals of one miRNA, dims (isomir, sample): pearson, deviance, working or response."""

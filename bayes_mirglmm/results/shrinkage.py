@@ -2,7 +2,6 @@
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from bayes_mirglmm.evidence.shrinkage import shrink
 
@@ -10,19 +9,12 @@ from bayes_mirglmm.evidence.shrinkage import shrink
 COLUMNS = ("shrunk", "shrunk_sd", "shrunk_lower", "shrunk_upper", "lfsr", "s_value")
 
 
-def shrunken(
-    table: pd.DataFrame, label: str, df: float, prob: float, *, posterior: bool = False
-) -> pd.DataFrame:
+def shrunken(table: pd.DataFrame, label: str, df: float, prob: float) -> pd.DataFrame:
     """Return ``table`` with :data:`COLUMNS`, each coefficient or contrast by itself.
 
     The local false sign rate is that of the shrunken effect: of a Bayesian fit it replaces the posterior's own, and
     its s-value. Rows without a standard error take no part and have none of the columns; nor has a table without
     degrees of freedom (``df`` below 1).
-
-    With ``posterior`` the table is a Bayesian fit's. Its posteriors have the tails of t with as many degrees of freedom as
-    there are samples to spare, and their SDs count those tails already: the scale of that t, from the width of the
-    interval, is the standard error. (An SD taken for a normal's would make null effects look too alike, and shrink
-    all others with them.)
     """
     table = table.drop(columns=["lfsr", "s_value"], errors="ignore")
     result = table.assign(**dict.fromkeys(COLUMNS, np.nan))
@@ -31,9 +23,6 @@ def shrunken(
     for name in dict.fromkeys(table[label]):
         rows = table[label] == name
         estimate, error = (table.loc[rows, c].to_numpy() for c in ("estimate", "std_error"))
-        if posterior:
-            width = (table.loc[rows, "upper"] - table.loc[rows, "lower"]).to_numpy()
-            error = width / (2.0 * stats.t.ppf((1.0 + prob) / 2.0, df))
         found = shrink(estimate, error, df=df, prob=prob)
         result.loc[rows, list(COLUMNS)] = np.column_stack(
             [found.mean, found.sd, found.lower, found.upper, found.lfsr, found.s_value]
