@@ -253,7 +253,7 @@ class Fit:
         Parameters
         ----------
         mirna : str
-            A miRNA of a fit with ``method="laplace"``.
+            A miRNA of a Bayesian fit.
         scales : sequence of float, optional
             Half-normal scales, in the prior's units; a grid around the fit's own when omitted.
 
@@ -261,7 +261,7 @@ class Fit:
         -------
         pandas.DataFrame
             slope_prior_scale, log_bf10, log_bf10_error, pareto_k, how (``reused``: the draws, reweighted;
-            ``refitted``, where the weights could not be trusted).
+            ``refitted``, by the nested Laplace posterior, where the weights could not be trusted).
         """
         from bayes_mirglmm.fitting.bayes_factor_curve import bayes_factor_curve
 

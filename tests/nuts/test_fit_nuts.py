@@ -61,6 +61,16 @@ def test_agrees_with_the_nested_posterior(counts, fit):
     np.testing.assert_allclose(fit.usage()["log_bf10"], other.usage()["log_bf10"], atol=0.3)
 
 
+def test_curve_of_bayes_factors(fit):
+    own = fit.usage().set_index("mirna")["log_bf10"]
+    mirna = fit.mirnas[0]
+    curve = fit.bayes_factor_curve(mirna, [1.0, 0.7, 0.01])
+    assert list(curve["how"][:2]) == ["reused", "reused"]
+    assert curve["log_bf10"][0] == pytest.approx(own[mirna], abs=1e-6)
+    # A prior that allows next to no slopes is next to the model without them.
+    assert curve["log_bf10"][2] == pytest.approx(0.0, abs=0.15)
+
+
 def test_results_do_not_depend_on_workers_order_or_company(counts, fit):
     names = list(fit.mirnas)
     chosen = counts.isel(isomir=np.flatnonzero(np.isin(counts["mirna"].values, names[2:]))[::-1])
