@@ -150,6 +150,7 @@ class Fit:
         terms: str | Sequence[str] | None = None,
         contrasts: Any = None,
         prob: float | None = None,
+        interval: str = "eti",
     ) -> pd.DataFrame:
         """Return a row per fitted miRNA and coefficient, or contrast.
 
@@ -161,6 +162,8 @@ class Fit:
             Contrasts in place of coefficients; see :meth:`contrast`.
         prob : float, optional
             Level of the intervals; that of the fit by default.
+        interval : {"eti", "hdi"}
+            Of a Bayesian fit: equal tails, or the shortest interval (highest density).
 
         Returns
         -------
@@ -168,19 +171,22 @@ class Fit:
             mirna, term (or contrast), estimate, std_error, lower, upper (natural log), log2_fc (NaN for the
             intercept), z (estimate / std_error), df, p_value, p_adjusted (Benjamini-Hochberg within each
             coefficient). A Bayesian fit: estimate and std_error are posterior mean and SD, lower and upper an
-            equal-tailed interval, and in place of the tests lfsr (local false sign rate), s_value (the mean lfsr of all
-            effects of the coefficient that are as sure) and what :meth:`diagnostics` says of the miRNA: pareto_k, or
-            r_hat, ess_bulk and divergences. Each miRNA has the model's own wide prior, which takes no account of how
-            many do not change: for a set of hits with a controlled error rate use :meth:`shrink`.
+            equal-tailed (or shortest) interval, and in place of the tests lfsr (local false sign rate), s_value (the
+            mean lfsr of all effects of the coefficient that are as sure) and what :meth:`diagnostics` says of the
+            miRNA: pareto_k, or r_hat, ess_bulk and divergences. Each miRNA has the model's own wide prior, which takes
+            no account of how many do not change: for a set of hits with a controlled error rate use :meth:`shrink`.
 
         Raises
         ------
         InputError
-            A term, level or probability is not usable.
+            A term, level, probability or kind of interval is not usable.
         """
+        self._check_interval(interval)
         weights, label = chosen_weights(self.design, terms, contrasts)
         if self.is_bayesian:
-            return posterior_effects_table(self.data, weights, label=label, prob=self._prob(prob))
+            return posterior_effects_table(
+                self.data, weights, label=label, prob=self._prob(prob), interval=interval
+            )
         return effects_table(self.data, weights, label=label, df=self._df(), prob=self._prob(prob))
 
     def contrast(self, spec: Any, prob: float | None = None) -> pd.DataFrame:
@@ -201,6 +207,7 @@ class Fit:
         terms: str | Sequence[str] | None = None,
         contrasts: Any = None,
         prob: float | None = None,
+        interval: str = "eti",
     ) -> pd.DataFrame:
         """Return a row per isomiR and coefficient of the slope variable, or contrast of its levels.
 
@@ -209,6 +216,7 @@ class Fit:
         the miRNA's) and, for coefficients, ``deviation_std_error``. p-values are adjusted over all isomiRs,
         within each coefficient.
         """
+        self._check_interval(interval)
         if terms is None and contrasts is None:
             blocks = zip(self.design.slope_terms[1:], self.design.blocks[1:], strict=True)
             terms = [name for name, block in blocks if block == 0] or [INTERCEPT]
@@ -216,7 +224,7 @@ class Fit:
         if self.is_bayesian:
             blocks_of_terms = self.design.blocks
             return posterior_isomir_table(
-                self.data, weights, blocks_of_terms, label=label, prob=self._prob(prob)
+                self.data, weights, blocks_of_terms, label=label, prob=self._prob(prob), interval=interval
             )
         return isomir_effects_table(self.data, weights, label=label, df=self._df(), prob=self._prob(prob))
 
@@ -418,6 +426,14 @@ class Fit:
 
     def _prob(self, prob: float | None) -> float:
         return check_prob(self.data.attrs["prob"] if prob is None else prob)
+
+    def _check_interval(self, interval: str) -> None:
+        if interval not in ("eti", "hdi"):
+            raise InputError(
+                f"interval={interval!r} is not one of 'eti' (equal tails), 'hdi' (highest density)."
+            )
+        if interval == "hdi" and not self.is_bayesian:
+            raise InputError("interval='hdi' is of posterior draws: fit with method='laplace' or 'nuts'.")
 
     def _df(self) -> float:
         if self.residual_df < 1 and not self._warned:

@@ -11,11 +11,17 @@ from bayes_mirglmm.results.inference import LOG_2
 from bayes_mirglmm.results.posterior_schema import IMPORTANCE, MCMC, SHOWN
 from bayes_mirglmm.results.selection import selected
 from bayes_mirglmm.results.smoothing import NormalMixture
-from bayes_mirglmm.results.summaries import interval, mean_and_sd, mean_sign_rates, sign_rates
+from bayes_mirglmm.results.summaries import (
+    equal_tailed,
+    highest_density,
+    mean_and_sd,
+    mean_sign_rates,
+    sign_rates,
+)
 
 
 def posterior_effects_table(
-    data: xr.Dataset, weights: pd.DataFrame, *, label: str, prob: float
+    data: xr.Dataset, weights: pd.DataFrame, *, label: str, prob: float, interval: str = "eti"
 ) -> pd.DataFrame:
     """Return a row per miRNA with draws and per row of ``weights``.
 
@@ -32,18 +38,29 @@ def posterior_effects_table(
         ``term`` or ``contrast``.
     prob : float
         Level of the intervals.
+    interval : {"eti", "hdi"}
+        Equal tails, or the shortest.
     """
     rows = drawn_position(data)
     combination = weights.to_numpy(dtype=float)
     beta = data["draw_beta"].values
-    parts = [summarise_draws(combination @ own.astype(float).T, data, d, prob) for d, own in enumerate(beta)]
+    parts = [
+        summarise_draws(combination @ own.astype(float).T, data, d, prob, interval)
+        for d, own in enumerate(beta)
+    ]
     columns = _columns(parts, log_fold_changes(weights))
     table = long_table({"mirna": data["mirna"].values[rows]}, label, weights, columns)
     return table.assign(**_diagnostics(data, np.repeat(rows, len(weights))))
 
 
 def posterior_isomir_table(
-    data: xr.Dataset, weights: pd.DataFrame, blocks: tuple[int, ...], *, label: str, prob: float
+    data: xr.Dataset,
+    weights: pd.DataFrame,
+    blocks: tuple[int, ...],
+    *,
+    label: str,
+    prob: float,
+    interval: str = "eti",
 ) -> pd.DataFrame:
     """Return a row per isomiR with draws and per row of ``weights``, a column of which is a slope term.
 
@@ -67,7 +84,7 @@ def posterior_isomir_table(
         own = np.einsum("jsk,ck->jcs", b[drawn == d].astype(float), combination)
         common = (combination @ fixed) @ beta[d].astype(float).T
         effects = (own + common).reshape(-1, own.shape[2])
-        parts.append(summarise_draws(effects, data, d, prob).reshape(5, *own.shape[:2]))
+        parts.append(summarise_draws(effects, data, d, prob, interval).reshape(5, *own.shape[:2]))
         deviations.append(np.stack(mean_and_sd(own, weight[d])))
     parts = [part[:, j] for part in parts for j in range(part.shape[1])]
     columns = _columns(parts, log_fold_changes(weights))
@@ -145,20 +162,25 @@ def drawn_position(data: xr.Dataset) -> np.ndarray:
     return data.indexes["mirna"].get_indexer(pd.Index(data["drawn"].values))
 
 
-def summarise_draws(draws: np.ndarray, data: xr.Dataset, d: int, prob: float) -> np.ndarray:
+def summarise_draws(
+    draws: np.ndarray, data: xr.Dataset, d: int, prob: float, interval: str = "eti"
+) -> np.ndarray:
     """Return mean, SD, lower, upper and lfsr, shape (5, C), of quantities (C, S) that are linear in the effects.
 
-    They are of number ``d`` of the miRNAs with draws.
-
-    Importance draws are smoothed (:mod:`bayes_mirglmm.results.smoothing`); others are plentiful and are counted.
+    They are of number ``d`` of the miRNAs with draws. Importance draws are smoothed
+    (:mod:`bayes_mirglmm.results.smoothing`); others are plentiful and are counted.
     """
     weight = data["draw_weight"].values[d]
     mean, sd = mean_and_sd(draws, weight)
     if "pareto_k" not in data:
         each = np.broadcast_to(weight, draws.shape)
-        return np.stack([mean, sd, *interval(draws, each, prob), sign_rates(draws, each)])
+        ends = highest_density(draws, prob) if interval == "hdi" else equal_tailed(draws, each, prob)
+        return np.stack([mean, sd, *ends, sign_rates(draws, each)])
     mixture = NormalMixture(draws, weight, _variance_parameters(data, d))
-    ends = mixture.quantile((1.0 - prob) / 2.0), mixture.quantile((1.0 + prob) / 2.0)
+    if interval == "hdi":
+        ends = mixture.highest_density(prob)
+    else:
+        ends = mixture.quantile((1.0 - prob) / 2.0), mixture.quantile((1.0 + prob) / 2.0)
     return np.stack([mean, sd, *ends, mixture.sign_rate()])
 
 
@@ -195,7 +217,7 @@ def _one(
         return nothing, nothing, nothing
     if squared:
         draws = draws**2
-    return mean_and_sd(draws, weight)[0], *interval(draws, weight, prob)
+    return mean_and_sd(draws, weight)[0], *equal_tailed(draws, weight, prob)
 
 
 def _correlation(omega: np.ndarray, sd: np.ndarray, k: int, j: int) -> np.ndarray:

@@ -16,6 +16,8 @@ LARGEST_SCORE = 4.0
 LOWEST, HIGHEST = -4.0, 5.0  # log of conditional over overall variance
 NEWTON = 30
 CLOSE = 1e-3  # SDs: from a step so short the next one would be a millionth
+GOLDEN = 0.5 * (np.sqrt(5.0) - 1.0)
+GOLDEN_STEPS = 14  # leave a thousandth of the tail probability
 
 
 class NormalMixture:
@@ -58,8 +60,25 @@ class NormalMixture:
         z = self.mean / self.sd
         return np.minimum(special.ndtr(z) @ self.weight, special.ndtr(-z) @ self.weight)
 
-    def quantile(self, p: float) -> np.ndarray:
-        """Return quantiles (C,), by Newton steps inside a bracket."""
+    def highest_density(self, prob: float) -> tuple[np.ndarray, np.ndarray]:
+        """Return the ends of the shortest interval of level ``prob``, each (C,), by golden-section search."""
+        low, high = np.full((2, len(self.mean)), [[1e-6], [1.0 - prob - 1e-6]])
+
+        def width(tail: np.ndarray) -> np.ndarray:
+            return self.quantile(tail + prob) - self.quantile(tail)
+
+        for _ in range(GOLDEN_STEPS):
+            step = GOLDEN * (high - low)
+            left_is_shorter = width(high - step) < width(low + step)
+            low, high = (
+                np.where(left_is_shorter, low, high - step),
+                np.where(left_is_shorter, low + step, high),
+            )
+        tail = 0.5 * (low + high)
+        return self.quantile(tail), self.quantile(tail + prob)
+
+    def quantile(self, p: float | np.ndarray) -> np.ndarray:
+        """Return quantiles (C,) of level ``p``, or of one level for each, by Newton steps inside a bracket."""
         centre = self.mean @ self.weight
         spread = np.sqrt(np.maximum((self.sd**2 + (self.mean - centre[:, None]) ** 2) @ self.weight, 1e-300))
         low = (self.mean - 12.0 * self.sd).min(axis=1)

@@ -14,7 +14,7 @@ def mean_and_sd(draws: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.n
     return mean, np.sqrt(variance)
 
 
-def interval(draws: np.ndarray, weight: np.ndarray, prob: float) -> tuple[np.ndarray, np.ndarray]:
+def equal_tailed(draws: np.ndarray, weight: np.ndarray, prob: float) -> tuple[np.ndarray, np.ndarray]:
     """Return the ends of the equal-tailed interval of level ``prob``, each (rows,).
 
     Parameters
@@ -36,6 +36,15 @@ def interval(draws: np.ndarray, weight: np.ndarray, prob: float) -> tuple[np.nda
             if np.isfinite(x).all() and np.isfinite(p).all():
                 ends[:, row] = np.interp(levels, p, x)
     return ends[0], ends[1]
+
+
+def highest_density(draws: np.ndarray, prob: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return the ends of the shortest interval with ``prob`` of the draws (rows, S) of equal weight, each (rows,)."""
+    ordered = np.sort(draws, axis=1)
+    count = draws.shape[1]
+    inside = min(int(np.floor(prob * count)), count - 1)
+    start = np.argmin(ordered[:, inside:] - ordered[:, : count - inside], axis=1)[:, None]
+    return tuple(np.take_along_axis(ordered, start + k, axis=1)[:, 0] for k in (0, inside))  # type: ignore[return-value]
 
 
 def sign_rates(draws: np.ndarray, weight: np.ndarray) -> np.ndarray:

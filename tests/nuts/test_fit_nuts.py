@@ -258,3 +258,15 @@ def test_pymc_is_not_loaded():
         "assert 'pymc' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_shortest_intervals_on_request(fit):
+    for table in (fit.effects, fit.isomir_effects):
+        equal, shortest = table(), table(interval="hdi")
+        width = (shortest["upper"] - shortest["lower"]) / (equal["upper"] - equal["lower"])
+        assert (width <= 1.02).all()
+        assert (width > 0.8).all()
+    with pytest.raises(bm.InputError, match="'eti'"):
+        fit.effects(interval="hpd")
+    with pytest.raises(bm.InputError, match="posterior draws"):
+        fit.ml.effects(interval="hdi")

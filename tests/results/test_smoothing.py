@@ -5,7 +5,7 @@ import pytest
 from scipy import optimize, special, stats
 
 from bayes_mirglmm.results.smoothing import NormalMixture, normal_scores
-from bayes_mirglmm.results.summaries import interval, mean_sign_rates, sign_rates
+from bayes_mirglmm.results.summaries import equal_tailed, highest_density, mean_sign_rates, sign_rates
 
 NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(80)
 WEIGHTS = WEIGHTS / WEIGHTS.sum()
@@ -34,7 +34,7 @@ def test_quantiles_are_right_and_less_noisy_than_counting():
         y, weight, features = scale_mixture(1000, seed)
         mixture = NormalMixture(y[None], weight, features)
         smooth.append([mixture.quantile(p)[0] for p in (0.025, 0.975)])
-        counted.append(np.concatenate(interval(y[None], weight[None], 0.95)))
+        counted.append(np.concatenate(equal_tailed(y[None], weight[None], 0.95)))
     error, rough = np.array(smooth) - truth, np.array(counted) - truth
     np.testing.assert_allclose(error.mean(axis=0), 0.0, atol=0.04)
     assert error.std() < 0.75 * rough.std()
@@ -67,13 +67,35 @@ def test_normal_scores_follow_the_weights_and_leave_constants_out():
 
 
 def test_weighted_intervals_by_hand():
-    lower, upper = interval(np.array([[3.0, 1.0, 2.0]]), np.array([[0.2, 0.4, 0.4]]), 0.5)
+    lower, upper = equal_tailed(np.array([[3.0, 1.0, 2.0]]), np.array([[0.2, 0.4, 0.4]]), 0.5)
     # positions .2, .6, .9 of the draws 1, 2, 3: quantiles .25 and .75 by linear interpolation
     np.testing.assert_allclose([lower[0], upper[0]], [1.125, 2.5])
-    lower, _ = interval(np.array([[np.nan, 1.0]]), np.array([[0.5, 0.5]]), 0.5)
+    lower, _ = equal_tailed(np.array([[np.nan, 1.0]]), np.array([[0.5, 0.5]]), 0.5)
     assert np.isnan(lower[0])
 
 
 def test_s_values_are_running_means():
     found = mean_sign_rates(np.array([0.2, 0.0, np.nan, 0.1]))
     np.testing.assert_allclose(found, [0.1, 0.0, np.nan, 0.05])
+
+
+def test_shortest_intervals():
+    """A skewed mixture: the ends have one density, and are those of a fine grid."""
+    weight = np.array([0.7, 0.3])
+    mixture = NormalMixture.__new__(NormalMixture)
+    mixture.weight = weight
+    mixture.mean, mixture.sd = np.array([[0.0, 1.5], [2.0, 2.0]]), np.array([[0.5, 2.0], [1.0, 1.0]])
+    lower, upper = mixture.highest_density(0.9)
+    x = np.linspace(-12, 14, 400_001)
+    density = (stats.norm(mixture.mean[0], mixture.sd[0]).pdf(x[:, None]) * weight).sum(axis=1)
+    order = np.argsort(-density)
+    inside = np.sort(x[order[: np.searchsorted(np.cumsum(density[order]) * (x[1] - x[0]), 0.9)]])
+    assert (lower[0], upper[0]) == pytest.approx((inside[0], inside[-1]), abs=2e-3)
+    assert (lower[1], upper[1]) == pytest.approx(2 + np.array([-1.6449, 1.6449]), abs=2e-3)
+
+
+def test_shortest_interval_of_draws():
+    draws = np.stack([np.arange(100.0) ** 2, -(np.arange(100.0) ** 2)])
+    lower, upper = highest_density(draws, 0.5)
+    np.testing.assert_array_equal(lower, [0.0, -(50.0**2)])
+    np.testing.assert_array_equal(upper, [50.0**2, 0.0])
