@@ -12,7 +12,8 @@ text       after one of these: what it printed. Numbers may differ by 2 %, or by
 any other  left alone (R, bash, ...)
 ========== =========================================================================================
 
-A block with the first line ``# file: NAME`` is written to that file and not run. A picture that the page shows and that a block drew under the same file name is renewed with ``--write``.
+A block with the first line ``# file: NAME`` is written to that file and not run. A picture that the page shows and
+that a block drew under the same file name is renewed with ``--write``.
 """
 
 import argparse
