@@ -11,9 +11,8 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 EXECUTE = ROOT / "docs" / "execute.py"
 #: Pages whose blocks make a whole: a new page with code that can be run belongs here.
 PAGES = [
-    "tutorial.md",
-    "for_r_users.md",
-    "statuses.md",
+    "start/for_r_users.md",
+    "start/tutorial.md",
     "how_to/clusters.md",
     "how_to/count_files.md",
     "how_to/designs.md",
@@ -24,6 +23,7 @@ PAGES = [
     "explanation/shrinkage.md",
     "explanation/tests.md",
     "reference/model_files.md",
+    "reference/statuses.md",
 ]
 
 
