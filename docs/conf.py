@@ -22,6 +22,7 @@ extensions = [
     "generated_reference",
 ]
 exclude_patterns = ["_build"]
+highlight_language = "text"  # of blocks that name none
 suppress_warnings = ["config.cache"]
 
 myst_enable_extensions = ["colon_fence", "deflist"]
