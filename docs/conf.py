@@ -1,6 +1,6 @@
 """Sphinx configuration: `make docs` builds the pages into docs/_build, warnings being errors. No network is used."""
 
-import shutil
+import os
 import sys
 from pathlib import Path
 
@@ -48,11 +48,19 @@ copybutton_exclude = ".linenos, .gp, .go"
 NOTEBOOKS = HERE / "notebooks"
 
 
-def _bring_notebooks(*_: object) -> None:
-    shutil.rmtree(NOTEBOOKS, ignore_errors=True)
-    NOTEBOOKS.mkdir()
-    for path in sorted((HERE.parent / "notebooks").glob("*.ipynb")):
-        shutil.copy(path, NOTEBOOKS)
+def _bring_notebooks() -> None:
+    """Copy what changed; two builds at once do not disturb each other."""
+    NOTEBOOKS.mkdir(exist_ok=True)
+    sources = {path.name: path for path in (HERE.parent / "notebooks").glob("*.ipynb")}
+    for copy in NOTEBOOKS.iterdir():
+        if copy.name not in sources and not copy.name.startswith("."):
+            copy.unlink(missing_ok=True)
+    for name, path in sources.items():
+        copy, text = NOTEBOOKS / name, path.read_bytes()
+        if not copy.exists() or copy.read_bytes() != text:
+            part = NOTEBOOKS / f".{name}.{os.getpid()}"
+            part.write_bytes(text)
+            part.replace(copy)
 
 
 _bring_notebooks()
