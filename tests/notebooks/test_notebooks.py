@@ -68,3 +68,13 @@ def test_an_error_and_a_warning_of_a_cell_are_seen(run, tmp_path: Path):
                 run.execute(tmp_path / "one.ipynb")
         else:
             assert "careful" in run.stderr(run.execute(tmp_path / "one.ipynb"))[0]
+
+
+def test_a_picture_of_ours_leaves_those_of_the_notebook_alone(run, tmp_path: Path):
+    cells = [
+        "from bayes_mirglmm.plots.canvas import new_figure\nnew_figure((2, 2))[0]",
+        "import matplotlib.pyplot as plt\nplt.plot([1, 2]);",
+    ]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in cells])
+    nbformat.write(notebook, tmp_path / "two.ipynb")
+    assert kinds(run.execute(tmp_path / "two.ipynb")) == [["image/png"], ["image/png"]]
