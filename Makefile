@@ -17,7 +17,7 @@ export MKL_NUM_THREADS ?= 1
 PYTEST := $(BIN)/python -m pytest
 WORKERS ?= 2
 
-.PHONY: help setup demo test test-slow bench lint format wheel clean
+.PHONY: help setup demo docs notebooks test test-slow bench lint format wheel clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -32,6 +32,14 @@ setup: $(READY)  ## Make the virtual environment
 demo: $(READY)  ## Fit simulated data and draw two pictures, into the folder demo/
 	@$(BIN)/bayes-mirglmm demo --out demo --force
 	@echo "  (source $(VENV)/bin/activate puts bayes-mirglmm on the path)"
+
+docs: $(READY)  ## Build the documents into docs/_build/html
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet -b html docs docs/_build/html
+	@echo "  docs/_build/html/index.html"
+
+notebooks: $(READY)  ## Run the notebooks and the code of the documents, and store what comes out
+	$(BIN)/python notebooks/execute.py
+	$(BIN)/python docs/execute.py --write docs/*.md docs/*/*.md
 
 test: lint  ## Lint, check types, run the tests (those that take minutes are left out)
 	$(PYTEST) -n $(WORKERS) -m "not slow"
@@ -55,4 +63,4 @@ wheel: $(READY)  ## Build the wheel and the source distribution into dist/
 	$(BIN)/hatchling build
 
 clean:  ## Remove the environment, caches and built files
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist demo
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist demo docs/_build docs/notebooks

@@ -34,6 +34,7 @@ def new_figure(figsize: tuple[float, float]) -> "tuple[Figure, Axes]":
     """
     import matplotlib.pyplot as plt
 
+    plt.draw_if_interactive()  # lets a notebook's backend switch itself on first, or ioff would switch it off for good
     with plt.ioff():  # no window, not even for a moment
         figure, axes = plt.subplots(figsize=figsize, layout="constrained")
         plt.close(figure)
