@@ -89,9 +89,15 @@ def fit(
         Level of the intervals.
     nuisance : str or sequence of str
         Columns of the sample table whose isomiR slopes are independent of the others.
-    draws, chains, tune, target_accept : optional
-        Of ``method="nuts"``: draws kept of each chain (1000), chains (4), draws of each chain before that (500) and the
-        acceptance rate that sets the step size (0.9). A miRNA whose chains do not mix is sampled again with more care.
+    draws : int, optional
+        Of ``method="nuts"``: draws kept of each chain, 1000 by default. A miRNA whose chains do not mix is sampled
+        again with more care.
+    chains : int, optional
+        Of ``method="nuts"``: chains of each miRNA, 4 by default; they run one after the other in each worker.
+    tune : int, optional
+        Of ``method="nuts"``: draws of each chain that adapt the sampler and are not kept, 500 by default.
+    target_accept : float, optional
+        Of ``method="nuts"``: acceptance rate that sets the step size, 0.9 by default.
     n_jobs : int
         Worker threads; 0 for one per core. The results do not depend on it.
     seed : int

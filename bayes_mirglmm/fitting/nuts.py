@@ -83,8 +83,9 @@ def _sampled(
 def _numbers(
     plan: Plan, seed: int, mirna: str, found: Sampled, draws: Draws, *, full: bool, compared: bool
 ) -> ModelNumbers:
-    which = "full" if full else "reduced"
-    diagnostics, reasons = found.diagnostics, []
+    which, columns = ("full", plan.full) if full else ("reduced", plan.reduced)
+    diagnostics = found.diagnostics._replace(worst=_label(found.diagnostics.worst, plan, columns))
+    reasons = []
     complaints = diagnostics.complaints()
     if complaints:
         reasons.append(
@@ -93,7 +94,7 @@ def _numbers(
         )
     extra: dict[str, float | str] = {
         "r_hat": diagnostics.r_hat,
-        "worst": _label(diagnostics.worst, plan, plan.full if full else plan.reduced),
+        "worst": diagnostics.worst,
         "ess_bulk": diagnostics.ess_bulk,
         "ess_tail": diagnostics.ess_tail,
         "divergences": float(diagnostics.divergences),
@@ -110,7 +111,7 @@ def _numbers(
                 f"No Bayes factor, because the evidence of the {which} model could not be estimated: {error}"
             )
     return replace(
-        posterior_numbers(plan, draws, plan.full if full else plan.reduced),
+        posterior_numbers(plan, draws, columns),
         iterations=int(np.prod(found.points.shape[:2])),
         evaluations=found.gradients,
         status="not_converged" if complaints else "ok",
