@@ -20,6 +20,7 @@ PAGES = [
     "explanation/composition.md",
     "explanation/laplace.md",
     "explanation/model.md",
+    "explanation/priors.md",
     "explanation/shrinkage.md",
     "explanation/tests.md",
     "reference/model_files.md",
