@@ -70,9 +70,17 @@ def _finished[T](
         return
     with _quick_switches(), ThreadPoolExecutor(workers) as pool:
         places: dict[Future[T], int] = {pool.submit(tasks[i]): i for i in order}
+        given = set()
         try:
             for future in as_completed(places):
+                given.add(future)
                 yield places[future], future.result()
+        except KeyboardInterrupt:
+            # What runs cannot be stopped, so it is worth keeping.
+            left = [future for future in places if not future.cancel() and future not in given]
+            for future in as_completed(left):
+                yield places[future], future.result()
+            raise
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise

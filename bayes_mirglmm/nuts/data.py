@@ -1,4 +1,4 @@
-"""What the sampler's form is given of one miRNA: counts, design, priors, weights of non-centring, a place to start."""
+"""What the sampler's form is given of one miRNA: counts, design, priors, pseudo-observations, a place to start."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

@@ -91,8 +91,9 @@ def _attempt(
 
     streams = np.random.SeedSequence([seed, number]).generate_state(2, np.uint32)
     model = compiled_model(prepared.pack(), prepared.layout.size, initial_point)
-    trace = nutpie.sample(
+    running = nutpie.sample(
         model,
+        blocking=False,
         draws=factor * settings.draws,
         tune=settings.tune,
         chains=settings.chains,
@@ -103,6 +104,11 @@ def _attempt(
         save_warmup=False,
         progress_bar=False,
     )
+    try:
+        trace = running.wait()
+    except BaseException:  # nutpie itself would take Ctrl-C for "enough", and return what it has
+        running.cancel()
+        raise
     stats = trace["sample_stats"]
     points = np.ascontiguousarray(trace["posterior"]["point"].values[:, ::thin])
     found = quantities(prepared, points, np.random.default_rng(int(streams[1])))

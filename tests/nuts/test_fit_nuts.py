@@ -270,3 +270,36 @@ def test_shortest_intervals_on_request(fit):
         fit.effects(interval="hpd")
     with pytest.raises(bm.InputError, match="posterior draws"):
         fit.ml.effects(interval="hdi")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends SIGINT")
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_real_interrupt_ends_the_run(jobs):
+    """In a process of its own: Ctrl-C after the first miRNA is finished."""
+    import subprocess
+
+    code = (
+        "import os, signal, sys, threading, time, bayes_mirglmm as bm\n"
+        "from bayes_mirglmm.fitting import nuts\n"
+        "made = bm.simulate(4, n_mirnas=8, n_isomirs=5, seed=3).counts\n"
+        "made = made.isel(isomir=made['mirna'].values != 'background')\n"
+        "original, calls = nuts.sample, []\n"
+        "def sample(*args):\n"
+        "    calls.append(1)\n"
+        "    if len(calls) == 4:\n"
+        "        threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()\n"
+        "    return original(*args)\n"
+        "nuts.sample = sample\n"
+        "start = time.time()\n"
+        f"fit = bm.fit(made, '~ group', method='nuts', draws=3000, tune=100, n_jobs={jobs}, progress=False)\n"
+        "finished = (fit.status()['status'] != 'failed').sum()\n"
+        "reasons = set(fit.status().query(\"status == 'failed'\")['reason'])\n"
+        "assert 1 <= finished <= 4, finished\n"
+        "assert reasons == {'The run was interrupted before this miRNA was sampled.'}, reasons\n"
+        "assert (fit.effects()['ess_bulk'] > 0).all()\n"
+        "assert fit.data.sizes['draw'] == 12000\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stderr
