@@ -29,6 +29,8 @@ from bayes_mirglmm.results.schema import check_prob
 
 logger = logging.getLogger(__name__)
 
+INTERRUPTED = "The run was interrupted before this miRNA was sampled."
+
 
 def fit(
     counts: xr.Dataset,
@@ -121,7 +123,7 @@ def fit(
     counts = validate_counts(counts)
     check_prob(prob)
     resolve_jobs(n_jobs)
-    if not isinstance(seed, int | np.integer) or seed < 0:
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
         raise InputError(f"seed={seed!r}: give an integer, 0 or more.")
     spec = model if isinstance(model, ModelSpec) else load_model(model)
     options = resolve_options(
@@ -159,6 +161,10 @@ def fit(
     else:
         pairs = _sample_mirnas(counts, partial(fit_mirna_nuts, plan, seed, settings), n_jobs, progress)
         extra = {"chains": settings.chains, "tune": settings.tune, "target_accept": settings.target_accept}
+        cut = sum(record.reason == INTERRUPTED for _, record in pairs)
+        if cut:
+            sentence = f"The run was interrupted: {cut} of {len(pairs)} miRNAs were not sampled."
+            metadata |= {"cautions": [*cautions, sentence], "interrupted": True}
     left_out = _left_out(counts)
     ml_data = assembled([ml for ml, _ in pairs] + left_out, method="ml", df=options.df)
     data = assembled([posterior for _, posterior in pairs] + left_out, method=method, df="z", extra=extra)
@@ -175,8 +181,7 @@ def _sample_mirnas(
     """As :func:`_fit_mirnas`, keeping what is finished when the user interrupts it."""
 
     def unfinished(mirna: str, isomirs: list[str]) -> tuple[MirnaRecord, MirnaRecord]:
-        reason = "The run was interrupted before this miRNA was sampled."
-        record = MirnaRecord(mirna, "failed", reason, n_isomirs=len(isomirs))
+        record = MirnaRecord(mirna, "failed", INTERRUPTED, n_isomirs=len(isomirs))
         return record, record
 
     return _fit_mirnas(
@@ -221,6 +226,8 @@ def _fit_mirnas[T](
     )
     if unfinished is None or len(found) == len(tasks):
         return list(found.values())
+    if not found:
+        raise KeyboardInterrupt
     logger.warning("Interrupted: %d of %d miRNAs are finished and kept.", len(found), len(tasks))
     return [
         found[i] if i in found else unfinished(str(name), list(isomirs[position[name]]))

@@ -113,13 +113,14 @@ def test_every_option_reaches_the_library(run, files, tmp_path: Path, monkeypatc
     result = run(
         "fit", *files.inputs, *DESIGN, "--slope", "group", "--method", "ml", "--offset", "tmm", "--model", "poisson",
         "--curvature", "expected", "--df", "z", "--preset", "mirglmm", "--prob", "0.9", "--jobs", "2", "--seed", "7",
-        "--no-filter", "--out", tmp_path / "run",
+        "--draws", "90", "--chains", "3", "--tune", "80", "--target-accept", "0.7", "--no-filter", "--out", tmp_path / "run",
     )  # fmt: skip
     assert result.code == 2
     assert seen == {
         "formula": "~ group", "slope": "group", "reference": {"group": "ctrl"}, "method": "ml", "offset": "tmm",
         "model": "poisson", "curvature": "expected", "df": "z", "preset": "mirglmm", "prob": 0.9, "nuisance": (),
-        "n_jobs": 2, "seed": 7, "progress": False, "isomirs": 41,
+        "draws": 90, "chains": 3, "tune": 80, "target_accept": 0.7, "n_jobs": 2, "seed": 7, "progress": False,
+        "isomirs": 41,
     }  # fmt: skip
     run(
         "fit",
@@ -476,6 +477,27 @@ def test_real_data_from_files_to_tables(
     written = pd.read_csv(data / "counts.tsv.gz", sep="\t", usecols=["miRNA"])
     assert set(status["mirna"]) == set(written["miRNA"])
     assert not status["status"].isin(["failed", "not_converged"]).any()
+
+
+def test_an_interrupted_sampling_is_written_and_is_exit_code_130(run, files, tmp_path: Path, monkeypatch):
+    from bayes_mirglmm.fitting import nuts
+
+    original, calls = nuts.sample, []
+
+    def sample(*args):
+        calls.append(1)
+        if len(calls) > 2:
+            raise KeyboardInterrupt
+        return original(*args)
+
+    monkeypatch.setattr(nuts, "sample", sample)
+    options = ["--method", "nuts", "--draws", "60", "--tune", "60", "--quiet"]
+    result = run("fit", *files.inputs, *DESIGN, *options, "--out", tmp_path / "run")
+    assert result.code == 130
+    status = bm.load(tmp_path / "run").status()
+    assert (status["reason"] == "The run was interrupted before this miRNA was sampled.").sum() == 8
+    cautions = json.loads((tmp_path / "run" / "run.json").read_text())["metadata"]["cautions"]
+    assert "The run was interrupted: 8 of 9 miRNAs were not sampled." in cautions
 
 
 def test_fit_by_nuts(run, files, tmp_path: Path):

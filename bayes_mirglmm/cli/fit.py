@@ -224,6 +224,8 @@ def fit(
         summary["report"] = str(out / REPORT)
     reporter.json(summary)
     print_summary(reporter, result, summary)
+    if result.metadata.get("interrupted"):
+        raise typer.Exit(130)
 
 
 def read_counts(

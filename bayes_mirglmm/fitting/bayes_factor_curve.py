@@ -33,7 +33,7 @@ def bayes_factor_curve(fit: "Fit", mirna: str, scales: Sequence[float] | None = 
         The fit has no Bayes factors, the miRNA no draws, or a scale is not positive.
     """
     data = fit.data
-    if not fit.is_bayesian or not np.isfinite(data["log_evidence"].values).all(axis=0).any():
+    if not fit.is_bayesian or not np.isfinite(fit.slope_prior_scale) or data.sizes["model"] < 2:
         raise InputError(
             "a curve of Bayes factors needs a fit with method='laplace' or 'nuts', and an isomiR slope."
         )
@@ -43,6 +43,8 @@ def bayes_factor_curve(fit: "Fit", mirna: str, scales: Sequence[float] | None = 
         raise InputError(f"scales={scales!r}: give one or more positive numbers.")
     i = find_mirna(data, mirna)
     models = list(data["model"].values)
+    if not np.isfinite(data["log_evidence"].values[:, i]).all():
+        raise InputError(f"{mirna!r} has no Bayes factor to start from: {data['reason'].values[i]}")
     evidence = dict(zip(models, data["log_evidence"].values[:, i], strict=True))
     error = dict(zip(models, data["log_evidence_error"].values[:, i], strict=True))
 
@@ -52,11 +54,11 @@ def bayes_factor_curve(fit: "Fit", mirna: str, scales: Sequence[float] | None = 
     moved = rescale_evidence(
         np.sqrt(variances) * units, data["draw_weight"].sel(drawn=mirna).values, own, wanted
     )
-    own_k = float(data["pareto_k"].values[models.index("full"), i]) if "pareto_k" in data else -np.inf
+    own_k = float(data["pareto_k"].values[models.index("full"), i]) if "pareto_k" in data else np.nan
     rows = []
     for n, scale in enumerate(wanted):
         log_z, log_z_error, how = evidence["full"] + moved.log_ratio[n], moved.error[n], "reused"
-        k = max(pareto_k(moved.log_weights[n]), own_k)
+        k = float(np.fmax(pareto_k(moved.log_weights[n]), own_k))
         if not (k <= RELIABLE_PARETO_K and moved.effective_size[n] >= FEWEST_EFFECTIVE):
             sample = _refit(fit, mirna, float(scale)).sample
             log_z, log_z_error, how = sample.log_evidence, sample.log_evidence_error, "refitted"

@@ -1,15 +1,19 @@
 """The loop over miRNAs: workers, one progress bar, results in the order of the input."""
 
+import logging
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 
+import numpy as np
 from threadpoolctl import threadpool_limits
 
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.fitting.progress import progress_bar
+
+logger = logging.getLogger(__name__)
 
 #: Seconds after which a thread gives the interpreter up to another. Kernels return every 100 microseconds and then wait
 #: for it: with Python's own 5 ms a second worker would make the run slower.
@@ -76,8 +80,9 @@ def _finished[T](
                 given.add(future)
                 yield places[future], future.result()
         except KeyboardInterrupt:
-            # What runs cannot be stopped, so it is worth keeping.
             left = [future for future in places if not future.cancel() and future not in given]
+            if left:
+                logger.warning("Interrupted: waiting for the %d miRNAs that are under way.", len(left))
             for future in as_completed(left):
                 yield places[future], future.result()
             raise
@@ -88,7 +93,7 @@ def _finished[T](
 
 def resolve_jobs(n_jobs: int) -> int:
     """Return the number of workers that ``n_jobs`` asks for."""
-    if n_jobs < 0:
+    if not isinstance(n_jobs, int | np.integer) or n_jobs < 0:
         raise InputError(f"n_jobs is {n_jobs}: give a number of workers, or 0 for one per core.")
     return (
         n_jobs or len(os.sched_getaffinity(0))

@@ -88,8 +88,10 @@ def _numbers(
     reasons = []
     complaints = diagnostics.complaints()
     if complaints:
+        what = "gave too few effective draws" if diagnostics.mixed else "did not mix"
         reasons.append(
-            f"The chains of the {which} model did not mix after {found.attempts} attempts: {', '.join(complaints)}. "
+            f"The chains of the {which} model {what} after {found.attempts} attempt"
+            f"{'s' if found.attempts > 1 else ''}: {', '.join(complaints)}. "
             "Take its numbers for rough; more draws or a tighter prior may help."
         )
     extra: dict[str, float | str] = {
@@ -140,7 +142,8 @@ def _estimate(numbers: ModelNumbers | None) -> Estimate | None:
         return None
     found = Estimate(numbers.beta, numbers.omega, numbers.sigma_sample, numbers.theta, numbers.b, numbers.u)
     finite = (found.beta, found.omega, found.b, found.u, np.asarray(found.sigma_sample))
-    return found if all(np.isfinite(one).all() for one in finite) else None
+    sound = all(np.isfinite(one).all() for one in finite) and not np.isnan(found.theta)
+    return found if sound else None
 
 
 def _draws(found: Sampled) -> Draws:

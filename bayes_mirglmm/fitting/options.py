@@ -52,6 +52,11 @@ def resolve_options(
             f"{what} is a choice of maximum likelihood, which method={method!r} has no place for: leave it out, or "
             "choose method='ml'."
         )
+    if method != "ml" and df is not None:
+        raise InputError(
+            f"df={df!r} is a choice of maximum likelihood: the intervals of method={method!r} are those of its draws. "
+            "Leave it out."
+        )
     if preset is None:
         return Options(method, curvature or "observed", df or "t", offset, None, spec)
     _one_of("preset", preset, tuple(PRESETS))
@@ -96,7 +101,7 @@ def resolve_settings(
         if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
             raise InputError(f"{name} is {value!r}: give a whole number, {least} or more.")
     rate = given.get("target_accept", 0.9)
-    if not isinstance(rate, int | float) or not 0 < rate < 1:
+    if not isinstance(rate, int | float | np.floating) or not 0 < rate < 1:
         raise InputError(f"target_accept is {rate!r}: give a number between 0 and 1, 0.9 say.")
     return Settings(**given)
 

@@ -57,7 +57,11 @@ def cache_folder() -> Path:
     rooms = [Path(__file__).parent, Path(__file__).parent.parent / "nuts"]
     for source in sorted(path for room in rooms for path in room.glob("*.py")):
         text = source.read_bytes()
-        if b"@kernel" in text or source == Path(__file__) or source.name in ("problem.py", "backend.py"):
+        if (
+            b"@kernel" in text
+            or source == Path(__file__)
+            or source.name in ("problem.py", "backend.py", "form.py")
+        ):
             digest.update(source.name.encode() + text)
     name = f"kernels-{digest.hexdigest()[:16]}"
     own = os.environ.get("NUMBA_CACHE_DIR") or platformdirs.user_cache_dir("bayes_mirglmm")

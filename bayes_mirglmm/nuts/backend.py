@@ -6,6 +6,7 @@ documented way (:func:`nutpie.compiled_pyfunc.from_pyfunc`) gives the same draws
 """
 
 import functools
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +17,8 @@ from numba import types
 from bayes_mirglmm.laplace.compilation import cache_folder, compiled_for_c
 from bayes_mirglmm.nuts.density import log_densities, log_density
 from bayes_mirglmm.nuts.form import HEADER
+
+logger = logging.getLogger(__name__)
 
 DOUBLES = types.CPointer(types.double)
 NOT_FINITE = 4  # nutpie: a point of density 0, where a trajectory diverges
@@ -35,7 +38,10 @@ def compiled_model(pack: np.ndarray, size: int, initial_point: Callable[[int], n
     """
     try:
         return _in_c(pack, size, initial_point)
-    except (ImportError, TypeError, AttributeError):
+    except (ImportError, TypeError, AttributeError) as error:
+        logger.warning(
+            "this nutpie does not take a compiled density (%s): sampling through Python, slower.", error
+        )
         return through_python(pack, size, initial_point)
 
 

@@ -27,6 +27,11 @@ class Diagnostics(NamedTuple):
     steps: float
     """Gradients for each draw."""
 
+    @property
+    def mixed(self) -> bool:
+        """Whether the chains agree: what more care, and not only more draws, can mend."""
+        return not self.divergences and self.r_hat <= LARGEST_R_HAT
+
     def complaints(self) -> list[str]:
         """Return what is wrong, a clause each; nothing for a sound run."""
         found = []
@@ -54,12 +59,8 @@ def diagnose(draws: Quantities, divergences: int, saturated: int, steps: float) 
     ]
     flat = np.concatenate([columns, *(d.reshape(*d.shape[:2], -1) for d in effects)], axis=-1)
     axes = {"chain_axis": 0, "draw_axis": 1}
-    r_hat = (
-        np.nan_to_num(array_stats.rhat(flat, **axes), nan=np.inf)
-        if flat.shape[0] > 1
-        else np.full(flat.shape[-1], np.nan)
-    )
-    worst = int(np.argmax(np.nan_to_num(r_hat, nan=-np.inf)))
+    r_hat = np.nan_to_num(array_stats.rhat(_two_chains(flat), **axes), nan=np.inf)
+    worst = int(np.argmax(r_hat))
     of_interest = [k for k, name in enumerate(names) if not name.startswith("correlation")]
     return Diagnostics(
         r_hat=float(r_hat[worst]),
@@ -72,6 +73,14 @@ def diagnose(draws: Quantities, divergences: int, saturated: int, steps: float) 
         saturated=saturated,
         steps=steps,
     )
+
+
+def _two_chains(draws: np.ndarray) -> np.ndarray:
+    """Return draws (chain, draw, ...), a single chain as its two halves: r-hat compares chains."""
+    if draws.shape[0] > 1:
+        return draws
+    half = draws.shape[1] // 2
+    return draws[0, : 2 * half].reshape(2, half, *draws.shape[2:])
 
 
 def _outer(draws: Quantities) -> dict[str, np.ndarray]:

@@ -20,6 +20,7 @@ STATS = {
     "tree_depth": "depth",
     "acceptance_rate": "mean_tree_accept",
 }
+DRAWS_FOR_ESS = 800  # of fewer, no more care makes the effective draws that diagnostics ask for
 CAREFUL_TARGET = 0.99
 CAREFUL_THINNING = 2
 
@@ -62,7 +63,8 @@ def sample(prepared: Prepared, settings: Settings, seed: int) -> Sampled:
         Of everything random, with the number of the attempt.
     """
     first = _attempt(prepared, settings, 1, seed, thin=1, number=1)
-    if not first.diagnostics.complaints():
+    within_reach = settings.chains * settings.draws >= DRAWS_FOR_ESS
+    if not first.diagnostics.complaints() or (first.diagnostics.mixed and not within_reach):
         return first
     careful = replace(
         settings,

@@ -8,6 +8,7 @@ import xarray as xr
 from xarray.backends import BackendArray
 from xarray.core import indexing
 
+from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.results.schema import VARIABLES
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ class _OnDisk(BackendArray):
 
     def __init__(self, path: Path, name: str, shape: tuple[int, ...], dtype: np.dtype) -> None:
         self.path, self.name, self.shape, self.dtype = path, name, shape, dtype
+        self.identity = _identity(path)
 
     def __getitem__(self, key: indexing.ExplicitIndexer) -> np.ndarray:
         return indexing.explicit_indexing_adapter(key, self.shape, indexing.IndexingSupport.BASIC, self._read)
@@ -66,8 +68,23 @@ class _OnDisk(BackendArray):
     def _read(self, key: tuple[int | slice, ...]) -> np.ndarray:
         import h5py
 
-        with h5py.File(self.path, "r") as file:
-            return np.asarray(file[self.name][key])
+        try:
+            if _identity(self.path) == self.identity:
+                with h5py.File(self.path, "r") as file:
+                    return np.asarray(file[self.name][key])
+        except OSError as error:
+            raise InputError(
+                f"{self.path} cannot be read any more ({error}), but the draws of the loaded fit are in it: put it "
+                "back, or load another copy of the run."
+            ) from error
+        raise InputError(
+            f"{self.path} was replaced after the fit was loaded from it: load the run again, its draws are others now."
+        )
+
+
+def _identity(path: Path) -> tuple[int, int, int]:
+    found = path.stat()
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _on_demand(name: str, item: "h5py.Dataset", path: Path) -> Any:

@@ -1,6 +1,7 @@
 """One miRNA of a Bayesian fit as ArviZ takes it: an ``xarray.DataTree`` with draws in chains."""
 
 import json
+import zlib
 
 import numpy as np
 import pandas as pd
@@ -54,7 +55,7 @@ def mirna_tree(data: xr.Dataset, samples: pd.DataFrame, mirna: str, blocks: tupl
     weight = data["draw_weight"].sel(drawn=mirna).values
     chains = int(data.attrs.get("chains", CHAINS))
     slope_terms, terms = list(data["slope_term"].values), list(data["term"].values)
-    rng = np.random.default_rng([i, len(weight)])
+    rng = np.random.default_rng([zlib.crc32(mirna.encode("utf-8", "surrogatepass")), len(weight)])
     chosen = equal_weights(
         weight, data["draw_beta"].sel(drawn=mirna).values[:, _sorting_term(slope_terms, terms)], rng
     )

@@ -189,6 +189,46 @@ def test_one_failure_does_not_stop_the_others(counts, monkeypatch):
     assert "All initialization points failed" in " ".join(status["reason"])
 
 
+def test_interruption_before_anything_is_finished(counts, monkeypatch):
+    def interrupt(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(fitting_nuts, "sample", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        bm.fit(counts, "~ group", **OPTIONS)
+
+
+def test_one_chain_is_split_for_r_hat(counts):
+    one = counts.isel(isomir=counts["mirna"].values == "sim-miR-1")
+    fit = bm.fit(one, "~ group", **OPTIONS | {"chains": 1, "draws": 1500})
+    row = fit.diagnostics().iloc[0]
+    assert 0.99 < row["r_hat"] < 1.02
+    assert row["attempts"] == 1 or row["r_hat"] <= 1.01
+
+
+def test_few_draws_are_called_few(counts):
+    one = counts.isel(isomir=counts["mirna"].values == "sim-miR-1")
+    fit = bm.fit(one, "~ group", **OPTIONS | {"draws": 60})
+    row, diagnostics = fit.status().iloc[0], fit.diagnostics().iloc[0]
+    assert row["status"] == "not_converged"
+    if diagnostics["r_hat"] <= 1.01 and not diagnostics["divergences"]:
+        assert "gave too few effective draws after 1 attempt:" in row["reason"]
+    assert "bulk ESS" in row["reason"]
+
+
+def test_draws_of_a_run_that_was_replaced_are_refused(fit, tmp_path, monkeypatch):
+    monkeypatch.setattr(arrays, "ON_DEMAND_FROM", 0)
+    fit.save(tmp_path / "run")
+    loaded = bm.load(tmp_path / "run")
+    fit.save(tmp_path / "run", force=True)
+    with pytest.raises(bm.InputError, match="was replaced after the fit was loaded"):
+        loaded.effects()
+    loaded = bm.load(tmp_path / "run")
+    (tmp_path / "run" / "arrays.nc").unlink()
+    with pytest.raises(bm.InputError, match="cannot be read any more"):
+        loaded.effects()
+
+
 def test_interruption_keeps_what_is_finished(counts, monkeypatch, caplog):
     original = fitting_nuts.sample
     seen = []
@@ -206,6 +246,8 @@ def test_interruption_keeps_what_is_finished(counts, monkeypatch, caplog):
     assert "interrupted before" in status.query("status == 'failed'")["reason"].iloc[0]
     assert len(fit.mirnas) == 2
     assert "2 of 4 miRNAs" in caplog.text
+    assert fit.metadata["interrupted"]
+    assert "interrupted: 2 of 4 miRNAs were not sampled" in fit.metadata["cautions"][-1]
 
 
 def test_edge_cases(counts):
@@ -234,6 +276,9 @@ def test_edge_cases(counts):
         ({"tune": True}, "tune is True"),
         ({"target_accept": 1.0}, r"target_accept is 1\.0"),
         ({"preset": "mirglmm"}, "maximum likelihood"),
+        ({"df": "t"}, "maximum likelihood"),
+        ({"seed": True}, "seed=True"),
+        ({"n_jobs": 1.5}, r"n_jobs is 1\.5"),
     ],
 )
 def test_bad_settings_are_refused_before_anything_runs(counts, options, message):
