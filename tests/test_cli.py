@@ -113,7 +113,8 @@ def test_every_option_reaches_the_library(run, files, tmp_path: Path, monkeypatc
     result = run(
         "fit", *files.inputs, *DESIGN, "--slope", "group", "--method", "ml", "--offset", "tmm", "--model", "poisson",
         "--curvature", "expected", "--df", "z", "--preset", "mirglmm", "--prob", "0.9", "--jobs", "2", "--seed", "7",
-        "--draws", "90", "--chains", "3", "--tune", "80", "--target-accept", "0.7", "--no-filter", "--out", tmp_path / "run",
+        "--draws", "90", "--chains", "3", "--tune", "80", "--target-accept", "0.7",
+        "--no-filter", "--out", tmp_path / "run",
     )  # fmt: skip
     assert result.code == 2
     assert seen == {
