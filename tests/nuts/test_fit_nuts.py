@@ -3,6 +3,7 @@
 import sys
 
 import arviz as az
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -125,6 +126,7 @@ def test_tree_is_what_arviz_takes(fit):
         lambda: az.plot_energy(tree),
     ):
         assert draw() is not None
+    plt.close("all")
 
 
 @pytest.mark.filterwarnings("ignore:Estimated shape parameter of Pareto")

@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -242,6 +243,7 @@ def test_tree_for_arviz(fit: bm.Fit):
     summary = az.summary(tree, var_names=["beta", "sd_isomir", "sd_sample", "theta"])
     assert summary.loc[f"beta[{TERM}]", "r_hat"] is not None
     assert az.plot_forest(tree, var_names=["beta"]) is not None
+    plt.close("all")
 
 
 def test_shrinkage_and_display(fit: bm.Fit):
