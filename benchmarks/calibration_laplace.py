@@ -9,7 +9,7 @@ coverage  miRNAs of the size found in real data, at 3, 5, 10 and 20 samples a gr
           slopes: coverage of intervals, and false positives of the tests of isomiR usage where there are no slopes.
 figure    Likelihood ratio test against Bayes factor, from the fits of ``coverage``.
 
-Writes benchmarks/results/{sbc,coverage,usage}_laplace.tsv, lrt_and_bf.tsv and lrt_and_bf.png.
+Writes benchmarks/results/{sbc,coverage,usage}_laplace.tsv, lrt_and_bf.tsv and docs/images/lrt_and_bf.png.
 """
 
 import argparse
@@ -28,6 +28,7 @@ from bayes_mirglmm.laplace import compile_batch, compile_kernels
 from bayes_mirglmm.posterior import PriorCoordinates, nested_posterior
 
 RESULTS = Path(__file__).resolve().parent / "results"
+IMAGES = RESULTS.parent.parent / "docs" / "images"
 SEED = 20
 SIZES = (3, 5, 10, 20)
 LEVELS = (0.5, 0.9, 0.95)
@@ -201,7 +202,7 @@ def figure(usages: pd.DataFrame) -> None:
                 )
     axes[0].set_ylabel("log Bayes factor")
     axes[0].legend(frameon=False, fontsize=8, loc="lower right")
-    panels.savefig(RESULTS / "lrt_and_bf.png", dpi=150)
+    panels.savefig(IMAGES / "lrt_and_bf.png", dpi=150)
     write(pd.DataFrame(rows), "lrt_and_bf.tsv", "python benchmarks/calibration_laplace.py coverage figure")
 
 
