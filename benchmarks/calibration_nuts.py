@@ -15,7 +15,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
+import rich.progress
 from calibration_laplace import write
+from rich.console import Console
 from scipy import stats
 
 import bayes_mirglmm as bm
@@ -86,7 +88,10 @@ def main() -> None:
     compile_density()
     started = time.perf_counter()
     with ThreadPoolExecutor(options.jobs) as pool:
-        table = pd.DataFrame(list(pool.map(one, range(options.sets))))
+        finished = rich.progress.track(
+            pool.map(one, range(options.sets)), "Data sets", options.sets, console=Console(stderr=True)
+        )
+        table = pd.DataFrame(list(finished))
     rows = []
     for name in table.columns[:-3]:
         rank = table[name].to_numpy()
