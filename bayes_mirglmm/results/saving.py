@@ -19,8 +19,9 @@ import xarray as xr
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.results import run_json
 from bayes_mirglmm.results.arrays import read_arrays, write_arrays
-from bayes_mirglmm.results.fit_result import TABLES, Fit
+from bayes_mirglmm.results.fit_result import Fit
 from bayes_mirglmm.results.schema import SCHEMA_VERSION
+from bayes_mirglmm.results.tables import TABLES
 
 ARRAYS, ML_ARRAYS, RUN = "arrays.nc", "ml.nc", "run.json"
 FILES = (*(f"{name}.{kind}" for name in TABLES for kind in ("tsv", "parquet")), ARRAYS, ML_ARRAYS, RUN)
