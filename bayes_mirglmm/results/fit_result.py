@@ -204,13 +204,14 @@ class Fit:
         return table
 
     def usage(self, prior_odds: float | None = None) -> pd.DataFrame:
-        """Return the tests of differential isomiR usage, a row per miRNA with both models.
+        """Return the tests of differential isomiR usage, a row per miRNA of which both models could be compared.
 
         Columns: mirna, lrt, df (parameters dropped), p_value (boundary mixture), p_value_chi2, p_adjusted (of
         p_value; of p_value_chi2 under ``preset="mirglmm"``). Empty without a slope variable. A Bayesian fit has the
         likelihood ratio test of the fit by maximum likelihood that it started from, and: log_bf10 (natural log of
         the Bayes factor for isomiR slopes), log_bf10_error (its Monte Carlo error), slope_prior_scale (the prior
-        that it belongs to), and the worse of both models' diagnostics.
+        that it belongs to), and the worse of both models' diagnostics. Where only one of the two could be computed, the
+        other is NaN, and :meth:`status` says why.
 
         On real data neither is calibrated within one data set: a sample-level factor that all miRNAs share
         inflates both.
@@ -259,8 +260,9 @@ class Fit:
         pandas.DataFrame
             mirna, group (isomir, sample, dispersion), term, term2, sd, variance, correlation (with the term in
             term2); :func:`bayes_mirglmm.results.components.variance_components_table` explains the rows. A Bayesian
-            fit: posterior means, and sd_lower, sd_upper, correlation_lower, correlation_upper, pareto_k. It has draws
-            of the model that its tables show; of the other one the numbers are posterior means alone.
+            fit: posterior means, sd_lower, sd_upper, correlation_lower, correlation_upper, and pareto_k, or r_hat,
+            ess_bulk and divergences. It has draws of the model that its tables show; of the other one the numbers are
+            posterior means alone.
         """
         return _tables.variance_components(self, model, prob)
 

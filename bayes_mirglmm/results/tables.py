@@ -68,7 +68,7 @@ def usage(fit: "Fit", prior_odds: float | None) -> pd.DataFrame:
     """Return :meth:`bayes_mirglmm.results.Fit.usage`."""
     if not fit.is_bayesian:
         if prior_odds is not None:
-            raise InputError("prior_odds needs Bayes factors: fit with method='laplace'.")
+            raise InputError("prior_odds needs Bayes factors: fit with method='laplace' or 'nuts'.")
         return usage_table(fit.data, fit.design.blocks)
     if prior_odds is not None and not 0 < prior_odds < np.inf:
         raise InputError(f"prior_odds is {prior_odds}: give odds above 0 (1 for even).")
