@@ -88,6 +88,17 @@ class Design:
         return tuple(found)
 
 
+def varies_around(slope_terms: Sequence[str], blocks: Sequence[int], terms: Sequence[str]) -> list[int]:
+    """Return, for each isomiR effect (K,), the position in ``terms`` of the fixed effect that it varies around, or -1.
+
+    Nuisance slopes, which have a covariance block of their own, vary around 0.
+    """
+    place = {term: i for i, term in enumerate(terms)}
+    return [
+        place.get(name, -1) if block == 0 else -1 for name, block in zip(slope_terms, blocks, strict=True)
+    ]
+
+
 def sample_table(counts: xr.Dataset) -> pd.DataFrame:
     """Return the sample columns of a counts container: a row per sample, without ``total``."""
     columns = {

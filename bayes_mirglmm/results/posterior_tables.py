@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bayes_mirglmm.design import varies_around
 from bayes_mirglmm.results.effects import log_fold_changes, long_table, on_slope_terms
 from bayes_mirglmm.results.inference import LOG_2
 from bayes_mirglmm.results.posterior_schema import IMPORTANCE, MCMC, SHOWN
@@ -73,11 +74,8 @@ def posterior_isomir_table(
     combination = weights.to_numpy(dtype=float)
     drawn = data.indexes["drawn"].get_indexer(pd.Index(data["isomir_mirna"].values))
     rows = np.flatnonzero(drawn >= 0)
-    in_beta = [
-        terms.index(name) if name in terms and block == 0 else -1
-        for name, block in zip(slope_terms, blocks, strict=True)
-    ]
-    fixed = np.array([[float(c == k) for c in range(len(terms))] for k in in_beta])  # (K, p)
+    around = varies_around(slope_terms, blocks, terms)
+    fixed = np.array([[float(c == k) for c in range(len(terms))] for k in around])  # (K, p)
     b, beta, weight = data["draw_b"].values, data["draw_beta"].values, data["draw_weight"].values
     parts, deviations = [], []
     for d in range(len(beta)):
