@@ -79,8 +79,7 @@ class Design:
         found = []
         if self.residual_df == 0:
             found.append(
-                f"the design is saturated ({len(self.samples)} samples, {self.rank} coefficients): no "
-                f"degrees "
+                f"the design is saturated ({len(self.samples)} samples, {self.rank} coefficients): no degrees "
                 "of freedom are left for t intervals"
             )
         if self.single_sample_levels:

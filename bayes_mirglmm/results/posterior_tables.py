@@ -7,6 +7,7 @@ import pandas as pd
 import xarray as xr
 
 from bayes_mirglmm.design import varies_around
+from bayes_mirglmm.results.components import isomir_rows
 from bayes_mirglmm.results.effects import log_fold_changes, long_table, on_slope_terms
 from bayes_mirglmm.results.inference import LOG_2
 from bayes_mirglmm.results.posterior_schema import IMPORTANCE, MCMC, SHOWN
@@ -107,14 +108,10 @@ def posterior_components_table(data: xr.Dataset, blocks: tuple[int, ...], prob: 
     omega = data["draw_omega"].values.astype(float)
     sd = np.sqrt(np.einsum("mskk->msk", omega))
     parts: list[tuple[str, str, str, np.ndarray | None, np.ndarray | None]] = []
-    for k, term in enumerate(terms):
-        together = k > 0 and blocks[k] == blocks[0]
-        rho = _correlation(omega, sd, k, 0) if together else None
-        parts.append(("isomir", term, terms[0] if together else "", sd[:, :, k], rho))
-    for k in range(2, len(terms)):
-        for j in range(1, k):
-            if blocks[j] == blocks[k]:
-                parts.append(("isomir", terms[k], terms[j], None, _correlation(omega, sd, k, j)))
+    for row in isomir_rows(terms, blocks):
+        own = None if row.variance is None else sd[:, :, row.variance]
+        rho = None if row.correlation is None else _correlation(omega, sd, *row.correlation)
+        parts.append(("isomir", row.term, row.term2, own, rho))
     parts.append(("sample", "Intercept", "", data["draw_sigma_sample"].values.astype(float), None))
     dispersion = np.exp(-0.5 * data["draw_log_theta"].values.astype(float))
     parts.append(("dispersion", "1/theta", "", dispersion, None))
