@@ -189,8 +189,7 @@ def _check_choices(parsed: Formula, slope: str | None, nuisance: tuple[str, ...]
         if slope not in parsed.variables:
             raise InputError(
                 f"the slope variable {slope!r} is not in the formula {parsed.text!r}: isomiR slopes vary "
-                f"around "
-                f"the average effect of the variable. Write {parsed.text + ' + ' + slope!r}, or give it as "
+                f"around the average effect of the variable. Write {parsed.text + ' + ' + slope!r}, or give it as "
                 "nuisance= for isomiR slopes that average to 0."
             )
     for name in nuisance:
@@ -216,8 +215,7 @@ def _checked_slope(slope: str | None, parsed: Formula, own: Mapping[str, list[in
         raise InputError(
             f"the slope variable {slope!r} stands in the formula {parsed.text!r} only together with other "
             f"variables ({', '.join(within)}): isomiR slopes need a term of its own. Add {slope!r} to the "
-            f"formula "
-            "('a * b' is 'a + b + a:b'), or choose another slope=."
+            "formula ('a * b' is 'a + b + a:b'), or choose another slope=."
         )
     return slope
 
