@@ -72,6 +72,11 @@ def usage(fit: "Fit", prior_odds: float | None) -> pd.DataFrame:
         return usage_table(fit.data, fit.design.blocks)
     if prior_odds is not None and not 0 < prior_odds < np.inf:
         raise InputError(f"prior_odds is {prior_odds}: give odds above 0 (1 for even).")
+    if fit.ml is fit:
+        raise InputError(
+            "this fit was put together without the fit by maximum likelihood that it started from, which has tests: "
+            "give it as ml=."
+        )
     return bayesian_usage_table(fit.data, fit.ml.usage(), fit.slope_prior_scale, prior_odds)
 
 

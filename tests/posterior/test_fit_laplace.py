@@ -58,6 +58,11 @@ def test_a_test_stays_in_the_table_where_the_bayes_factor_is_missing(fit: bm.Fit
     pd.testing.assert_series_equal(table["lrt"], whole["lrt"])
 
 
+def test_usage_without_the_fit_by_maximum_likelihood_is_refused(fit: bm.Fit):
+    with pytest.raises(bm.InputError, match="give it as ml="):
+        bm.Fit(fit.data, fit.design).usage()
+
+
 def test_results_do_not_depend_on_workers_order_or_company(counts: xr.Dataset, fit: bm.Fit):
     again = bm.fit(counts, "~ group", method="laplace", n_jobs=2, progress=False)
     assert fit.data.drop_vars("seconds").identical(again.data.drop_vars("seconds"))
