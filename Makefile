@@ -48,8 +48,11 @@ test: lint  ## Lint, check types, run the tests (those that take minutes are lef
 test-slow: $(READY)  ## Run every test, the slow ones included
 	$(PYTEST) -n $(WORKERS)
 
-bench: $(READY)  ## Measure speed, beside R's where R is installed (many minutes)
+bench: $(READY)  ## Measure the speed of all methods, beside R's where R is installed (half an hour)
 	$(BIN)/python benchmarks/speed_ml.py
+	$(BIN)/python benchmarks/speed_laplace.py
+	$(BIN)/python benchmarks/speed_nuts.py
+	@echo "  benchmarks/README.md has the commands for accuracy, calibration and agreement."
 
 lint: $(READY)  ## ruff and mypy
 	$(BIN)/ruff check .

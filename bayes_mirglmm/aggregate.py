@@ -43,8 +43,7 @@ def positive_totals(counts: xr.Dataset) -> np.ndarray:
     empty = counts["sample"].values[total <= 0]
     if len(empty):
         raise InputError(
-            f"{len(empty)} sample(s) have no counts at all: {', '.join(map(str, empty[:6]))}. Leave them "
-            f"out: "
+            f"{len(empty)} sample(s) have no counts at all: {', '.join(map(str, empty[:6]))}. Leave them out: "
             "counts.sel(sample=counts['total'] > 0)."
         )
     return total

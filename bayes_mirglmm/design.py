@@ -79,13 +79,23 @@ class Design:
         found = []
         if self.residual_df == 0:
             found.append(
-                f"the design is saturated ({len(self.samples)} samples, {self.rank} coefficients): no "
-                f"degrees "
+                f"the design is saturated ({len(self.samples)} samples, {self.rank} coefficients): no degrees "
                 "of freedom are left for t intervals"
             )
         if self.single_sample_levels:
             found.append(f"only one sample has {', '.join(self.single_sample_levels)}")
         return tuple(found)
+
+
+def varies_around(slope_terms: Sequence[str], blocks: Sequence[int], terms: Sequence[str]) -> list[int]:
+    """Return, for each isomiR effect (K,), the position in ``terms`` of the fixed effect that it varies around, or -1.
+
+    Nuisance slopes, which have a covariance block of their own, vary around 0.
+    """
+    place = {term: i for i, term in enumerate(terms)}
+    return [
+        place.get(name, -1) if block == 0 else -1 for name, block in zip(slope_terms, blocks, strict=True)
+    ]
 
 
 def sample_table(counts: xr.Dataset) -> pd.DataFrame:
@@ -179,8 +189,7 @@ def _check_choices(parsed: Formula, slope: str | None, nuisance: tuple[str, ...]
         if slope not in parsed.variables:
             raise InputError(
                 f"the slope variable {slope!r} is not in the formula {parsed.text!r}: isomiR slopes vary "
-                f"around "
-                f"the average effect of the variable. Write {parsed.text + ' + ' + slope!r}, or give it as "
+                f"around the average effect of the variable. Write {parsed.text + ' + ' + slope!r}, or give it as "
                 "nuisance= for isomiR slopes that average to 0."
             )
     for name in nuisance:
@@ -206,8 +215,7 @@ def _checked_slope(slope: str | None, parsed: Formula, own: Mapping[str, list[in
         raise InputError(
             f"the slope variable {slope!r} stands in the formula {parsed.text!r} only together with other "
             f"variables ({', '.join(within)}): isomiR slopes need a term of its own. Add {slope!r} to the "
-            f"formula "
-            "('a * b' is 'a + b + a:b'), or choose another slope=."
+            "formula ('a * b' is 'a + b + a:b'), or choose another slope=."
         )
     return slope
 

@@ -10,6 +10,7 @@ import xarray as xr
 
 from bayes_mirglmm.design import sample_table
 from bayes_mirglmm.errors import InputError
+from bayes_mirglmm.tsv import write_tsv
 
 if TYPE_CHECKING:
     from bayes_mirglmm.simulate import Simulation
@@ -33,8 +34,8 @@ def counts_table(counts: xr.Dataset) -> pd.DataFrame:
 
 def write_counts(counts: xr.Dataset, folder: Path) -> tuple[Path, Path]:
     """Write ``counts.tsv`` and ``samples.tsv`` to an existing folder and return their paths."""
-    _write(counts_table(counts), folder / COUNTS)
-    _write(sample_table(counts).reset_index(), folder / SAMPLES)
+    write_tsv(counts_table(counts), folder / COUNTS)
+    write_tsv(sample_table(counts).reset_index(), folder / SAMPLES)
     return folder / COUNTS, folder / SAMPLES
 
 
@@ -49,7 +50,7 @@ def write_simulation(simulation: "Simulation", folder: Path) -> tuple[Path, Path
     (folder / TRUTH).mkdir(parents=True, exist_ok=True)
     paths = write_counts(simulation.counts, folder)
     for name, table in vars(simulation.truth).items():
-        _write(table, folder / TRUTH / f"{name}.tsv")
+        write_tsv(table, folder / TRUTH / f"{name}.tsv")
     about = {
         "program": "bayes_mirglmm",
         "program_version": __version__,
@@ -79,10 +80,10 @@ def write_into_simulation(simulation: "IntoSimulation", folder: Path) -> tuple[P
         row = dict(zip([str(name) for name in counts["sample"].values], rest.tolist(), strict=True))
         last = pd.DataFrame([{"isomir": BACKGROUND, "miRNA": BACKGROUND} | row])
         table = pd.concat([table, last], ignore_index=True)
-    _write(table, folder / COUNTS)
-    _write(sample_table(counts).reset_index(), folder / SAMPLES)
+    write_tsv(table, folder / COUNTS)
+    write_tsv(sample_table(counts).reset_index(), folder / SAMPLES)
     for name, part in vars(simulation.truth).items():
-        _write(part, folder / TRUTH / f"{name}.tsv")
+        write_tsv(part, folder / TRUTH / f"{name}.tsv")
     settings = {
         name: "inf" if isinstance(value, float) and np.isinf(value) else value
         for name, value in simulation.settings.items()
@@ -112,7 +113,3 @@ def check_simulation_target(folder: Path, *, force: bool) -> None:
         raise InputError(
             f"{folder} holds a simulation already: give another folder, or replace it with --force."
         )
-
-
-def _write(table: pd.DataFrame, path: Path) -> None:
-    table.to_csv(path, sep="\t", index=False, na_rep="NA", lineterminator="\n", encoding="utf-8")

@@ -122,14 +122,12 @@ def _nothing_left(
         values = ", ".join(f"{name} {value:.2f}" for name, value in top.items())
         return (
             f"no miRNA has log(median CPM) above {min_mirna:g}; the highest are {values} (natural log). "
-            f"Lower "
-            "min_mirna_log_cpm, or give None to keep every miRNA."
+            "Lower min_mirna_log_cpm, or give None to keep every miRNA."
         )
     highest = isomir_value[~low_mirna].max()
     return (
         f"{'no isomiR' if min_mirna is None else 'no isomiR of the miRNAs that pass'} has log(median CPM) "
-        f"above "
-        f"{min_isomir:g}; the highest is {highest:.2f} (natural log). Lower min_isomir_log_cpm, or give "
+        f"above {min_isomir:g}; the highest is {highest:.2f} (natural log). Lower min_isomir_log_cpm, or give "
         f"None to "
         "keep every isomiR."
     )

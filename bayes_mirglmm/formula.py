@@ -122,16 +122,13 @@ def parse_formula(text: str, columns: Sequence[str]) -> Formula:
     for name in numbers & as_factors:
         raise InputError(
             f"the formula {text!r} uses {name!r} both inside and outside C(): add a second column to the "
-            f"sample "
-            "table for one of the two."
+            "sample table for one of the two."
         )
     if "Intercept" not in {term.name for term in terms}:
         raise InputError(
             f"the formula {text!r} removes the intercept: its coefficients would be levels (log CPM), not "
-            f"log "
-            "fold changes against the reference. Leave out the '0 +' or '- 1', and ask for differences of "
-            "levels "
-            "as contrasts."
+            "log fold changes against the reference. Leave out the '0 +' or '- 1', and ask for differences of "
+            "levels as contrasts."
         )
     variables = tuple(dict.fromkeys(name for term in terms for name in term.variables))
     for name in variables:
@@ -244,8 +241,7 @@ def _only_column(node: ast.Call, expression: str, text: str) -> ast.Name:
     if len(node.args) != 1 or node.keywords or not isinstance(node.args[0], ast.Name):
         raise InputError(
             f"{expression!r} in the formula {text!r}: C() takes one column and nothing else. Choose the "
-            f"reference "
-            "level with reference={'column': 'level'}; comparisons other than with the reference are "
+            "reference level with reference={'column': 'level'}; comparisons other than with the reference are "
             "contrasts."
         )
     return node.args[0]
@@ -256,6 +252,5 @@ def _refuse(expression: str, text: str) -> InputError:
     return InputError(
         f"{expression!r} in the formula {text!r} is not allowed: a formula may use columns, arithmetic, "
         f"{', '.join(sorted(FUNCTIONS))} and np.{', np.'.join(sorted(NUMPY_FUNCTIONS))}.{hint} Compute "
-        f"anything "
-        "else as a column of the sample table; put backticks around column names that are not plain words."
+        "anything else as a column of the sample table; put backticks around column names that are not plain words."
     )

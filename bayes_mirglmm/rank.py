@@ -40,8 +40,7 @@ def checked_rank(x: np.ndarray, names: Sequence[str], what: str) -> int:
         raise InputError(
             f"{what} has linearly dependent columns: {'; '.join(found)}. Their effects cannot be told apart: "
             "leave out one of the variables, or merge levels. (A column that is 0 belongs to a combination "
-            "of "
-            "levels that no sample has; a multiple of Intercept is constant.)"
+            "of levels that no sample has; a multiple of Intercept is constant.)"
         )
     return len(kept)
 

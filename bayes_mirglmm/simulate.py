@@ -15,6 +15,7 @@ from bayes_mirglmm.export import BACKGROUND
 from bayes_mirglmm.model import ModelSpec, load_model
 from bayes_mirglmm.simulation.parameters import (
     MIN_ISOMIRS,
+    STREAMS,
     TYPICAL,
     Parameters,
     Values,
@@ -22,9 +23,9 @@ from bayes_mirglmm.simulation.parameters import (
     in_range,
     one_number,
     per_item,
-    streams,
 )
 from bayes_mirglmm.simulation.sequences import MAX_ISOMIRS, make_isomirs
+from bayes_mirglmm.simulation.streams import streams
 from bayes_mirglmm.simulation.truth import Simulation, Truth, make_truth
 
 __all__ = ["Simulation", "Truth", "simulate"]
@@ -131,7 +132,7 @@ def simulate(
     if beta is not None and not isinstance(beta, Mapping):
         raise InputError(f"beta={beta!r}: give a mapping of terms to values, as in {{'group[T.B]': 1.0}}.")
     beta = beta or {}
-    rngs = streams(seed)
+    rngs = streams(seed, STREAMS)
     spec = load_model(model)
     count = _whole("n_mirnas", n_mirnas, 1)
     if samples is None:

@@ -14,6 +14,12 @@ def default_term(design: "Design") -> str | None:
     return next((name for name in terms if name != INTERCEPT), None)
 
 
+def slope_coefficients(design: "Design") -> list[str]:
+    """Return the coefficients of the slope variable, whose isomiR effects are what usage is; not nuisance slopes."""
+    own = zip(design.slope_terms[1:], design.blocks[1:], strict=True)
+    return [name for name, block in own if block == 0]
+
+
 def meaning(design: "Design", term: str) -> str:
     """Return ``term`` with its levels spelled out where it is a dummy: ``group[T.B] (B against A)``."""
     for factor, levels in design.factors.items():

@@ -13,94 +13,43 @@ Writes benchmarks/results/{sbc,coverage,usage}_laplace.tsv, lrt_and_bf.tsv and d
 """
 
 import argparse
-import os
-import platform
-from datetime import date
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from calibration import SEED, model, quantities, rank_table, simulate, write
 
 import bayes_mirglmm as bm
 from bayes_mirglmm.laplace import compile_batch, compile_kernels
-from bayes_mirglmm.posterior import PriorCoordinates, nested_posterior
+from bayes_mirglmm.posterior import nested_posterior
 
-RESULTS = Path(__file__).resolve().parent / "results"
-IMAGES = RESULTS.parent.parent / "docs" / "images"
-SEED = 20
+IMAGES = Path(__file__).resolve().parent.parent / "docs" / "images"
 SIZES = (3, 5, 10, 20)
 LEVELS = (0.5, 0.9, 0.95)
-SBC_PER_GROUP, SBC_ISOMIRS, BINS = 5, 6, 20
-
-
-def write(table: pd.DataFrame, name: str, what: str) -> None:
-    RESULTS.mkdir(exist_ok=True)
-    packages = ", ".join(f"{p} {version(p)}" for p in ("bayes-mirglmm", "numpy", "scipy", "numba"))
-    machine = f"{platform.machine()}, {os.cpu_count()} cores; Python {platform.python_version()}"
-    header = f"# {date.today()}; {machine}, {packages}"
-    with (RESULTS / name).open("w") as file:
-        file.write(f"{header}; seed {SEED}; {what}\n")
-        table.to_csv(file, sep="\t", index=False, float_format="%.4g")
-    print(f"\n{name}: {what}\n{table.to_string(index=False, float_format=lambda v: f'{v:.3g}')}", flush=True)
+SBC_PER_GROUP, SBC_ISOMIRS = 5, 6
 
 
 def sbc(count: int) -> None:
     """Rank of the truth, weighted: uniform on (0, 1)."""
-    spec = bm.load_model("mirglmm").with_prior("intercept", sd=1.5)
+    spec = model()
     n, n_isomirs = 2 * SBC_PER_GROUP, SBC_ISOMIRS
     z = np.column_stack([np.ones(n), np.repeat([0.0, 1.0], SBC_PER_GROUP)])
-    prior = PriorCoordinates.of(spec, 2, (0, 0))
     rng = np.random.default_rng(SEED)
     ranks, ks, empty = [], [], 0
     for number in range(count):
-        phi = prior.parameters(rng.standard_normal((1, prior.size)))[0]
-        beta, root, sigma, log_theta = phi[:2], np.array([[phi[2], 0.0], [phi[3], phi[4]]]), phi[5], phi[6]
-        b, u = rng.standard_normal((n_isomirs, 2)) @ root.T, sigma * rng.standard_normal(n)
-        mu = np.exp(z @ beta + u + b @ z.T)
-        theta = np.exp(log_theta)
-        y = rng.poisson(np.minimum(mu * rng.standard_gamma(theta, mu.shape) / theta, 1e15))
-        empty += not y.any()
+        truth = simulate(spec, z, n_isomirs, rng)
+        empty += not truth.y.any()
         found = nested_posterior(
-            y, np.zeros(n), z, z, blocks=(0, 0), spec=spec, rng=np.random.default_rng([SEED, number])
+            truth.y, np.zeros(n), z, z, blocks=(0, 0), spec=spec, rng=np.random.default_rng([SEED, number])
         )
-        sd = np.sqrt(np.einsum("skk->sk", found.omega))
-        draws = {
-            "intercept": (found.beta[:, 0], beta[0]),
-            "log_fc": (found.beta[:, 1], beta[1]),
-            "sd_isomir_intercept": (sd[:, 0], np.hypot(*root[0])),
-            "sd_isomir_slope": (sd[:, 1], np.hypot(*root[1])),
-            "correlation": (found.omega[:, 0, 1] / sd.prod(axis=1), root[1, 0] / np.hypot(*root[1])),
-            "sd_sample": (found.sigma_sample, sigma),
-            "theta": (found.log_theta, log_theta),
-            "isomir_effect": (found.beta[:, 1] + found.b[:, 0, 1], beta[1] + b[0, 1]),
-            "isomir_deviation": (found.b[:, 0, 1], b[0, 1]),
-            "sample_effect": (found.u[:, 0], u[0]),
-        }
-        ranks.append({name: found.sample.weights @ (d < true) for name, (d, true) in draws.items()})
+        pairs = quantities(found, truth).items()
+        ranks.append({name: found.sample.weights @ (draws < true) for name, (draws, true) in pairs})
         ks.append(found.sample.pareto_k)
-    rows = []
-    table = pd.DataFrame(ranks)
-    for name in table:
-        rank = table[name].to_numpy()
-        bins = np.histogram(rank, BINS, (0, 1))[0]
-        rows.append(
-            {
-                "parameter": name,
-                "mean_rank": rank.mean(),
-                "below_0.05": (rank < 0.05).mean(),
-                "above_0.95": (rank > 0.95).mean(),
-                "chi2_p": stats.chisquare(bins).pvalue,
-                "ks_p": stats.kstest(rank, "uniform").pvalue,
-                "histogram": " ".join(map(str, bins)),
-            }
-        )
     what = (
         f"python benchmarks/calibration_laplace.py sbc: {count} data sets, {n} samples, {n_isomirs} isomiRs, "
         f"{empty} of them all zero; Pareto k-hat above 0.7 in {int((np.array(ks) > 0.7).sum())}"
     )
-    write(pd.DataFrame(rows), "sbc_laplace.tsv", what)
+    write(rank_table(pd.DataFrame(ranks)), "sbc_laplace.tsv", what)
 
 
 def coverage(count: int) -> pd.DataFrame:

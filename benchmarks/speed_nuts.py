@@ -152,6 +152,9 @@ def main() -> None:
     if options.child:
         child(options.jobs, options.mirnas)
         return
+    if not DATA.is_dir():
+        print(f"no {DATA}: nothing to measure", file=sys.stderr)
+        return
     command = [
         sys.executable,
         __file__,

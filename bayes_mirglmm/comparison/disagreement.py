@@ -46,7 +46,8 @@ def disagreements_table(a: Source, b: Source, n: int, fdr: float) -> pd.DataFram
                 "why": _why(str(mirna), a, b, reasons),
             }
         )
-    return pd.DataFrame(rows)
+    columns = ["mirna", f"estimate_{a.name}", f"estimate_{b.name}", "difference", "in_std_errors"]
+    return pd.DataFrame(rows, columns=[*columns, f"call_{a.name}", f"call_{b.name}", "why"])
 
 
 def absent_table(sources: list[Source]) -> pd.DataFrame:
@@ -87,7 +88,7 @@ class Reasons:
             usage = self.usage.loc[mirna]
             if usage["p_value"] <= USAGE_P:
                 evidence = f"LRT p = {usage['p_value']:.1g}"
-                if "log_bf10" in self.usage:
+                if np.isfinite(usage.get("log_bf10", np.nan)):
                     evidence += f", log BF {usage['log_bf10']:.1f}"
                 found.append(f"usage: isomiRs change by different amounts ({evidence})")
         if mirna in self.dominant.index:

@@ -12,10 +12,6 @@ from bayes_mirglmm.errors import InputError
 LN, LOG2 = "ln", "log2"
 UNITS = (LN, LOG2)
 
-#: What a table can tell of a miRNA; all but ``estimate`` may be missing. ``rank``: p-value or local false sign rate,
-#: ``measure``: what is held against the false discovery rate.
-ROLES = ("estimate", "std_error", "lower", "upper", "statistic", "rank", "measure")
-
 
 @dataclass(frozen=True)
 class Export:
@@ -28,7 +24,9 @@ class Export:
     needs : tuple of str
         Columns by which it is recognised.
     columns : dict
-        Role to the names that its column may have.
+        Role to the names that its column may have. Roles are estimate, std_error, lower, upper, statistic, rank
+        (p-value or local false sign rate) and measure (what is held against the false discovery rate); all but
+        estimate may be missing.
     unit : str
         ``ln``, ``log2``, or an empty string where the table does not tell.
     """

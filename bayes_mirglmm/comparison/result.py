@@ -14,6 +14,7 @@ from bayes_mirglmm.comparison.sources import Source
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.results.inference import LOG_2
 from bayes_mirglmm.suggest import did_you_mean
+from bayes_mirglmm.tsv import write_tsv
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -150,14 +151,7 @@ class Comparison:
         target.mkdir(parents=True, exist_ok=True)
         for name in TABLES:
             table: pd.DataFrame = getattr(self, name)()
-            table.to_csv(
-                target / f"{name}.tsv",
-                sep="\t",
-                index=False,
-                na_rep="NA",
-                lineterminator="\n",
-                encoding="utf-8",
-            )
+            write_tsv(table, target / f"{name}.tsv")
         self.plot().savefig(target / "estimates.png", dpi=150)
         self.plot_calls().savefig(target / "calls.png", dpi=150)
         return files

@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from bayes_mirglmm.design import Design
+from bayes_mirglmm.design import Design, varies_around
 from bayes_mirglmm.fitting.options import Options
 from bayes_mirglmm.laplace import Frame, LaplaceFit, fit_frame, make_frame, separated_coefficients
 from bayes_mirglmm.results import MirnaRecord, ModelNumbers
@@ -47,8 +47,8 @@ class Plan:
     def fixed(self, columns: list[int]) -> list[int]:
         """Return, for each column of z in ``columns``, the fixed effect that it varies around, or -1."""
         design = self.design
-        terms = {term: i for i, term in enumerate(design.terms)}
-        return [terms.get(design.slope_terms[c], -1) if design.blocks[c] == 0 else -1 for c in columns]
+        around = varies_around(design.slope_terms, design.blocks, design.terms)
+        return [around[c] for c in columns]
 
     def blocks(self, columns: list[int]) -> list[int]:
         """Return the covariance block of each column of z in ``columns``."""

@@ -14,7 +14,6 @@ class Quantities:
 
     beta: np.ndarray  #: fixed effects (..., p)
     omega: np.ndarray  #: covariance of the isomiR effects (..., K, K)
-    sd_scaled: np.ndarray  #: SDs of the isomiR effects in the prior's units (..., K)
     sigma_sample: np.ndarray  #: SD of the sample effects; 0 where the model has none (...)
     log_theta: np.ndarray  #: inf for the Poisson (...)
     b: np.ndarray  #: isomiR effects (..., J, K)
@@ -71,7 +70,6 @@ def quantities(prepared: Prepared, points: np.ndarray, rng: np.random.Generator)
     return Quantities(
         beta=beta @ prepared.to_beta.T,
         omega=root @ np.swapaxes(root, -1, -2),
-        sd_scaled=sd,
         sigma_sample=sigma,
         log_theta=parts["log_theta"][..., 0] if parts["log_theta"].shape[-1] else np.full(lead, np.inf),
         b=b @ prepared.to_b.T,

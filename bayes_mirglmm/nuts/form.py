@@ -83,13 +83,6 @@ class Layout:
             at += size
         return found
 
-    def names(self) -> list[str]:
-        """Return a name for each number of a point."""
-        found = []
-        for name, shape in self.parts.items():
-            found += [f"{name}[{','.join(map(str, index))}]" for index in np.ndindex(*shape)]
-        return found
-
 
 #: What a pack holds after its header, in this order, with the shapes in terms of the header's numbers.
 PACKED = (

@@ -26,6 +26,7 @@ from bayes_mirglmm.plots.isomir_types import fit_types
 from bayes_mirglmm.plots.rows import draw_rows, height_of
 from bayes_mirglmm.results.inference import LOG_2
 from bayes_mirglmm.results.selection import find_mirna
+from bayes_mirglmm.results.tables import interval_level
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -106,7 +107,7 @@ def plot_isomir_forest(
         family="monospace",
     )
     _draw_mirna(axes, fit, mirna, term, contrast, prob)
-    percent = 100 * float(fit.data.attrs["prob"] if prob is None else prob)
+    percent = 100 * interval_level(fit, prob)
     handles, labels = axes.get_legend_handles_labels()
     for kind in TYPES:
         if kind in kinds:

@@ -19,6 +19,7 @@ from bayes_mirglmm.plots.canvas import (
 )
 from bayes_mirglmm.plots.isomir_lines import isomir_lines
 from bayes_mirglmm.results.inference import LOG_2
+from bayes_mirglmm.terms import slope_coefficients
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -89,9 +90,7 @@ def plot_isomirs(
 
 def _effects(fit: "Fit", mirna: str) -> list[str]:
     """Return the log2 fold changes of the slope variable with their intervals, of three coefficients at most."""
-    own = zip(fit.design.slope_terms, fit.design.blocks, strict=True)
-    terms = [name for name, block in own if block == 0][1:]
-    table = fit.effects(terms)
+    table = fit.effects(slope_coefficients(fit.design))
     rows = table[table["mirna"] == mirna].to_dict("records")
     percent = 100 * float(fit.data.attrs["prob"])
     texts = []

@@ -1,5 +1,6 @@
 """Variance components across miRNAs: how much isomiR, usage, sample and noise."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -7,6 +8,7 @@ import numpy as np
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.plots.canvas import BLUE, GREEN, GREY, ORANGE, PURPLE, canvas, label_axes, legend_below
 from bayes_mirglmm.plots.variance_shares import variance_shares
+from bayes_mirglmm.terms import slope_coefficients
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -69,7 +71,7 @@ def plot_variance_components(
         heading = (f"{len(shares)} miRNAs", f"beside {100 * shares['isomiR'].mean():.0f} % between isomiRs")
         label_axes(axes, ("miRNAs", "by share of usage"), "share of variance within isomiRs", heading)
         return figure
-    rows = _sds(table, fit.slope)
+    rows = _sds(table, slope_coefficients(fit.design))
     figure, axes = canvas(ax, figsize or (5.2, 1.1 + 0.5 * len(rows)))
     usual = np.concatenate([values[np.isfinite(values)] for _, values, _ in rows])
     right = FAR * float(np.quantile(usual, 0.95)) if len(usual) else 1.0
@@ -83,15 +85,14 @@ def plot_variance_components(
     return figure
 
 
-def _sds(table: "pd.DataFrame", slope: str | None) -> list[tuple[str, np.ndarray, str]]:
+def _sds(table: "pd.DataFrame", slopes: Sequence[str]) -> list[tuple[str, np.ndarray, str]]:
     """Return label, SDs of all miRNAs and colour of each component."""
     rows = []
     for (group, term), part in table.dropna(subset=["sd"]).groupby(["group", "term"], sort=False):
         if group == "isomir":
             own = term == "Intercept"
-            usage = slope is not None and str(term).startswith(slope)
-            name = "isomiR level" if own else f"isomiR usage\n{term}" if usage else f"isomiR, {term}"
-            colour = BLUE if own else ORANGE if usage else PURPLE
+            name = "isomiR level" if own else f"isomiR usage\n{term}" if term in slopes else f"isomiR, {term}"
+            colour = BLUE if own else ORANGE if term in slopes else PURPLE
         else:
             name, colour = ("sample", GREEN) if group == "sample" else ("noise\n1/sqrt(theta)", GREY)
         rows.append((name, part["sd"].to_numpy(dtype=float), colour))

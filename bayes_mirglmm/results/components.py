@@ -1,5 +1,8 @@
 """The table of variance components."""
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 import numpy as np
 import pandas as pd
 import xarray as xr
@@ -7,6 +10,29 @@ import xarray as xr
 from bayes_mirglmm.results.selection import fitted
 
 COLUMNS = ("mirna", "group", "term", "term2", "sd", "variance", "correlation")
+
+
+class IsomirRow(NamedTuple):
+    """A row of the table that is about isomiR effects, and where its numbers stand in their covariance."""
+
+    term: str
+    term2: str
+    variance: int | None
+    correlation: tuple[int, int] | None
+
+
+def isomir_rows(terms: Sequence[str], blocks: Sequence[int]) -> list[IsomirRow]:
+    """Return the rows about the isomiR effects ``terms`` (K,), in the order of the table.
+
+    First each term with the intercept, where both may correlate, then the other pairs of one covariance block.
+    """
+    together = [k > 0 and blocks[k] == blocks[0] for k in range(len(terms))]
+    rows = [
+        IsomirRow(term, terms[0] if together[k] else "", k, (k, 0) if together[k] else None)
+        for k, term in enumerate(terms)
+    ]
+    pairs = [(k, j) for k in range(2, len(terms)) for j in range(1, k) if blocks[j] == blocks[k]]
+    return rows + [IsomirRow(terms[k], terms[j], None, (k, j)) for k, j in pairs]
 
 
 def variance_components_table(data: xr.Dataset, blocks: tuple[int, ...], model: str) -> pd.DataFrame:
@@ -39,14 +65,10 @@ def variance_components_table(data: xr.Dataset, blocks: tuple[int, ...], model: 
     nothing = np.full(len(omega), np.nan)
 
     parts: list[tuple[str, str, str, np.ndarray, np.ndarray]] = []
-    for k, term in enumerate(terms):
-        together = k > 0 and blocks[k] == blocks[0]
-        other = terms[0] if together else ""
-        parts.append(("isomir", term, other, variances[:, k], correlation[:, k, 0] if together else nothing))
-    for k in range(2, len(terms)):
-        for j in range(1, k):
-            if blocks[j] == blocks[k]:
-                parts.append(("isomir", terms[k], terms[j], nothing, correlation[:, k, j]))
+    for row in isomir_rows(terms, blocks):
+        variance = nothing if row.variance is None else variances[:, row.variance]
+        rho = nothing if row.correlation is None else correlation[:, *row.correlation]
+        parts.append(("isomir", row.term, row.term2, variance, rho))
     parts.append(("sample", "Intercept", "", data["sigma_sample"].values[m, rows] ** 2, nothing))
     parts.append(("dispersion", "1/theta", "", dispersion, nothing))
 

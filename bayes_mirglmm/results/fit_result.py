@@ -15,26 +15,13 @@ from bayes_mirglmm.design import Design
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.results import display
 from bayes_mirglmm.results import residuals as _residuals
-from bayes_mirglmm.results.components import variance_components_table
-from bayes_mirglmm.results.contrast import chosen_weights
-from bayes_mirglmm.results.effects import INTERCEPT, effects_table, isomir_effects_table
+from bayes_mirglmm.results import tables as _tables
 from bayes_mirglmm.results.posterior_schema import BAYESIAN_METHODS
-from bayes_mirglmm.results.posterior_tables import (
-    diagnostics_table,
-    posterior_components_table,
-    posterior_effects_table,
-    posterior_isomir_table,
-)
-from bayes_mirglmm.results.schema import check_prob, validate_fit_data
+from bayes_mirglmm.results.schema import validate_fit_data
 from bayes_mirglmm.results.selection import fitted
-from bayes_mirglmm.results.shrinkage import shrunken
 from bayes_mirglmm.results.status import saturated_sentence, status_table
 from bayes_mirglmm.results.tree import mirna_tree
-from bayes_mirglmm.results.usage import bayesian_usage_table, usage_table
 from bayes_mirglmm.results.view import mirna_view, sample_coordinates
-
-#: The tables of a fit, in the order in which a run folder lists them.
-TABLES = ("effects", "isomir_effects", "usage", "variance_components", "status")
 
 
 class Fit:
@@ -181,13 +168,9 @@ class Fit:
         InputError
             A term, level, probability or kind of interval is not usable.
         """
-        self._check_interval(interval)
-        weights, label = chosen_weights(self.design, terms, contrasts)
-        if self.is_bayesian:
-            return posterior_effects_table(
-                self.data, weights, label=label, prob=self._prob(prob), interval=interval
-            )
-        return effects_table(self.data, weights, label=label, df=self._df(), prob=self._prob(prob))
+        table = _tables.effects(self, terms, contrasts, prob, interval)
+        self._warn_if_saturated()
+        return table
 
     def contrast(self, spec: Any, prob: float | None = None) -> pd.DataFrame:
         """Return a row per fitted miRNA and contrast: ``effects(contrasts=spec)``.
@@ -216,26 +199,19 @@ class Fit:
         the miRNA's) and, for coefficients, ``deviation_std_error``. p-values are adjusted over all isomiRs,
         within each coefficient.
         """
-        self._check_interval(interval)
-        if terms is None and contrasts is None:
-            blocks = zip(self.design.slope_terms[1:], self.design.blocks[1:], strict=True)
-            terms = [name for name, block in blocks if block == 0] or [INTERCEPT]
-        weights, label = chosen_weights(self.design, terms, contrasts)
-        if self.is_bayesian:
-            blocks_of_terms = self.design.blocks
-            return posterior_isomir_table(
-                self.data, weights, blocks_of_terms, label=label, prob=self._prob(prob), interval=interval
-            )
-        return isomir_effects_table(self.data, weights, label=label, df=self._df(), prob=self._prob(prob))
+        table = _tables.isomir_effects(self, terms, contrasts, prob, interval)
+        self._warn_if_saturated()
+        return table
 
     def usage(self, prior_odds: float | None = None) -> pd.DataFrame:
-        """Return the tests of differential isomiR usage, a row per miRNA with both models.
+        """Return the tests of differential isomiR usage, a row per miRNA of which both models could be compared.
 
         Columns: mirna, lrt, df (parameters dropped), p_value (boundary mixture), p_value_chi2, p_adjusted (of
         p_value; of p_value_chi2 under ``preset="mirglmm"``). Empty without a slope variable. A Bayesian fit has the
         likelihood ratio test of the fit by maximum likelihood that it started from, and: log_bf10 (natural log of
         the Bayes factor for isomiR slopes), log_bf10_error (its Monte Carlo error), slope_prior_scale (the prior
-        that it belongs to), and the worse of both models' diagnostics.
+        that it belongs to), and the worse of both models' diagnostics. Where only one of the two could be computed, the
+        other is NaN, and :meth:`status` says why.
 
         On real data neither is calibrated within one data set: a sample-level factor that all miRNAs share
         inflates both.
@@ -247,13 +223,7 @@ class Fit:
             (posterior, of differential usage) and ``bayesian_fdr`` (the expected share of false ones among all
             miRNAs that are as probable).
         """
-        if not self.is_bayesian:
-            if prior_odds is not None:
-                raise InputError("prior_odds needs Bayes factors: fit with method='laplace'.")
-            return usage_table(self.data, self.design.blocks)
-        if prior_odds is not None and not 0 < prior_odds < np.inf:
-            raise InputError(f"prior_odds is {prior_odds}: give odds above 0 (1 for even).")
-        return bayesian_usage_table(self.data, self.ml.usage(), self.slope_prior_scale, prior_odds)
+        return _tables.usage(self, prior_odds)
 
     def bayes_factor_curve(self, mirna: str, scales: Sequence[float] | None = None) -> pd.DataFrame:
         """Return the Bayes factor of one miRNA along scales of the prior of its slope SDs.
@@ -290,19 +260,11 @@ class Fit:
         pandas.DataFrame
             mirna, group (isomir, sample, dispersion), term, term2, sd, variance, correlation (with the term in
             term2); :func:`bayes_mirglmm.results.components.variance_components_table` explains the rows. A Bayesian
-            fit: posterior means, and sd_lower, sd_upper, correlation_lower, correlation_upper, pareto_k. It has draws
-            of the model that its tables show; of the other one the numbers are posterior means alone.
+            fit: posterior means, sd_lower, sd_upper, correlation_lower, correlation_upper, and pareto_k, or r_hat,
+            ess_bulk and divergences. It has draws of the model that its tables show; of the other one the numbers are
+            posterior means alone.
         """
-        models = [str(name) for name in self.data["model"].values]
-        if model is None:
-            tried = (self.data["model_status"].values != "").any(axis=1)
-            model = next((name for name, some in zip(models, tried, strict=True) if some), models[0])
-        if model not in models:
-            raise InputError(f"this fit has no model {model!r}: choose from {', '.join(models)}.")
-        drawn = set(self.data["coefficients_from"].values[fitted(self.data)])
-        if self.is_bayesian and drawn <= {model}:
-            return posterior_components_table(self.data, self.design.blocks, self._prob(prob))
-        return variance_components_table(self.data, self.design.blocks, model)
+        return _tables.variance_components(self, model, prob)
 
     def status(self) -> pd.DataFrame:
         """Return a row for EVERY miRNA of the input: fitted or not, and why.
@@ -330,12 +292,7 @@ class Fit:
         InputError
             The fit has no draws.
         """
-        if not self.is_bayesian:
-            raise InputError(
-                "a fit by maximum likelihood has no draws to diagnose: see status(), or fit with method='laplace' or "
-                "'nuts'."
-            )
-        return diagnostics_table(self.data)
+        return _tables.diagnostics(self)
 
     def predictive_checks(self, mirnas: Sequence[str] | None = None) -> pd.DataFrame:
         """Return posterior predictive checks: counts drawn anew from each posterior draw beside those that were seen.
@@ -378,12 +335,7 @@ class Fit:
         ``s_value``; each coefficient has its own prior. Every coefficient but the intercept by default. Shrinking
         biases large effects: these columns stand beside the estimates and replace nothing.
         """
-        if terms is None and contrasts is None:
-            terms = [name for name in self.design.terms if name != INTERCEPT]
-        table = self.effects(terms, contrasts, prob)
-        # Of a Bayesian fit the posterior SDs already hold the uncertainty that t stands for.
-        level = self.data.attrs["prob"] if prob is None else prob
-        return shrunken(table, "term" if contrasts is None else "contrast", self.residual_df, level)
+        return _tables.shrink(self, terms, contrasts, prob)
 
     def residuals(self, mirna: str, kind: str = "pearson") -> xr.DataArray:
         """Return residuals of one miRNA, dims (isomir, sample): pearson, deviance, working or response."""
@@ -397,7 +349,7 @@ class Fit:
 
     def tables(self) -> dict[str, pd.DataFrame]:
         """Return every table under its name, as a run folder has them."""
-        return {name: getattr(self, name)() for name in TABLES}
+        return {name: getattr(self, name)() for name in _tables.TABLES}
 
     def save(self, folder: str | PathLike[str], force: bool = False) -> None:
         """Write the fit to a folder: tables as TSV and parquet, ``arrays.nc`` and ``run.json``.
@@ -424,19 +376,7 @@ class Fit:
     def _repr_html_(self) -> str:
         return display.html_summary(self)
 
-    def _prob(self, prob: float | None) -> float:
-        return check_prob(self.data.attrs["prob"] if prob is None else prob)
-
-    def _check_interval(self, interval: str) -> None:
-        if interval not in ("eti", "hdi"):
-            raise InputError(
-                f"interval={interval!r} is not one of 'eti' (equal tails), 'hdi' (highest density)."
-            )
-        if interval == "hdi" and not self.is_bayesian:
-            raise InputError("interval='hdi' is of posterior draws: fit with method='laplace' or 'nuts'.")
-
-    def _df(self) -> float:
+    def _warn_if_saturated(self) -> None:
         if self.residual_df < 1 and not self._warned:
             self._warned = True
             warnings.warn(saturated_sentence(self.data), UserWarning, stacklevel=3)
-        return self.residual_df

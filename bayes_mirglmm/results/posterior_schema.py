@@ -7,7 +7,8 @@ Weights sum to 1 in each miRNA (importance sampling), or are all equal (MCMC, dr
 
 In such a dataset ``beta``, ``omega``, ``sigma_sample``, ``b``, ``effect`` and ``u`` are posterior means, ``beta_cov``,
 ``effect_cov``, ``b_se`` and ``u_se`` posterior covariances and SDs, ``theta`` is exp(posterior mean of log theta),
-``log_theta_se`` its SD, and ``log_likelihood`` the marginal one at the draw with the highest posterior density.
+``log_theta_se`` its SD, and ``log_likelihood`` the marginal one at the draw with the highest posterior density (NaN for
+NUTS, which does not compute it).
 """
 
 from collections.abc import Mapping

@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bayes_mirglmm.design import varies_around
+from bayes_mirglmm.results.components import isomir_rows
 from bayes_mirglmm.results.effects import log_fold_changes, long_table, on_slope_terms
 from bayes_mirglmm.results.inference import LOG_2
 from bayes_mirglmm.results.posterior_schema import IMPORTANCE, MCMC, SHOWN
@@ -73,11 +75,8 @@ def posterior_isomir_table(
     combination = weights.to_numpy(dtype=float)
     drawn = data.indexes["drawn"].get_indexer(pd.Index(data["isomir_mirna"].values))
     rows = np.flatnonzero(drawn >= 0)
-    in_beta = [
-        terms.index(name) if name in terms and block == 0 else -1
-        for name, block in zip(slope_terms, blocks, strict=True)
-    ]
-    fixed = np.array([[float(c == k) for c in range(len(terms))] for k in in_beta])  # (K, p)
+    around = varies_around(slope_terms, blocks, terms)
+    fixed = np.array([[float(c == k) for c in range(len(terms))] for k in around])  # (K, p)
     b, beta, weight = data["draw_b"].values, data["draw_beta"].values, data["draw_weight"].values
     parts, deviations = [], []
     for d in range(len(beta)):
@@ -109,14 +108,10 @@ def posterior_components_table(data: xr.Dataset, blocks: tuple[int, ...], prob: 
     omega = data["draw_omega"].values.astype(float)
     sd = np.sqrt(np.einsum("mskk->msk", omega))
     parts: list[tuple[str, str, str, np.ndarray | None, np.ndarray | None]] = []
-    for k, term in enumerate(terms):
-        together = k > 0 and blocks[k] == blocks[0]
-        rho = _correlation(omega, sd, k, 0) if together else None
-        parts.append(("isomir", term, terms[0] if together else "", sd[:, :, k], rho))
-    for k in range(2, len(terms)):
-        for j in range(1, k):
-            if blocks[j] == blocks[k]:
-                parts.append(("isomir", terms[k], terms[j], None, _correlation(omega, sd, k, j)))
+    for row in isomir_rows(terms, blocks):
+        own = None if row.variance is None else sd[:, :, row.variance]
+        rho = None if row.correlation is None else _correlation(omega, sd, *row.correlation)
+        parts.append(("isomir", row.term, row.term2, own, rho))
     parts.append(("sample", "Intercept", "", data["draw_sigma_sample"].values.astype(float), None))
     dispersion = np.exp(-0.5 * data["draw_log_theta"].values.astype(float))
     parts.append(("dispersion", "1/theta", "", dispersion, None))

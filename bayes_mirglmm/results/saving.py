@@ -19,8 +19,10 @@ import xarray as xr
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.results import run_json
 from bayes_mirglmm.results.arrays import read_arrays, write_arrays
-from bayes_mirglmm.results.fit_result import TABLES, Fit
+from bayes_mirglmm.results.fit_result import Fit
 from bayes_mirglmm.results.schema import SCHEMA_VERSION
+from bayes_mirglmm.results.tables import TABLES
+from bayes_mirglmm.tsv import write_tsv
 
 ARRAYS, ML_ARRAYS, RUN = "arrays.nc", "ml.nc", "run.json"
 FILES = (*(f"{name}.{kind}" for name in TABLES for kind in ("tsv", "parquet")), ARRAYS, ML_ARRAYS, RUN)
@@ -115,9 +117,7 @@ def load(folder: str | PathLike[str]) -> Fit:
 
 def _write(fit: Fit, folder: Path) -> None:
     for name, table in fit.tables().items():
-        table.to_csv(
-            folder / f"{name}.tsv", sep="\t", index=False, na_rep="NA", lineterminator="\n", encoding="utf-8"
-        )
+        write_tsv(table, folder / f"{name}.tsv")
         table.to_parquet(folder / f"{name}.parquet", index=False)
     _write_dataset(fit, folder / ARRAYS)
     contents = run_json.describe(fit, _sha256(folder / ARRAYS))

@@ -14,8 +14,8 @@ def status_table(data: xr.Dataset, residual_df: float) -> pd.DataFrame:
     """Return a row for every miRNA: what became of it and, wherever a table has a gap, why.
 
     Columns: mirna, status, reason, n_isomirs, n_samples, log_likelihood and iterations (of the model that the
-    coefficients are from), seconds (both models). ``reason`` names every cause of a NaN standard error,
-    interval or p-value in the other tables.
+    coefficients are from; of NUTS the number of draws), seconds (both models), and diagnostics of the draws where there
+    are any. ``reason`` names every cause of a NaN standard error, interval or p-value in the other tables.
 
     Parameters
     ----------

@@ -8,6 +8,7 @@ import pandas as pd
 import xarray as xr
 from scipy import special
 
+from bayes_mirglmm.design import varies_around
 from bayes_mirglmm.model import ModelSpec
 from bayes_mirglmm.results.posterior_schema import DRAW_STATS, EVIDENCE, IMPORTANCE, MCMC
 from bayes_mirglmm.results.selection import find_mirna, selected
@@ -71,11 +72,8 @@ def mirna_tree(data: xr.Dataset, samples: pd.DataFrame, mirna: str, blocks: tupl
     b = shaped(data["draw_b"].isel(isomir=rows).values.transpose(1, 0, 2))
     u = shaped(data["draw_u"].sel(drawn=mirna).values)
     theta = np.exp(shaped(data["draw_log_theta"].sel(drawn=mirna).values))
-    in_beta = [
-        terms.index(name) if name in terms and block == 0 else -1
-        for name, block in zip(slope_terms, blocks, strict=True)
-    ]
-    own = np.stack([beta[..., k] if k >= 0 else np.zeros(beta.shape[:2]) for k in in_beta], axis=-1)
+    around = varies_around(slope_terms, blocks, terms)
+    own = np.stack([beta[..., k] if k >= 0 else np.zeros(beta.shape[:2]) for k in around], axis=-1)
     variables: dict[str, tuple[tuple[str, ...], np.ndarray]] = {
         "beta": (("term",), beta),
         "omega": (("slope_term", "slope_term2"), omega),

@@ -57,7 +57,9 @@ def usage_table(data: xr.Dataset, blocks: tuple[int, ...]) -> pd.DataFrame:
 def bayesian_usage_table(
     data: xr.Dataset, ml: pd.DataFrame, scale: float, prior_odds: float | None
 ) -> pd.DataFrame:
-    """Return a row per miRNA with the evidence of both models: the likelihood ratio test and the Bayes factor.
+    """Return a row per miRNA that has a likelihood ratio test, a Bayes factor, or both.
+
+    A Bayes factor needs the evidence of both models; where that is missing, its columns are NaN.
 
     Parameters
     ----------
@@ -75,7 +77,7 @@ def bayesian_usage_table(
     if "log_evidence" not in data or "reduced" not in models:
         return ml
     evidence, error = data["log_evidence"].values, data["log_evidence_error"].values
-    rows = np.isfinite(evidence).all(axis=0)
+    rows = np.isfinite(evidence).all(axis=0) | np.isin(data["mirna"].values, ml["mirna"])
     full, reduced = models.index("full"), models.index("reduced")
     table = pd.DataFrame({"mirna": data["mirna"].values[rows]}).merge(ml, on="mirna", how="left")
     table["log_bf10"] = evidence[full, rows] - evidence[reduced, rows]

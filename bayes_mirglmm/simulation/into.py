@@ -15,6 +15,7 @@ from bayes_mirglmm.filtering import filter_counts
 from bayes_mirglmm.simulation.choice import choose_changed, expression_bins
 from bayes_mirglmm.simulation.multipliers import Multipliers
 from bayes_mirglmm.simulation.split import GROUP, group_sizes, keep_shares, select_samples, split, thin
+from bayes_mirglmm.simulation.streams import streams
 
 _STREAMS = ("split", "thinning", "choice", "multipliers")
 
@@ -158,7 +159,7 @@ def simulate_into(
     counts = validate_counts(counts)
     names = _two_names(groups)
     multipliers = Multipliers(effect, effect_sd, bounds)
-    rngs = _streams(seed)
+    rngs = streams(seed, _STREAMS)
     if isinstance(n_bins, bool) or not isinstance(n_bins, int | np.integer) or n_bins < 1:
         raise InputError(f"n_bins={n_bins!r}: give an integer, 1 or more.")
 
@@ -278,16 +279,6 @@ def _truth(
             }
         ),
     )
-
-
-def _streams(seed: int) -> dict[str, np.random.Generator]:
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
-        raise InputError(f"seed={seed!r}: give an integer of 0 or more.")
-    children = np.random.SeedSequence(int(seed)).spawn(len(_STREAMS))
-    return {
-        name: np.random.Generator(np.random.PCG64(child))
-        for name, child in zip(_STREAMS, children, strict=True)
-    }
 
 
 def _two_names(groups: Sequence[str]) -> tuple[str, str]:

@@ -59,7 +59,7 @@ INTERCEPT_MEAN, INTERCEPT_SD = 2.0, 0.7  # log CPM of an isomiR
 CORRELATIONS = (-0.5, 0.5)  # isomiR intercept with slope: uniform
 MIN_ISOMIRS = 3
 
-_STREAMS = (
+STREAMS = (
     "n_isomirs",
     "library_size",
     "intercept",
@@ -90,17 +90,6 @@ class Parameters:
     sd_sample: np.ndarray  #: (M,), 0 in a model without sample effects
     theta: np.ndarray  #: (M,), inf for Poisson counts
     usage: np.ndarray  #: (M,) bool: isomiR slopes of the slope variable vary
-
-
-def streams(seed: int) -> dict[str, np.random.Generator]:
-    """Return a generator for each thing that is drawn, so that giving one leaves the others as they were."""
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
-        raise InputError(f"seed={seed!r}: give an integer of 0 or more.")
-    children = np.random.SeedSequence(int(seed)).spawn(len(_STREAMS))
-    return {
-        name: np.random.Generator(np.random.PCG64(child))
-        for name, child in zip(_STREAMS, children, strict=True)
-    }
 
 
 def draw_parameters(

@@ -111,6 +111,15 @@ def test_mixed_units_and_swapped_groups_are_noticed():
     assert "two is higher than one by 0." in remarks(x + 0.3)[0]
 
 
+def test_sides_without_a_common_finite_estimate_have_nothing_to_disagree_on(tmp_path: Path):
+    sides = bm.compare(table([0.1, np.nan]), table([np.nan, 0.5]), names=["x", "y"], units="ln")
+    disagreements = sides.disagreements()
+    assert disagreements.empty
+    assert {"mirna", "difference", "call_x", "call_y", "why"} <= set(disagreements.columns)
+    sides.save(tmp_path / "compared")
+    assert (tmp_path / "compared" / "disagreements.tsv").read_text().startswith("mirna\t")
+
+
 def test_agreement_of_known_numbers():
     a = table(
         [0.0, 1.0, 2.0, -1.0],

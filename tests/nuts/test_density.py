@@ -123,7 +123,9 @@ def test_gradient(prepared_by, case, model_name, estimate):
         values = [log_density(x + s * e, pack, ignored) for s in (-2, -1, 1, 2)]
         slope = (values[0] - 8 * values[1] + 8 * values[2] - values[3]) / (12 * h)
         scale = max(1.0, abs(slope), 1e-3 * abs(values[0]))
-        assert gradient[k] == pytest.approx(slope, abs=2e-7 * scale), prepared.layout.names()[k]
+        assert gradient[k] == pytest.approx(slope, abs=2e-7 * scale), (
+            f"coordinate {k} of {prepared.layout.parts}"
+        )
 
 
 def test_many_points_at_once(prepared_by):

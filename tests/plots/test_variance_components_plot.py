@@ -1,8 +1,10 @@
 """Variance components: SDs as in the table, shares that add up."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
+import bayes_mirglmm as bm
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.plots import plot_variance_components
 from bayes_mirglmm.plots.variance_shares import SHARES, variance_shares
@@ -34,7 +36,7 @@ def test_a_point_a_mirna_in_each_row(two_groups: Fit):
 
 def test_infinite_and_missing_sds_have_a_place_or_none(two_groups: Fit):
     class Edited:
-        slope = two_groups.slope
+        design = two_groups.design
 
         def variance_components(self):
             table = two_groups.variance_components()
@@ -52,6 +54,23 @@ def test_infinite_and_missing_sds_have_a_place_or_none(two_groups: Fit):
         if len(c.get_offsets()) and (c.get_offsets()[:, 0] == right).all()
     ]
     assert sum(len(points) for points in rim) == 2
+
+
+def test_a_nuisance_slope_is_not_usage_though_its_name_begins_like_the_slope_variable():
+    samples = pd.DataFrame(
+        {"dose": [0.0, 0.0, 1.0, 1.0, 2.0, 2.0, 4.0, 4.0], "dose_date": [0.0, 1.0] * 4},
+        index=[f"s{i}" for i in range(8)],
+    )
+    drawn = bm.simulate(samples=samples, formula="~ dose + dose_date", n_mirnas=3, n_isomirs=5, seed=6)
+    fit = bm.fit(drawn.counts, "~ dose + dose_date", slope="dose", nuisance="dose_date", progress=False)
+    names = [label.get_text() for label in plot_variance_components(fit).axes[0].get_yticklabels()]
+    assert names == [
+        "isomiR level",
+        "isomiR usage\ndose",
+        "isomiR, dose_date",
+        "sample",
+        "noise\n1/sqrt(theta)",
+    ]
 
 
 @pytest.mark.parametrize("method", ["two_groups", "dose_and_batch", "laplace"])

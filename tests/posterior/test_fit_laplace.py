@@ -46,6 +46,23 @@ def fit(counts: xr.Dataset) -> bm.Fit:
 TERM = "group[T.B]"
 
 
+def test_a_test_stays_in_the_table_where_the_bayes_factor_is_missing(fit: bm.Fit):
+    data = fit.data.copy(deep=True)
+    i = list(data["mirna"].values).index(fit.mirnas[1])
+    data["log_evidence"].values[0, i] = np.nan
+    table = bm.Fit(data, fit.design, ml=fit.ml).usage(prior_odds=1.0).set_index("mirna")
+    whole = fit.usage().set_index("mirna")
+    assert list(table.index) == list(whole.index)
+    assert table["log_bf10"].isna().sum() == table["bayesian_fdr"].isna().sum() == 1
+    assert np.isnan(table.loc[fit.mirnas[1], "log_bf10"])
+    pd.testing.assert_series_equal(table["lrt"], whole["lrt"])
+
+
+def test_usage_without_the_fit_by_maximum_likelihood_is_refused(fit: bm.Fit):
+    with pytest.raises(bm.InputError, match="give it as ml="):
+        bm.Fit(fit.data, fit.design).usage()
+
+
 def test_results_do_not_depend_on_workers_order_or_company(counts: xr.Dataset, fit: bm.Fit):
     again = bm.fit(counts, "~ group", method="laplace", n_jobs=2, progress=False)
     assert fit.data.drop_vars("seconds").identical(again.data.drop_vars("seconds"))

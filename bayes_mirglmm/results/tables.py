@@ -1,0 +1,121 @@
+"""The tables of a fit: what each is computed from, the estimates by maximum likelihood or the draws of the posterior.
+
+The methods of :class:`bayes_mirglmm.results.Fit` call these functions and say what the columns are.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from bayes_mirglmm.errors import InputError
+from bayes_mirglmm.results.components import variance_components_table
+from bayes_mirglmm.results.contrast import chosen_weights
+from bayes_mirglmm.results.effects import INTERCEPT, effects_table, isomir_effects_table
+from bayes_mirglmm.results.posterior_tables import (
+    diagnostics_table,
+    posterior_components_table,
+    posterior_effects_table,
+    posterior_isomir_table,
+)
+from bayes_mirglmm.results.schema import check_prob
+from bayes_mirglmm.results.selection import fitted
+from bayes_mirglmm.results.shrinkage import shrunken
+from bayes_mirglmm.results.usage import bayesian_usage_table, usage_table
+
+if TYPE_CHECKING:
+    from bayes_mirglmm.results.fit_result import Fit
+
+Terms = str | Sequence[str] | None
+
+#: The tables of a fit, in the order in which a run folder lists them.
+TABLES = ("effects", "isomir_effects", "usage", "variance_components", "status")
+
+
+def interval_level(fit: "Fit", prob: float | None) -> float:
+    """Return the level of intervals: ``prob``, or that of the fit where it is None."""
+    return check_prob(fit.data.attrs["prob"] if prob is None else prob)
+
+
+def effects(fit: "Fit", terms: Terms, contrasts: Any, prob: float | None, interval: str) -> pd.DataFrame:
+    """Return :meth:`bayes_mirglmm.results.Fit.effects`."""
+    _check_interval(fit, interval)
+    weights, label = chosen_weights(fit.design, terms, contrasts)
+    level = interval_level(fit, prob)
+    if fit.is_bayesian:
+        return posterior_effects_table(fit.data, weights, label=label, prob=level, interval=interval)
+    return effects_table(fit.data, weights, label=label, df=fit.residual_df, prob=level)
+
+
+def isomir_effects(
+    fit: "Fit", terms: Terms, contrasts: Any, prob: float | None, interval: str
+) -> pd.DataFrame:
+    """Return :meth:`bayes_mirglmm.results.Fit.isomir_effects`."""
+    _check_interval(fit, interval)
+    blocks = fit.design.blocks
+    if terms is None and contrasts is None:
+        named = zip(fit.design.slope_terms[1:], blocks[1:], strict=True)
+        terms = [name for name, block in named if block == 0] or [INTERCEPT]
+    weights, label = chosen_weights(fit.design, terms, contrasts)
+    level = interval_level(fit, prob)
+    if fit.is_bayesian:
+        return posterior_isomir_table(fit.data, weights, blocks, label=label, prob=level, interval=interval)
+    return isomir_effects_table(fit.data, weights, label=label, df=fit.residual_df, prob=level)
+
+
+def usage(fit: "Fit", prior_odds: float | None) -> pd.DataFrame:
+    """Return :meth:`bayes_mirglmm.results.Fit.usage`."""
+    if not fit.is_bayesian:
+        if prior_odds is not None:
+            raise InputError("prior_odds needs Bayes factors: fit with method='laplace' or 'nuts'.")
+        return usage_table(fit.data, fit.design.blocks)
+    if prior_odds is not None and not 0 < prior_odds < np.inf:
+        raise InputError(f"prior_odds is {prior_odds}: give odds above 0 (1 for even).")
+    if fit.ml is fit:
+        raise InputError(
+            "this fit was put together without the fit by maximum likelihood that it started from, which has tests: "
+            "give it as ml=."
+        )
+    return bayesian_usage_table(fit.data, fit.ml.usage(), fit.slope_prior_scale, prior_odds)
+
+
+def variance_components(fit: "Fit", model: str | None, prob: float | None) -> pd.DataFrame:
+    """Return :meth:`bayes_mirglmm.results.Fit.variance_components`."""
+    models = [str(name) for name in fit.data["model"].values]
+    if model is None:
+        tried = (fit.data["model_status"].values != "").any(axis=1)
+        model = next((name for name, some in zip(models, tried, strict=True) if some), models[0])
+    if model not in models:
+        raise InputError(f"this fit has no model {model!r}: choose from {', '.join(models)}.")
+    drawn = set(fit.data["coefficients_from"].values[fitted(fit.data)])
+    if fit.is_bayesian and drawn <= {model}:
+        return posterior_components_table(fit.data, fit.design.blocks, interval_level(fit, prob))
+    return variance_components_table(fit.data, fit.design.blocks, model)
+
+
+def diagnostics(fit: "Fit") -> pd.DataFrame:
+    """Return :meth:`bayes_mirglmm.results.Fit.diagnostics`."""
+    if not fit.is_bayesian:
+        raise InputError(
+            "a fit by maximum likelihood has no draws to diagnose: see status(), or fit with method='laplace' or "
+            "'nuts'."
+        )
+    return diagnostics_table(fit.data)
+
+
+def shrink(fit: "Fit", terms: Terms, contrasts: Any, prob: float | None) -> pd.DataFrame:
+    """Return :meth:`bayes_mirglmm.results.Fit.shrink`."""
+    if terms is None and contrasts is None:
+        terms = [name for name in fit.design.terms if name != INTERCEPT]
+    table = fit.effects(terms, contrasts, prob)
+    label = "term" if contrasts is None else "contrast"
+    # Of a Bayesian fit the posterior SDs already hold the uncertainty that t stands for: its residual_df is inf.
+    return shrunken(table, label, fit.residual_df, interval_level(fit, prob))
+
+
+def _check_interval(fit: "Fit", interval: str) -> None:
+    if interval not in ("eti", "hdi"):
+        raise InputError(f"interval={interval!r} is not one of 'eti' (equal tails), 'hdi' (highest density).")
+    if interval == "hdi" and not fit.is_bayesian:
+        raise InputError("interval='hdi' is of posterior draws: fit with method='laplace' or 'nuts'.")
