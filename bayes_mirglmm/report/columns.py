@@ -5,6 +5,8 @@ from typing import Any
 
 import pandas as pd
 
+from bayes_mirglmm.hits import SHRUNKEN
+
 
 @dataclass(frozen=True)
 class Column:
@@ -39,14 +41,15 @@ def _effects(prob: float, bayesian: bool) -> tuple[Column, ...]:
             Column(
                 "lfsr",
                 "lfsr",
-                "Local false sign rate: the probability that the effect has the other sign.",
+                "Local false sign rate of the posterior: the probability that the effect has the other sign.",
                 "p",
             ),
             Column(
                 "s_value",
-                "s-value",
-                "Mean local false sign rate, after shrinkage across miRNAs, of all effects that are as sure as this "
-                "one: the error rate of the list down to here.",
+                SHRUNKEN,
+                "Not of the posterior but of the shrunken effects: the mean of their local false sign rates over all "
+                "that are as sure as this one, the error rate of the list down to here. It calls the hits. In the "
+                "CSV file: s_value.",
                 "p",
             ),
         )
@@ -67,7 +70,7 @@ def _effects(prob: float, bayesian: bool) -> tuple[Column, ...]:
         *tests,
         Column(
             "shrunk_log2",
-            "shrunken",
+            "shrunken log2 FC",
             "log2 fold change shrunk across miRNAs (Stephens 2017): steadier for ranking, biased towards 0.",
             "signed",
         ),

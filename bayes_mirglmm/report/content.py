@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from bayes_mirglmm import __version__
-from bayes_mirglmm.hits import FDR, MEASURES
+from bayes_mirglmm.hits import FDR, MEASURES, SHRUNKEN
 from bayes_mirglmm.report.citation import methods_text, references
 from bayes_mirglmm.report.columns import effect_columns, usage_columns
 from bayes_mirglmm.report.compact import compact
@@ -89,6 +89,7 @@ def page_data(
         "bayesian": fit.is_bayesian,
         "rank": rank,
         "call": call,
+        "call_label": SHRUNKEN if fit.is_bayesian else "adj. p",
         "mirnas": {name: compact(mirnas[name]) for name in mirnas.columns},
         "columns": effect_columns(shown, prob, bayesian=fit.is_bayesian),
         "csv": ["mirna", "term", *(c for c in EFFECTS if c in shown), *(c for c in mirnas.columns[1:])],

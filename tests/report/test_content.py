@@ -162,6 +162,9 @@ def test_a_bayesian_fit_has_its_own_columns(bayesian: Fit):
     assert {"lfsr", "s_value", "usage_log_bf10", "pareto_k"} <= set(keys)
     assert "p_value" not in keys
     assert (data["rank"], data["call"]) == ("lfsr", "s_value")
+    about = {column["key"]: column for column in data["columns"]}
+    assert "of the posterior" in about["lfsr"]["meaning"]
+    assert about["s_value"]["label"] == data["call_label"] == "s-value, shrunken"
     term = bayesian.design.terms[1]
     np.testing.assert_allclose(
         data["comparisons"][0]["columns"]["s_value"], bayesian.shrink(term)["s_value"], rtol=1e-5

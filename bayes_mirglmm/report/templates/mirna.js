@@ -87,7 +87,7 @@ class MirnaView {
         of && pair(`${percent} interval (log2)`, interval(of.lower_log2[row], of.upper_log2[row])),
         of && pair("as a factor", times(of.log2_fc[row])),
         of && (bayesian ? pair("lfsr", probability(of.lfsr[row])) : pair("p", probability(of.p_value[row]))),
-        of && (bayesian ? pair("s-value", probability(of.s_value[row])) : pair("adjusted p", probability(of.p_adjusted[row]))),
+        of && (bayesian ? pair(this.data.call_label, probability(of.s_value[row])) : pair("adjusted p", probability(of.p_adjusted[row]))),
         of?.shrunk_log2 && pair("shrunken log2 FC", signed(of.shrunk_log2[row])),
         pair("mean CPM", amount(mirnas.cpm[row])),
         mirnas.usage_p_adjusted && pair("usage, adjusted p", probability(mirnas.usage_p_adjusted[row])),
@@ -99,7 +99,7 @@ class MirnaView {
   }
 
   allComparisons() {
-    const { comparisons, call, bayesian } = this.data;
+    const { comparisons, call } = this.data;
     if (comparisons.length < 2) return null;
     const rows = comparisons.map((c) => el("tr", {},
       el("th", { scope: "row" }, c.label),
@@ -107,7 +107,7 @@ class MirnaView {
       el("td", { class: "num" }, interval(c.columns.lower_log2[this.row], c.columns.upper_log2[this.row])),
       el("td", { class: "num" }, probability(c.columns[call][this.row])),
     ));
-    const heads = ["comparison", "log2 FC", "interval", bayesian ? "s-value" : "adj. p"];
+    const heads = ["comparison", "log2 FC", "interval", this.data.call_label];
     return el("details", { class: "legend" }, el("summary", {}, `All ${comparisons.length} comparisons`),
       el("div", { class: "scroll" }, el("table", { class: "plain" },
         el("thead", {}, el("tr", {}, heads.map((h, i) => el("th", { scope: "col", class: i && "num" }, h)))), el("tbody", {}, rows))));
@@ -299,7 +299,7 @@ class MirnaView {
         { key: "interval", label: `${percent} interval`, kind: "interval", meaning: "Of the column before." },
         ...(effect.comparison ? [
           { key: "difference_log2", label: "from the miRNA", kind: "signed", meaning: "Its log2 fold change minus that of the miRNA." },
-          { key: bayesian ? "lfsr" : "p_value", label: bayesian ? "lfsr" : "p", kind: "p", meaning: bayesian ? "Probability that its fold change has the other sign." : "Two-sided, of its own fold change; not adjusted." },
+          { key: bayesian ? "lfsr" : "p_value", label: bayesian ? "lfsr" : "p", kind: "p", meaning: bayesian ? "Of the posterior: the probability that its fold change has the other sign." : "Two-sided, of its own fold change; not adjusted." },
         ] : []),
       ] : []),
     ];
