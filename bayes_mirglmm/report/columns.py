@@ -23,12 +23,15 @@ class Column:
     kind : str
         ``text``, ``name``, ``status``, ``integer``, ``number``, ``signed``, ``p`` (probabilities) or ``interval``
         (``lower_log2`` to ``upper_log2``).
+    extra : bool
+        Shown on demand only, so that the table fits a screen; always in the CSV file.
     """
 
     key: str
     label: str
     meaning: str
     kind: str
+    extra: bool = False
 
 
 MIRNA = Column("mirna", "miRNA", "Click a name, or press Enter on it, for its isomiRs.", "name")
@@ -92,12 +95,15 @@ def _of_mirnas() -> tuple[Column, ...]:
         Column(
             "pareto_k",
             "Pareto k",
-            "Reliability of the draws; above 0.7 take the row for rough.",
+            "Reliability of the draws; above 0.7 take the row for rough (status not_converged).",
             "number",
+            extra=True,
         ),
-        Column("r_hat", "r-hat", "Do the chains agree? Above 1.01 they do not.", "ratio"),
-        Column("ess_bulk", "ESS", "Effective number of posterior draws (bulk).", "integer"),
-        Column("divergences", "div.", "Divergent transitions of the sampler; should be 0.", "integer"),
+        Column("r_hat", "r-hat", "Do the chains agree? Above 1.01 they do not.", "ratio", extra=True),
+        Column("ess_bulk", "ESS", "Effective number of posterior draws (bulk).", "integer", extra=True),
+        Column(
+            "divergences", "div.", "Divergent transitions of the sampler; should be 0.", "integer", extra=True
+        ),
         Column("status", "status", "Outcome of the fit; explained under Diagnostics.", "status"),
     )
 
