@@ -15,6 +15,8 @@ LOG_BF = 3.0  # natural log: twenty to one
 #: The columns that rank and that call a hit: of a fit by maximum likelihood, and of a Bayesian one, whose s-values are
 #: those of the shrunken effects (its own prior takes no account of how many miRNAs do not change).
 MEASURES = {False: ("p_value", "p_adjusted"), True: ("lfsr", "s_value")}
+#: What readers see over that ``s_value``, beside ``lfsr``, which without a further word is the posterior's.
+SHRUNKEN = "s-value, shrunken"
 
 
 def called_effects(

@@ -220,7 +220,7 @@ def fit(
     if report:
         reporter.step("Writing the report")
         specs = [c.spec for c in contrasts]
-        bm.write_report(result, out / REPORT, contrasts=specs or None)
+        bm.write_report(result, out / REPORT, contrasts=specs or None, types=bm.isomir_types(data))
         summary["report"] = str(out / REPORT)
     reporter.json(summary)
     print_summary(reporter, result, summary)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from bayes_mirglmm.cli.console import Reporter, table
-from bayes_mirglmm.hits import FDR, LOG_BF, MEASURES, called_effects, count_hits, surest_first
+from bayes_mirglmm.hits import FDR, LOG_BF, MEASURES, SHRUNKEN, called_effects, count_hits, surest_first
 from bayes_mirglmm.results.effects import INTERCEPT
 from bayes_mirglmm.results.inference import LOG_2
 from bayes_mirglmm.terms import default_term, meaning
@@ -23,7 +23,7 @@ IN_WORDS = {
     "too_few_isomirs": "fewer than 2 isomiRs",
 }
 FROM_EFFECTS = ["mirna", "term", "log2_fc", "lower", "upper"]
-IN_HEADERS = {False: ("p", "adjusted"), True: ("lfsr", "s-value")}
+IN_HEADERS = {False: ("p", "adjusted"), True: ("lfsr", SHRUNKEN)}
 
 
 def summarise(fit: "Fit", out: Path, files: dict[str, Path]) -> dict[str, Any]:
@@ -84,7 +84,7 @@ def print_summary(reporter: Reporter, fit: "Fit", summary: dict[str, Any]) -> No
     if summary["top"]:
         bayesian = fit.is_bayesian
         rank, call = MEASURES[bayesian]
-        what = "local false sign rates" if bayesian else "p-values"
+        what = "local false sign rates of the posterior" if bayesian else "p-values"
         reporter.say(f"\nSmallest {what}, {meaning(fit.design, summary['top'][0]['term'])}", "bold")
         interval = f"{100 * float(fit.data.attrs['prob']):g} % interval"
         rows = [

@@ -62,9 +62,10 @@ def changes(
         One contrast in place of a coefficient: ``{"group": ("B", "A")}``.
     measure : str, optional
         ``"p_value"``: of the fit by maximum likelihood, hits by Benjamini-Hochberg. ``"lfsr"``: local false sign
-        rate after shrinkage across miRNAs (:meth:`Fit.shrink`), hits by s-value. ``"probability"``: posterior
-        probability that the effect has the sign of its estimate and exceeds ``beyond``, hits by the mean of its
-        complement among all that are as probable. By default lfsr for a Bayesian fit, else p_value.
+        rate of the effects shrunk across miRNAs (:meth:`Fit.shrink`, not :meth:`Fit.effects`), hits by their
+        s-value. ``"probability"``: posterior probability that the effect has the sign of its estimate and exceeds
+        ``beyond``, hits by the mean of its complement among all that are as probable. By default lfsr for a Bayesian
+        fit, else p_value.
     fdr : float
         Rate up to which a miRNA is a hit.
     beyond : float

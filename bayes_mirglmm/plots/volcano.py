@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bayes_mirglmm.hits import SHRUNKEN
 from bayes_mirglmm.plots.canvas import BLUE, GREY, ORANGE, canvas, label_axes, legend_below
 from bayes_mirglmm.plots.changes import changes
 
@@ -15,10 +16,10 @@ if TYPE_CHECKING:
 
 AXIS = {
     "p_value": "-log10 p-value",
-    "lfsr": "-log10 local false sign rate",
+    "lfsr": "-log10 lfsr of the shrunken effect",
     "probability": "posterior probability",
 }
-RATE = {"p_value": "FDR", "lfsr": "s-value", "probability": "Bayesian FDR"}
+RATE = {"p_value": "FDR", "lfsr": SHRUNKEN, "probability": "Bayesian FDR"}
 LACKING = {"p_value": "a p-value", "lfsr": "an lfsr", "probability": "a probability"}
 
 
@@ -48,9 +49,10 @@ def plot_volcano(
         One contrast in place of a coefficient: ``{"group": ("B", "A")}``.
     measure : {"p_value", "lfsr", "probability"}, optional
         ``"p_value"``: of the fit by maximum likelihood, hits by Benjamini-Hochberg. ``"lfsr"``: local false sign
-        rate after shrinkage across miRNAs (:meth:`Fit.shrink`), hits by s-value. ``"probability"``: posterior
-        probability that the effect has the sign of its estimate and is larger than ``beyond``. By default lfsr for a
-        Bayesian fit and p_value for one by maximum likelihood. Fold changes are never the shrunken ones.
+        rate of the effects shrunk across miRNAs (:meth:`Fit.shrink`, not :meth:`Fit.effects`), hits by their
+        s-value. ``"probability"``: posterior probability that the effect has the sign of its estimate and is larger
+        than ``beyond``. By default lfsr for a Bayesian fit and p_value for one by maximum likelihood. Fold changes
+        are never the shrunken ones.
     fdr : float
         Rate up to which a miRNA is coloured.
     beyond : float

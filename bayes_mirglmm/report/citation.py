@@ -68,7 +68,7 @@ def methods_text(fit: "Fit") -> str:
     }.get(str(attrs["method"]), f"by the method {attrs['method']}")
     slopes = f", with random intercepts of samples and random intercepts and slopes ({fit.slope}) of isomiRs"
     calls = (
-        "Findings have an s-value of at most 0.05 after adaptive shrinkage (Stephens 2017)."
+        "Findings have an s-value of at most 0.05; s-values are of effects after adaptive shrinkage (Stephens 2017)."
         if fit.is_bayesian
         else "P-values were adjusted by the method of Benjamini and Hochberg."
     )

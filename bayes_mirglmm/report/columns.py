@@ -5,6 +5,8 @@ from typing import Any
 
 import pandas as pd
 
+from bayes_mirglmm.hits import SHRUNKEN
+
 
 @dataclass(frozen=True)
 class Column:
@@ -21,12 +23,15 @@ class Column:
     kind : str
         ``text``, ``name``, ``status``, ``integer``, ``number``, ``signed``, ``p`` (probabilities) or ``interval``
         (``lower_log2`` to ``upper_log2``).
+    extra : bool
+        Shown on demand only, so that the table fits a screen; always in the CSV file.
     """
 
     key: str
     label: str
     meaning: str
     kind: str
+    extra: bool = False
 
 
 MIRNA = Column("mirna", "miRNA", "Click a name, or press Enter on it, for its isomiRs.", "name")
@@ -39,14 +44,15 @@ def _effects(prob: float, bayesian: bool) -> tuple[Column, ...]:
             Column(
                 "lfsr",
                 "lfsr",
-                "Local false sign rate: the probability that the effect has the other sign.",
+                "Local false sign rate of the posterior: the probability that the effect has the other sign.",
                 "p",
             ),
             Column(
                 "s_value",
-                "s-value",
-                "Mean local false sign rate, after shrinkage across miRNAs, of all effects that are as sure as this "
-                "one: the error rate of the list down to here.",
+                SHRUNKEN,
+                "Not of the posterior but of the shrunken effects: the mean of their local false sign rates over all "
+                "that are as sure as this one, the error rate of the list down to here. It calls the hits. In the "
+                "CSV file: s_value.",
                 "p",
             ),
         )
@@ -67,7 +73,7 @@ def _effects(prob: float, bayesian: bool) -> tuple[Column, ...]:
         *tests,
         Column(
             "shrunk_log2",
-            "shrunken",
+            "shrunken log2 FC",
             "log2 fold change shrunk across miRNAs (Stephens 2017): steadier for ranking, biased towards 0.",
             "signed",
         ),
@@ -89,12 +95,15 @@ def _of_mirnas() -> tuple[Column, ...]:
         Column(
             "pareto_k",
             "Pareto k",
-            "Reliability of the draws; above 0.7 take the row for rough.",
+            "Reliability of the draws; above 0.7 take the row for rough (status not_converged).",
             "number",
+            extra=True,
         ),
-        Column("r_hat", "r-hat", "Do the chains agree? Above 1.01 they do not.", "ratio"),
-        Column("ess_bulk", "ESS", "Effective number of posterior draws (bulk).", "integer"),
-        Column("divergences", "div.", "Divergent transitions of the sampler; should be 0.", "integer"),
+        Column("r_hat", "r-hat", "Do the chains agree? Above 1.01 they do not.", "ratio", extra=True),
+        Column("ess_bulk", "ESS", "Effective number of posterior draws (bulk).", "integer", extra=True),
+        Column(
+            "divergences", "div.", "Divergent transitions of the sampler; should be 0.", "integer", extra=True
+        ),
         Column("status", "status", "Outcome of the fit; explained under Diagnostics.", "status"),
     )
 

@@ -1,12 +1,12 @@
 """Everything that the page shows, gathered from a fit."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from bayes_mirglmm import __version__
-from bayes_mirglmm.hits import FDR, MEASURES
+from bayes_mirglmm.hits import FDR, MEASURES, SHRUNKEN
 from bayes_mirglmm.report.citation import methods_text, references
 from bayes_mirglmm.report.columns import effect_columns, usage_columns
 from bayes_mirglmm.report.compact import compact
@@ -38,7 +38,9 @@ EFFECTS = (
 )
 
 
-def gather(fit: "Fit", contrasts: Any = None) -> dict[str, Any]:
+def gather(
+    fit: "Fit", contrasts: Any = None, types: "Mapping[str, str] | pd.Series | None" = None
+) -> dict[str, Any]:
     """Return the variables of the template.
 
     Parameters
@@ -47,6 +49,8 @@ def gather(fit: "Fit", contrasts: Any = None) -> dict[str, Any]:
         Of any method.
     contrasts : optional
         Comparisons besides the coefficients.
+    types : mapping or pandas.Series, optional
+        Type by isomiR; told from the ids when omitted.
     """
     found = comparisons(fit, contrasts)
     usage = fit.usage()
@@ -69,12 +73,17 @@ def gather(fit: "Fit", contrasts: Any = None) -> dict[str, Any]:
         "methods_text": methods_text(fit),
         "has_comparisons": bool(found),
         "has_usage": bool(len(usage)),
-        "data": page_data(fit, found, usage, effects, contrasts),
+        "data": page_data(fit, found, usage, effects, contrasts, types),
     }
 
 
 def page_data(
-    fit: "Fit", found: Sequence[Comparison], usage: pd.DataFrame, effects: pd.DataFrame, contrasts: Any
+    fit: "Fit",
+    found: Sequence[Comparison],
+    usage: pd.DataFrame,
+    effects: pd.DataFrame,
+    contrasts: Any,
+    types: "Mapping[str, str] | pd.Series | None" = None,
 ) -> dict[str, Any]:
     """Return what the scripts of the page read: columns over the fitted miRNAs, as plain values."""
     rank, call = MEASURES[fit.is_bayesian]
@@ -89,6 +98,7 @@ def page_data(
         "bayesian": fit.is_bayesian,
         "rank": rank,
         "call": call,
+        "call_label": SHRUNKEN if fit.is_bayesian else "adj. p",
         "mirnas": {name: compact(mirnas[name]) for name in mirnas.columns},
         "columns": effect_columns(shown, prob, bayesian=fit.is_bayesian),
         "csv": ["mirna", "term", *(c for c in EFFECTS if c in shown), *(c for c in mirnas.columns[1:])],
@@ -96,7 +106,7 @@ def page_data(
         "usage": {name: compact(usage[name]) for name in usage.columns} if len(usage) else None,
         "usage_columns": usage_columns(usage) if len(usage) else [],
         "components": _components(fit, names),
-        "isomirs": isomir_columns(fit, found, contrasts),
+        "isomirs": isomir_columns(fit, found, contrasts, types),
         "left_out": _left_out(fit),
     }
 

@@ -4,12 +4,13 @@ One flat list of isomiRs, the miRNAs one after the other; ``start`` has the plac
 isomiRs and levels lists the levels of the first isomiR, then those of the second.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from bayes_mirglmm.isomir_types import TYPES, types_of
 from bayes_mirglmm.plots.isomir_lines import IsomirLines, isomir_lines
 from bayes_mirglmm.report.compact import compact
 from bayes_mirglmm.report.comparisons import Comparison
@@ -24,10 +25,16 @@ DIGITS = 4  # pixels, not tables: the tables have six
 MOST_LEVELS = 12  # distinct values of a continuous variable at which lines are drawn
 MOST_EFFECTS = 60_000  # rows of isomiRs times comparisons that keep the page within its size
 MOST_SAMPLES = 150_000  # miRNAs times samples, likewise
+UNKNOWN = TYPES.index("unknown")
 KINDS = ("alike", "smaller", "larger")
 
 
-def isomir_columns(fit: "Fit", comparisons: Sequence[Comparison], contrasts: Any = None) -> dict[str, Any]:
+def isomir_columns(
+    fit: "Fit",
+    comparisons: Sequence[Comparison],
+    contrasts: Any = None,
+    types: "Mapping[str, str] | pd.Series | None" = None,
+) -> dict[str, Any]:
     """Return names, read counts, lines and effects of the isomiRs of all fitted miRNAs.
 
     Parameters
@@ -38,12 +45,15 @@ def isomir_columns(fit: "Fit", comparisons: Sequence[Comparison], contrasts: Any
         Those of the page; isomiRs have effects for those of the slope variable.
     contrasts : optional
         The contrasts among them, as the user gave them.
+    types : mapping or pandas.Series, optional
+        Type by isomiR; told from the ids when omitted.
 
     Returns
     -------
     dict
         ``start`` (miRNAs + 1), ``name``, ``reads``, ``effects`` (comparison -> estimate, lower, upper as log2 fold
-        change, p), ``lines`` (None without a slope variable), ``samples`` (None when there are too many).
+        change, p), ``beyond`` (what of these has no room), ``type`` (a place in :data:`TYPES`; None when no type is
+        known), ``lines`` (None without a slope variable), ``samples`` (None when there are too many).
     """
     mirnas = list(fit.mirnas)
     place = isomir_position(fit.data)
@@ -58,6 +68,9 @@ def isomir_columns(fit: "Fit", comparisons: Sequence[Comparison], contrasts: Any
         "name": [str(name) for name in names],
         "reads": compact(counts.sum(axis=1)),
         "effects": _effects(fit, comparisons, contrasts, names),
+        "beyond": _beyond(fit, comparisons, len(names)),
+        "type": _types(fit, order, counts, types),
+        "type_names": list(TYPES),
         "lines": _lines(fit, mirnas),
         "samples": _samples(fit, counts, start),
     }
@@ -73,10 +86,51 @@ def mirna_cpm(fit: "Fit") -> np.ndarray:
     return sums[index]
 
 
+def _of_slope(comparisons: Sequence[Comparison]) -> list[str]:
+    return [c.name for c in comparisons if c.of_slope]
+
+
+def _room(isomirs: int) -> int:
+    """Return for how many comparisons the page holds the effects of isomiRs: always those of one."""
+    return max(1, MOST_EFFECTS // max(isomirs, 1))
+
+
+def _beyond(fit: "Fit", comparisons: Sequence[Comparison], isomirs: int) -> dict[str, Any] | None:
+    """Return what the page has no room for: comparisons, rows of their isomiRs, and where those are."""
+    of_slope, room = _of_slope(comparisons), _room(isomirs)
+    if len(of_slope) <= room:
+        return None
+    left = of_slope[room:]
+    return {
+        "coefficients": [name for name in left if name in fit.design.terms],
+        "contrasts": [name for name in left if name not in fit.design.terms],
+        "comparisons": len(of_slope),
+        "shown": room,
+        "rows": len(of_slope) * isomirs,
+        "left_out": len(left) * isomirs,
+        "most": MOST_EFFECTS,
+    }
+
+
+def _types(
+    fit: "Fit", order: np.ndarray, counts: np.ndarray, types: "Mapping[str, str] | pd.Series | None"
+) -> list[int] | None:
+    """Return the type of each isomiR, its place in :data:`TYPES`; None when none is known."""
+    names = fit.data["isomir"].values[order].astype(str)
+    if types is not None:
+        given = pd.Series(types, dtype=object).reindex(names)
+        found = [TYPES.index(kind) if kind in TYPES else UNKNOWN for kind in given]
+    else:
+        cpm = (counts / np.exp(fit.data["offset"].values)).mean(axis=1)
+        mirnas = fit.data["isomir_mirna"].values[order].astype(str)
+        found = [TYPES.index(kind) for kind in types_of(names, mirnas, cpm)]
+    return found if set(found) - {UNKNOWN} else None
+
+
 def _effects(
     fit: "Fit", comparisons: Sequence[Comparison], contrasts: Any, names: np.ndarray
 ) -> dict[str, dict[str, list[Any]]]:
-    wanted = [c.name for c in comparisons if c.of_slope][: max(1, MOST_EFFECTS // max(len(names), 1))]
+    wanted = _of_slope(comparisons)[: _room(len(names))]
     tables = {}
     terms = [name for name in wanted if name in fit.design.slope_terms]
     if terms or not comparisons:

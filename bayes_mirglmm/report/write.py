@@ -2,6 +2,7 @@
 
 import os
 import secrets
+from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from bayes_mirglmm.errors import InputError
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from bayes_mirglmm.results import Fit
 
 #: What marks a file as one of ours, so that no other is ever replaced.
@@ -21,6 +24,7 @@ def write_report(
     path: str | PathLike[str],
     *,
     contrasts: Any = None,
+    types: "Mapping[str, str] | pd.Series | None" = None,
     force: bool = False,
 ) -> Path:
     """Write one HTML file with verdict, tables, pictures, diagnostics and how the fit was made.
@@ -36,6 +40,10 @@ def write_report(
         The file, usually ``report.html``.
     contrasts : optional
         Comparisons besides the coefficients, as :meth:`Fit.contrast` takes them: ``"pairs:group"``.
+    types : mapping or pandas.Series, optional
+        Type by isomiR, as :func:`bayes_mirglmm.isomir_types` makes it of the counts with their annotation: the page
+        colours isomiRs by it. When omitted, types are told from the ids alone (sequences, offsets); a fit keeps no
+        annotation.
     force : bool
         Replace a report that is there.
 
@@ -57,7 +65,7 @@ def write_report(
     target = check_report_target(path, force=force)
     if isinstance(fit, str | PathLike):
         fit = load(fit)
-    page = render(gather(fit, contrasts)).encode("utf-8", errors="replace")
+    page = render(gather(fit, contrasts, types)).encode("utf-8", errors="replace")
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f".{target.name}.{secrets.token_hex(4)}.partial")
     try:

@@ -11,6 +11,8 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 EXECUTE = ROOT / "docs" / "execute.py"
 #: Pages whose blocks make a whole: a new page with code that can be run belongs here.
 PAGES = [
+    "cli.md",
+    "plots.md",
     "start/for_r_users.md",
     "start/tutorial.md",
     "how_to/clusters.md",

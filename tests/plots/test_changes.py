@@ -68,7 +68,7 @@ def test_what_cannot_be_drawn_is_refused_with_a_remedy(two_groups: Fit):
 
 def test_a_volcano_of_a_posterior_has_its_own_axis(laplace: Fit):
     figure = plot_volcano(laplace)
-    assert figure.axes[0].get_ylabel() == "-log10 local false sign rate"
+    assert figure.axes[0].get_ylabel() == "-log10 lfsr of the shrunken effect"
     figure = plot_volcano(laplace, measure="probability", beyond=1.0)
     assert figure.axes[0].get_ylabel() == "posterior probability, of more than 1 log2"
     assert figure.axes[0].get_ylim()[1] == 1.02

@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+import bayes_mirglmm as bm
+from bayes_mirglmm.plots.isomir_types import fit_types
 from bayes_mirglmm.results import Fit
 
 selenium = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
@@ -279,6 +281,66 @@ def test_everything_works_from_the_keyboard(page: SimpleNamespace):
     page.press(enter)
     assert label.startswith(page.texts("#mirna-title")[0])
     page.press(escape)
+
+
+def test_isomirs_are_told_by_type_in_colour_shape_and_words(page: SimpleNamespace, hostile: Fit):
+    page.one("#effects-table .open").click()
+    mirna = page.texts("#mirna-title")[0]
+    types = fit_types(hostile, mirna, None)
+    assert page.column("type", "#mirna") == types.loc[page.column("isomir", "#mirna")].tolist()
+    keys = {f"{kind}: {n}" for kind, n in types.value_counts().items()}
+    assert set(page.texts("#mirna figure:last-child:has(.forest) .key")) == keys
+    row = page.one("#mirna .row")
+    selenium.ActionChains(page.browser).move_to_element(row).perform()
+    lines = page.one("#tooltip").text.splitlines()
+    assert f"type: {types[lines[0]]}" in lines
+    assert any(line.endswith("the miRNA") for line in lines)
+    page.choose("#colour-by", "change")
+    assert not keys & set(page.texts("#mirna .key"))
+    assert errors(page.browser) == []
+
+
+def test_isomir_effects_without_room_are_missed_where_they_would_stand(
+    browser: Any, three_groups: Fit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    n = int(three_groups.data.sizes["isomir"])
+    monkeypatch.setattr("bayes_mirglmm.report.isomirs.MOST_EFFECTS", n)
+    browser.get(bm.write_report(three_groups, tmp_path / "small.html").as_uri())
+    page = tools(browser)
+    page.one("#effects-table .open").click()
+    assert page.texts("#mirna .left-out") == []
+    page.press("\ue00c")
+    page.choose("#comparison", "1")
+    page.one("#effects-table .open").click()
+    (text,) = page.texts("#mirna .left-out")
+    assert "Left out: the isomiR effects of C against A (group)" in text
+    assert f"at most {n} rows of isomiRs: those of 1 of 2 comparisons; {n} of {2 * n} rows" in text
+    assert "isomir_effects.tsv in the run's folder" in text
+    assert text.endswith("Pictures and table below are of: B against A (group).")
+
+
+def test_a_screen_shows_the_table_of_a_posterior_without_scrolling_aside(
+    browser: Any, bayesian: Fit, written: Callable[..., str], downloads: Path
+):
+    metrics = {"width": 1280, "height": 800, "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    try:
+        browser.get(written(bayesian, "bayesian"))
+        page = tools(browser)
+        room = "const r = document.querySelector(arguments[0]); return [r.scrollWidth, r.clientWidth]"
+        for table in ("#effects-table .scroll", "#usage-table .scroll", "html"):
+            wide, visible = browser.execute_script(room, table)
+            assert wide <= visible, table
+        keys = (
+            "return [...document.querySelectorAll('#effects-table th[data-key]')].map((e) => e.dataset.key)"
+        )
+        assert "pareto_k" not in browser.execute_script(keys)
+        page.one("#effects-table .download").click()
+        assert {"pareto_k", "s_value", "lfsr", "shrunk"} <= set(saved(downloads, "effects.csv")[0])
+        page.one("#effects-table .every-column").click()
+        assert "pareto_k" in browser.execute_script(keys)
+    finally:
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
 def test_a_phone_scrolls_down_only(page: SimpleNamespace):

@@ -15,6 +15,7 @@ from bayes_mirglmm.design import build_design
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.hits import FDR
 from bayes_mirglmm.normalization import offset_caution
+from bayes_mirglmm.plots.isomir_types import fit_types
 from bayes_mirglmm.report import citation
 from bayes_mirglmm.report.columns import effect_columns
 from bayes_mirglmm.report.compact import compact
@@ -72,6 +73,35 @@ def test_the_page_holds_every_isomir_once(hostile: Fit, data: dict):
     view = hostile[data["mirnas"]["mirna"][0]]
     np.testing.assert_allclose(first, 1e6 * view["counts"].sum("isomir") / view["total"], rtol=1e-3)
     assert data["mirnas"]["cpm"][0] == pytest.approx(first.mean(), rel=1e-3)
+
+
+def test_isomirs_have_their_type(hostile: Fit, data: dict):
+    isomirs = data["isomirs"]
+    told = [isomirs["type_names"][i] for i in isomirs["type"]]
+    for i, mirna in enumerate(data["mirnas"]["mirna"]):
+        own = slice(*isomirs["start"][i : i + 2])
+        assert told[own] == fit_types(hostile, mirna, None).loc[isomirs["name"][own]].tolist()
+    given = {isomirs["name"][0]: "tail", isomirs["name"][1]: "a type of my own"}
+    isomirs = gather(hostile, types=given)["data"]["isomirs"]
+    assert [isomirs["type_names"][i] for i in isomirs["type"][:3]] == ["tail", "unknown", "unknown"]
+    assert gather(hostile, types={})["data"]["isomirs"]["type"] is None
+
+
+def test_what_has_no_room_is_counted(three_groups: Fit, monkeypatch: pytest.MonkeyPatch):
+    assert gather(three_groups)["data"]["isomirs"]["beyond"] is None
+    n = len(three_groups.isomir_effects()["isomir"].unique())
+    monkeypatch.setattr("bayes_mirglmm.report.isomirs.MOST_EFFECTS", 2 * n - 1)
+    isomirs = gather(three_groups, "pairs:group")["data"]["isomirs"]
+    assert list(isomirs["effects"]) == ["group[T.B]"]
+    assert isomirs["beyond"] == {
+        "coefficients": ["group[T.C]"],
+        "contrasts": ["group: B - A", "group: C - A", "group: C - B"],
+        "comparisons": 5,
+        "shown": 1,
+        "rows": 5 * n,
+        "left_out": 4 * n,
+        "most": 2 * n - 1,
+    }
 
 
 def test_a_mirna_that_was_dropped_is_there_with_its_reason(data: dict):
@@ -162,6 +192,9 @@ def test_a_bayesian_fit_has_its_own_columns(bayesian: Fit):
     assert {"lfsr", "s_value", "usage_log_bf10", "pareto_k"} <= set(keys)
     assert "p_value" not in keys
     assert (data["rank"], data["call"]) == ("lfsr", "s_value")
+    about = {column["key"]: column for column in data["columns"]}
+    assert "of the posterior" in about["lfsr"]["meaning"]
+    assert about["s_value"]["label"] == data["call_label"] == "s-value, shrunken"
     term = bayesian.design.terms[1]
     np.testing.assert_allclose(
         data["comparisons"][0]["columns"]["s_value"], bayesian.shrink(term)["s_value"], rtol=1e-5

@@ -50,6 +50,17 @@ function roundText(value) {
   return Number(value.toPrecision(2)).toLocaleString("en", { maximumSignificantDigits: 2 });
 }
 
+// Ticks whose numbers have room beside those before them.
+function roomy(scale, ticks) {
+  let end = -Infinity;
+  return ticks.filter(({ at, text }) => {
+    const half = 3.6 * text.length;
+    if (scale(at) - half < end + 4) return false;
+    end = scale(at) + half;
+    return true;
+  });
+}
+
 function xAxis(scale, ticks, { left, right, top, bottom, label }) {
   return [
     ticks.map(({ at }) => svg("line", { class: "grid", x1: scale(at), x2: scale(at), y1: top, y2: bottom })),

@@ -6,7 +6,7 @@ class Filters {
     this.comparison = 0;
     this.changed = changed;
     const usage = "usage_p_adjusted" in data.mirnas;
-    const measure = data.bayesian ? "s-value" : "adj. p";
+    const measure = data.call_label;
     const statuses = [...new Set(data.mirnas.status)].sort();
     const some = data.comparisons.length > 0;
     this.search = el("input", { type: "search", id: "search", placeholder: "miR-21, or a sequence", autocomplete: "off", spellcheck: "false" });

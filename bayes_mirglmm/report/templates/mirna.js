@@ -3,6 +3,20 @@
 const KINDS = ["", "smaller", "larger"];
 const KIND_WORDS = ["like the miRNA", "more down than the miRNA", "more up than the miRNA"];
 
+// Shapes and colours of the types, in the order of the data's type_names: neither is needed to tell them apart.
+const TYPE_CLASSES = ["canonical", "canonical", "five", "three", "tail", "internal", "mixed", "unknown"];
+const TYPE_SHAPES = {
+  canonical: "M0 -5L5 0L0 5L-5 0Z", three: "M0 -4.6L4.6 3.6H-4.6Z", tail: "M-3.5 -3.5H3.5V3.5H-3.5Z",
+  internal: "M-1.5 -4.5H1.5V-1.5H4.5V1.5H1.5V4.5H-1.5V1.5H-4.5V-1.5H-1.5Z",
+  mixed: "M0 -1.9L2.4 -4.3L4.3 -2.4L1.9 0L4.3 2.4L2.4 4.3L0 1.9L-2.4 4.3L-4.3 2.4L-1.9 0L-4.3 -2.4L-2.4 -4.3Z",
+};
+
+// A mark with its middle at 0, 0: the shape of a type, a point for anything else.
+function shape(kind, attributes = {}) {
+  const drawn = TYPE_SHAPES[kind];
+  return drawn ? svg("path", { ...attributes, d: drawn }) : svg("circle", { ...attributes, r: 3 });
+}
+
 class MirnaView {
   constructor(dialog, data, page) {
     Object.assign(this, { dialog, data, page });
@@ -52,10 +66,11 @@ class MirnaView {
     const [from, to] = [isomirs.start[row], isomirs.start[row + 1]];
     this.members = Array.from({ length: to - from }, (_, i) => from + i);
     this.effect = this.chosenEffect();
+    this.typed = this.members.some((m) => this.typeName(m) !== "unknown");
     this.left = el("div");
     this.right = el("div");
     const tableHost = el("div");
-    const parts = [this.facts(), this.allComparisons(), el("div", { class: "two" }, this.left, this.right), tableHost, this.components()];
+    const parts = [this.facts(), this.allComparisons(), this.leftOut(), this.colourMenu(), el("div", { class: "two" }, this.left, this.right), tableHost, this.components()];
     this.body.replaceChildren(...parts.filter(Boolean));
     this.drawPictures();
     this.isomirTable(tableHost);
@@ -87,7 +102,7 @@ class MirnaView {
         of && pair(`${percent} interval (log2)`, interval(of.lower_log2[row], of.upper_log2[row])),
         of && pair("as a factor", times(of.log2_fc[row])),
         of && (bayesian ? pair("lfsr", probability(of.lfsr[row])) : pair("p", probability(of.p_value[row]))),
-        of && (bayesian ? pair("s-value", probability(of.s_value[row])) : pair("adjusted p", probability(of.p_adjusted[row]))),
+        of && (bayesian ? pair(this.data.call_label, probability(of.s_value[row])) : pair("adjusted p", probability(of.p_adjusted[row]))),
         of?.shrunk_log2 && pair("shrunken log2 FC", signed(of.shrunk_log2[row])),
         pair("mean CPM", amount(mirnas.cpm[row])),
         mirnas.usage_p_adjusted && pair("usage, adjusted p", probability(mirnas.usage_p_adjusted[row])),
@@ -99,7 +114,7 @@ class MirnaView {
   }
 
   allComparisons() {
-    const { comparisons, call, bayesian } = this.data;
+    const { comparisons, call } = this.data;
     if (comparisons.length < 2) return null;
     const rows = comparisons.map((c) => el("tr", {},
       el("th", { scope: "row" }, c.label),
@@ -107,10 +122,64 @@ class MirnaView {
       el("td", { class: "num" }, interval(c.columns.lower_log2[this.row], c.columns.upper_log2[this.row])),
       el("td", { class: "num" }, probability(c.columns[call][this.row])),
     ));
-    const heads = ["comparison", "log2 FC", "interval", bayesian ? "s-value" : "adj. p"];
+    const heads = ["comparison", "log2 FC", "interval", this.data.call_label];
     return el("details", { class: "legend" }, el("summary", {}, `All ${comparisons.length} comparisons`),
       el("div", { class: "scroll" }, el("table", { class: "plain" },
         el("thead", {}, el("tr", {}, heads.map((h, i) => el("th", { scope: "col", class: i && "num" }, h)))), el("tbody", {}, rows))));
+  }
+
+  // What isomiRs are coloured by: their type where it is known, or where they leave the miRNA's change.
+  colourMenu() {
+    if (!this.typed || !this.data.isomirs.lines) return null;
+    const menu = el("select", { id: "colour-by", onchange: () => { this.colourBy = menu.value; this.drawPictures(); } },
+      [["type", "type of isomiR"], ["change", "change beside the miRNA's"]].map(([value, text]) => el("option", { value, selected: value === (this.colourBy || "type") }, text)));
+    return el("p", { class: "colour-by" }, el("label", {}, "Colour isomiRs by ", menu));
+  }
+
+  get byType() {
+    return this.typed && (this.colourBy !== "change" || !this.data.isomirs.lines);
+  }
+
+  typeName(member) {
+    const { type, type_names: names } = this.data.isomirs;
+    return type ? names[type[member]] : "unknown";
+  }
+
+  // The class that colours an isomiR.
+  kind(member) {
+    const { type, lines } = this.data.isomirs;
+    return this.byType ? TYPE_CLASSES[type[member]] : KINDS[lines?.kind[member] ?? 0];
+  }
+
+  // A key for each type or change among the members.
+  keys() {
+    const { type_names: names, lines } = this.data.isomirs;
+    const count = (test) => this.members.filter(test).length;
+    if (this.byType) {
+      return names.map((name, i) => [name, TYPE_CLASSES[i], count((m) => this.typeName(m) === name)]).filter(([, , n]) => n).map(([name, kind, n]) =>
+        el("span", { class: "key" }, svg("svg", { class: "swatch", viewBox: "-6 -6 12 12", "aria-hidden": "true" }, shape(kind, { class: `dot ${kind}` })), `${name}: ${n}`));
+    }
+    return lines ? [0, 1, 2].map((kind) => [kind, count((m) => lines.kind[m] === kind)]).filter(([, n]) => n).map(([kind, n]) =>
+      el("span", { class: "key" }, el("i", { class: KINDS[kind] }), `${KIND_WORDS[kind]}: ${n}`)) : [];
+  }
+
+  // Effects that the page has none of: why, how many, where they are, and what stands here instead.
+  leftOut() {
+    const comparison = this.data.comparisons[this.page.comparison];
+    const { beyond } = this.data.isomirs;
+    if (!comparison || !this.effect || this.effect.name === comparison.name) return null;
+    const instead = ` Pictures and table below are of: ${this.effect.label}.`;
+    const coefficient = beyond?.coefficients.includes(comparison.name);
+    if (!coefficient && !beyond?.contrasts.includes(comparison.name)) {
+      return el("div", { class: "finding left-out" }, el("p", {}, el("strong", {}, "Note:"), ` IsomiRs have no effects of their own for ${comparison.label}, only for the slope variable.${instead}`));
+    }
+    const n = (value) => value.toLocaleString("en");
+    const where = coefficient
+      ? ["The table ", el("code", {}, "isomir_effects.tsv"), " in the run's folder has them all (in Python ", el("code", {}, "fit.isomir_effects()"), ")."]
+      : ["The table ", el("code", {}, "isomir_contrasts.tsv"), " in the run's folder has them, where the contrast was given to fit (in Python ", el("code", {}, "fit.isomir_effects(contrasts=...)"), ")."];
+    return el("div", { class: "finding warning left-out" }, el("p", {}, el("strong", {}, "Left out:"),
+      ` the isomiR effects of ${comparison.label}. To stay small the page holds at most ${n(beyond.most)} rows of isomiRs: those of ${beyond.shown} of ${beyond.comparisons} comparisons; ${n(beyond.left_out)} of ${n(beyond.rows)} rows are left out. `,
+      where, instead));
   }
 
   drawPictures() {
@@ -149,20 +218,17 @@ class MirnaView {
     const y = linear(range, [box.bottom, box.top]);
     const path = (values) => values.map((v, i) => `${i ? "L" : "M"}${scale(numbers[i]).toFixed(1)} ${y(Math.log10(v)).toFixed(1)}`).join("");
     const shapes = [...this.members].sort((a, b) => lines.kind[a] - lines.kind[b]).map((member) => {
-      const kind = KINDS[lines.kind[member]];
+      const kind = this.kind(member);
       const values = cell(lines.isomir, member);
       const line = svg("path", { class: `line ${kind}`, d: path(values) });
-      const dots = cell(lines.observed, member).map((v, i) => v > 0 && svg("circle", { class: `dot ${kind}`, cx: scale(numbers[i]), cy: y(Math.log10(v)), r: 1.8 }));
+      const dots = cell(lines.observed, member).map((v, i) => v > 0 && svg("g", { transform: `translate(${scale(numbers[i])} ${y(Math.log10(v))}) scale(0.6)` }, shape(kind, { class: `dot ${kind}` })));
       const reach = svg("path", { d: path(values), fill: "none", stroke: "transparent", "stroke-width": 9 });
       this.handle(member, line);
       return svg("g", { onpointermove: (event) => this.hover(member, event), onpointerleave: () => this.hover(null) }, line, dots, reach);
     });
-    const used = [0, 1, 2].filter((kind) => this.members.some((m) => lines.kind[m] === kind));
-    const counts = (kind) => this.members.filter((m) => lines.kind[m] === kind).length;
     this.left.append(el("figure", {},
-      el("figcaption", {}, el("strong", {}, "IsomiRs"), " lines: model; dots: counts pooled over samples. ",
-        el("span", { class: "key" }, el("i", { class: "mirna" }), "miRNA"),
-        used.map((kind) => el("span", { class: "key" }, el("i", { class: KINDS[kind] }), `${KIND_WORDS[kind]}: ${counts(kind)}`))),
+      el("figcaption", {}, el("strong", {}, "IsomiRs"), " lines: model; dots: counts pooled over samples.",
+        el("div", {}, el("span", { class: "key" }, el("i", { class: "mirna" }), "miRNA"), this.keys())),
       drawing(width, height, `Expression of ${this.members.length} isomiRs along ${lines.variable}; the numbers are in the table below`,
         yAxis(y, logTicks(range), { ...box, label: "counts per million" }),
         xAxis(scale, ticks, { ...box, label: lines.variable }),
@@ -212,7 +278,7 @@ class MirnaView {
     const label = Math.min(Math.max(70, 6.8 * Math.max(...order.map((m) => [...this.shortName(m)].length), 5)), 0.42 * width);
     const scale = linear([ends[0] - margin, ends[1] + margin], [label + 12, width - 14]);
     const letters = Math.floor(label / 6.7);
-    const ticks = niceTicks(ends, (width - label) / 70);
+    const ticks = niceTicks(ends, (width - label) / 55);
     const tall = 16;
     const grid = (height) => [
       ticks.map(({ at }) => svg("line", { class: "grid", x1: scale(at), x2: scale(at), y1: 0, y2: height })),
@@ -221,12 +287,12 @@ class MirnaView {
     ];
     const rows = order.map((member, i) => {
       const y = i * tall + tall / 2;
-      const kind = KINDS[this.data.isomirs.lines?.kind[member] ?? 0];
+      const kind = this.kind(member);
       const row = svg("g", { class: "row", onpointermove: (event) => this.hover(member, event), onpointerleave: () => this.hover(null) },
         svg("rect", { x: 0, y: y - tall / 2, width, height: tall }),
         svg("text", { x: label, y: y + 4, "text-anchor": "end" }, shortened(this.shortName(member), letters)),
         isNumber(effect.lower[member]) && svg("line", { class: `whisker ${kind}`, x1: scale(effect.lower[member]), x2: scale(effect.upper[member]), y1: y, y2: y }),
-        svg("circle", { class: `dot ${kind}`, cx: scale(effect.estimate[member]), cy: y, r: 3 }));
+        svg("g", { transform: `translate(${scale(effect.estimate[member])} ${y})` }, shape(kind, { class: `dot ${kind}` })));
       this.handle(member, row);
       return row;
     });
@@ -242,9 +308,11 @@ class MirnaView {
     const percent = `${+(100 * this.data.prob).toPrecision(4)} %`;
     const unit = effect.comparison ? "log2 fold change" : "log2 CPM";
     this.right.append(el("figure", {},
-      el("figcaption", {}, el("strong", {}, `IsomiRs, ${unit}`), ` ${effect.label}, with ${percent} intervals; dashed: the miRNA.`),
-      head,
+      el("figcaption", {}, el("strong", {}, `IsomiRs, ${unit}`), ` ${effect.label}, with ${percent} intervals; dashed: the miRNA.`,
+        el("div", {}, this.keys())),
+      // The scale scrolls with the rows, so that a scroll bar narrows both.
       el("div", { class: "forest", tabindex: "0", role: "region", "aria-label": "Fold changes of the isomiRs" },
+        el("div", { class: "forest-head" }, head),
         drawing(width, height, `Fold changes of ${order.length} isomiRs; the numbers are in the table below`, grid(height), rows))));
   }
 
@@ -261,7 +329,10 @@ class MirnaView {
     for (const element of this.handles.get(member) || []) element.classList.add("on");
     const { effect } = this;
     const lines = [this.data.isomirs.name[member]];
+    const departs = this.data.isomirs.lines?.kind[member];
+    if (this.typed) lines.push(`type: ${this.typeName(member)}`);
     if (effect) lines.push(`log2 ${effect.comparison ? "FC" : "CPM"} ${signed(effect.estimate[member])} (${interval(effect.lower[member], effect.upper[member])})`);
+    if (departs !== undefined) lines.push(KIND_WORDS[departs]);
     lines.push(`${this.data.isomirs.reads[member].toLocaleString("en")} reads`);
     tooltip.show(lines, event.clientX, event.clientY);
   }
@@ -282,6 +353,7 @@ class MirnaView {
     const own = effect?.comparison?.columns.log2_fc[this.row];
     const of = {
       isomir: (m) => isomirs.name[m],
+      type: (m) => this.typeName(m),
       mirna: () => mirnas.mirna[this.row],
       term: () => effect?.name ?? null,
       reads: (m) => isomirs.reads[m],
@@ -293,13 +365,14 @@ class MirnaView {
     };
     const columns = [
       { key: "isomir", label: "isomiR", kind: "name", meaning: "As in the input." },
+      ...(this.typed ? [{ key: "type", label: "type", kind: "text", meaning: "Kind of variant: from the annotation, where the page was made with it, or from the ids. Without the mature sequence the most abundant isomiR stands for it." }] : []),
       { key: "reads", label: "reads", kind: "integer", meaning: "Counts, summed over the samples." },
       ...(effect ? [
         { key: "log2_fc", label: unit, kind: "signed", meaning: effect.comparison ? "The isomiR's own log2 fold change." : "Level of the isomiR." },
         { key: "interval", label: `${percent} interval`, kind: "interval", meaning: "Of the column before." },
         ...(effect.comparison ? [
           { key: "difference_log2", label: "from the miRNA", kind: "signed", meaning: "Its log2 fold change minus that of the miRNA." },
-          { key: bayesian ? "lfsr" : "p_value", label: bayesian ? "lfsr" : "p", kind: "p", meaning: bayesian ? "Probability that its fold change has the other sign." : "Two-sided, of its own fold change; not adjusted." },
+          { key: bayesian ? "lfsr" : "p_value", label: bayesian ? "lfsr" : "p", kind: "p", meaning: bayesian ? "Of the posterior: the probability that its fold change has the other sign." : "Two-sided, of its own fold change; not adjusted." },
         ] : []),
       ] : []),
     ];

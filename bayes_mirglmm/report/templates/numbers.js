@@ -11,12 +11,15 @@ function withMinus(text) {
 }
 
 function fixed(value, digits) {
-  return isNumber(value) ? withMinus(value.toFixed(digits)) : MISSING;
+  if (!isNumber(value)) return MISSING;
+  const text = value.toFixed(digits);
+  return Number(text) === 0 ? text.replace("-", "") : withMinus(text);
 }
 
 function signed(value, digits = 2) {
   if (!isNumber(value)) return MISSING;
-  return (value > 0 ? "+" : "") + fixed(value, digits);
+  const text = fixed(value, digits);
+  return value > 0 && Number(text) ? `+${text}` : text;
 }
 
 function probability(value) {

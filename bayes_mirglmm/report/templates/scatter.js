@@ -39,7 +39,7 @@ class Scatter {
       width,
       height,
       `${this.title}: ${this.sequence.length} points. Arrow keys go from point to point, Enter opens one.`,
-      xAxis(sx, (this.xTicks || ((e) => niceTicks(e, width / 80)))(xs), { ...box, label: this.xLabel }),
+      xAxis(sx, roomy(sx, (this.xTicks || ((e) => niceTicks(e, width / 60)))(xs)), { ...box, label: this.xLabel }),
       yAxis(sy, niceTicks(ys, 6), { ...box, label: this.yLabel }),
       this.symmetricX && svg("line", { class: "zero", x1: sx(0), x2: sx(0), y1: box.top, y2: box.bottom }),
       this.symmetricY && svg("line", { class: "zero", x1: box.left, x2: box.right, y1: sy(0), y2: sy(0) }),

@@ -14,7 +14,7 @@ function effectOf(row, key) {
 
 function describe(row) {
   const name = data.mirnas.mirna[row];
-  const what = data.bayesian ? "s-value" : "adjusted p";
+  const what = data.call_label;
   return [name, `log2 FC ${signed(effectOf(row, "log2_fc"))} (${interval(effectOf(row, "lower_log2"), effectOf(row, "upper_log2"))})`,
     `${what} ${probability(effectOf(row, data.call))}`, `${amount(data.mirnas.cpm[row])} CPM, ${data.mirnas.n_isomirs[row]} isomiRs`];
 }
@@ -42,7 +42,7 @@ function makePictures() {
     pointed: (row, from) => pictures.forEach((other) => other !== from && other.picture && mirror(other, row)),
   };
   const fold = (row) => effectOf(row, "log2_fc");
-  const measure = data.bayesian ? "lfsr" : "p";
+  const measure = data.bayesian ? "lfsr (of the posterior)" : "p";
   return [
     new Scatter(byId("pictures"), {
       ...shared, title: "Volcano", caption: "", x: fold, symmetricX: true, xLabel: "log2 fold change", yLabel: `\u2212log10 ${measure}`,
@@ -76,7 +76,7 @@ function redraw() {
 }
 
 function drawKey(ups, downs) {
-  const what = data.bayesian ? "s-value" : "adj. p";
+  const what = data.call_label;
   const caption = pictures[0]?.figure.querySelector("figcaption");
   caption?.replaceChildren(el("strong", {}, "Volcano"), " ",
     el("span", { class: "key" }, el("i", { class: "up" }), `up: ${ups}`), el("span", { class: "key" }, el("i", { class: "down" }), `down: ${downs}`),

@@ -17,6 +17,8 @@ class DataTable {
   constructor(host, options) {
     Object.assign(this, options);
     this.all = false;
+    this.everyColumn = this.columns;
+    this.columns = this.everyColumn.filter((column) => !column.extra);
     this.count = el("p", { role: "status" });
     this.head = el("thead");
     this.body = el("tbody");
@@ -29,9 +31,11 @@ class DataTable {
       "details",
       { class: "legend" },
       el("summary", {}, "What the columns mean"),
-      el("dl", {}, this.columns.filter((c) => c.meaning).map((c) => el("div", {}, el("dt", {}, c.label), el("dd", {}, c.meaning)))),
+      el("dl", {}, this.everyColumn.filter((c) => c.meaning).map((c) => el("div", {}, el("dt", {}, c.label), el("dd", {}, c.meaning)))),
     );
-    host.replaceChildren(el("div", { class: "tools" }, this.count, save), this.region, this.more, legend);
+    const more = this.everyColumn.filter((column) => column.extra).map((column) => column.label).join(", ");
+    const choice = el("input", { type: "checkbox", class: "every-column", onchange: () => this.showColumns(choice.checked) });
+    host.replaceChildren(el("div", { class: "tools" }, this.count, more && el("label", { class: "columns" }, choice, ` Also ${more}`), save), this.region, this.more, legend);
     this.body.addEventListener("click", (event) => this.clicked(event));
     this.body.addEventListener("keydown", (event) => this.moved(event));
     this.drawHead();
@@ -106,6 +110,13 @@ class DataTable {
     if (column.kind === "text" || column.kind === "status") return el("td", {}, text);
     const sign = column.kind === "signed" && column.key === "log2_fc" && this.isHit?.(row);
     return el("td", { class: `num${sign ? (value > 0 ? " up-text" : " down-text") : ""}` }, text);
+  }
+
+  // Some columns are shown on demand; a table sorted by one of them stays so.
+  showColumns(every) {
+    this.columns = this.everyColumn.filter((column) => every || !column.extra);
+    this.drawHead();
+    this.draw();
   }
 
   showAll() {
