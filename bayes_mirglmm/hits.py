@@ -14,8 +14,8 @@ FDR = 0.05
 LOG_BF = 3.0  # natural log: twenty to one
 #: The columns that rank and that call a hit: of a fit by maximum likelihood, and of a Bayesian one, whose s-values are
 #: those of the shrunken effects (its own prior takes no account of how many miRNAs do not change).
-MEASURES = {False: ("p_value", "p_adjusted"), True: ("lfsr", "s_value")}
-#: What readers see over that ``s_value``, beside ``lfsr``, which without a further word is the posterior's.
+MEASURES = {False: ("p_value", "p_adjusted"), True: ("lfsr", "shrunk_s_value")}
+#: What readers see over that ``shrunk_s_value``, beside ``lfsr``, which without a further word is the posterior's.
 SHRUNKEN = "s-value, shrunken"
 
 
@@ -34,8 +34,8 @@ def called_effects(
     Returns
     -------
     pandas.DataFrame
-        Of a Bayesian fit ``s_value`` is that of the shrunken effects and ``lfsr`` the posterior's own. ``shrunk``
-        (natural log) is NaN for the intercept.
+        Of a Bayesian fit ``shrunk_s_value`` is that of the shrunken effects, ``lfsr`` and ``s_value`` are the
+        posterior's own. ``shrunk`` (natural log) is NaN for the intercept.
     """
     effects = fit.effects(terms, contrasts)
     label = "term" if contrasts is None else "contrast"
@@ -43,9 +43,8 @@ def called_effects(
         terms = [name for name in dict.fromkeys(effects[label]) if name != INTERCEPT]
         if not terms:
             return effects.assign(shrunk=float("nan"))
-    shrunken = fit.shrink(terms, contrasts)
-    added = ["shrunk", "s_value"] if fit.is_bayesian else ["shrunk"]
-    effects = effects.drop(columns=added, errors="ignore")
+    shrunken = fit.shrink(terms, contrasts).rename(columns={"s_value": "shrunk_s_value"})
+    added = ["shrunk", "shrunk_s_value"] if fit.is_bayesian else ["shrunk"]
     return effects.merge(shrunken[["mirna", label, *added]], on=["mirna", label], how="left")
 
 

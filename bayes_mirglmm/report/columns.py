@@ -48,11 +48,10 @@ def _effects(prob: float, bayesian: bool) -> tuple[Column, ...]:
                 "p",
             ),
             Column(
-                "s_value",
+                "shrunk_s_value",
                 SHRUNKEN,
                 "Not of the posterior but of the shrunken effects: the mean of their local false sign rates over all "
-                "that are as sure as this one, the error rate of the list down to here. It calls the hits. In the "
-                "CSV file: s_value.",
+                "that are as sure as this one, the error rate of the list down to here. It calls the hits.",
                 "p",
             ),
         )

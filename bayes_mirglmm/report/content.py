@@ -32,9 +32,9 @@ EFFECTS = (
     "p_value",
     "p_adjusted",
     "lfsr",
-    "s_value",
     "shrunk",
     "shrunk_log2",
+    "shrunk_s_value",
 )
 
 

@@ -336,7 +336,7 @@ def test_a_screen_shows_the_table_of_a_posterior_without_scrolling_aside(
         )
         assert "pareto_k" not in browser.execute_script(keys)
         page.one("#effects-table .download").click()
-        assert {"pareto_k", "s_value", "lfsr", "shrunk"} <= set(saved(downloads, "effects.csv")[0])
+        assert {"pareto_k", "shrunk_s_value", "lfsr", "shrunk"} <= set(saved(downloads, "effects.csv")[0])
         page.one("#effects-table .every-column").click()
         assert "pareto_k" in browser.execute_script(keys)
     finally:

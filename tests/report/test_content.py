@@ -189,15 +189,15 @@ def test_a_bayesian_fit_has_its_own_columns(bayesian: Fit):
     content = gather(bayesian)
     data = content["data"]
     keys = [column["key"] for column in data["columns"]]
-    assert {"lfsr", "s_value", "usage_log_bf10", "pareto_k"} <= set(keys)
+    assert {"lfsr", "shrunk_s_value", "usage_log_bf10", "pareto_k"} <= set(keys)
     assert "p_value" not in keys
-    assert (data["rank"], data["call"]) == ("lfsr", "s_value")
+    assert (data["rank"], data["call"]) == ("lfsr", "shrunk_s_value")
     about = {column["key"]: column for column in data["columns"]}
     assert "of the posterior" in about["lfsr"]["meaning"]
-    assert about["s_value"]["label"] == data["call_label"] == "s-value, shrunken"
+    assert about["shrunk_s_value"]["label"] == data["call_label"] == "s-value, shrunken"
     term = bayesian.design.terms[1]
     np.testing.assert_allclose(
-        data["comparisons"][0]["columns"]["s_value"], bayesian.shrink(term)["s_value"], rtol=1e-5
+        data["comparisons"][0]["columns"]["shrunk_s_value"], bayesian.shrink(term)["s_value"], rtol=1e-5
     )
     np.testing.assert_allclose(data["usage"]["log_bf10"], bayesian.usage()["log_bf10"], rtol=1e-5)
     assert [row["name"] for row in content["priors"]][:2] == ["intercept", "beta"]

@@ -102,7 +102,7 @@ class MirnaView {
         of && pair(`${percent} interval (log2)`, interval(of.lower_log2[row], of.upper_log2[row])),
         of && pair("as a factor", times(of.log2_fc[row])),
         of && (bayesian ? pair("lfsr", probability(of.lfsr[row])) : pair("p", probability(of.p_value[row]))),
-        of && (bayesian ? pair(this.data.call_label, probability(of.s_value[row])) : pair("adjusted p", probability(of.p_adjusted[row]))),
+        of && (bayesian ? pair(this.data.call_label, probability(of.shrunk_s_value[row])) : pair("adjusted p", probability(of.p_adjusted[row]))),
         of?.shrunk_log2 && pair("shrunken log2 FC", signed(of.shrunk_log2[row])),
         pair("mean CPM", amount(mirnas.cpm[row])),
         mirnas.usage_p_adjusted && pair("usage, adjusted p", probability(mirnas.usage_p_adjusted[row])),
