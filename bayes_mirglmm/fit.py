@@ -72,8 +72,8 @@ def fit(
     method : {"ml", "laplace", "nuts"}
         ``"ml"``: maximum marginal likelihood, the random effects integrated out by Laplace. ``"laplace"``: from there
         the posterior under the priors of the model, by importance sampling, and the Bayes factor for isomiR slopes.
-        ``"nuts"``: the same posterior and Bayes factor without Laplace's approximation, by MCMC (nutpie); ten to a
-        hundred times slower. Ctrl-C keeps what is finished.
+        ``"nuts"``: the same posterior and Bayes factor without Laplace's approximation, by MCMC (nutpie); about
+        fifteen times as slow as ``"laplace"``. Ctrl-C keeps what is finished.
     offset : str
         ``"total"``, ``"median_ratio"``, ``"tmm"``, ``"upper_quartile"``, ``"column:NAME"`` (totals) or
         ``"log_column:NAME"``; see :func:`~bayes_mirglmm.normalization.log_offset`.

@@ -284,7 +284,7 @@ def of_isomirs(result: "Fit", contrast: o.Contrast) -> bool:
 
 def write_table(table: "pd.DataFrame", stem: Path) -> None:
     """Write a table as TSV and parquet, as the tables of a run are written."""
-    table.to_csv(
-        stem.with_suffix(".tsv"), sep="\t", index=False, na_rep="NA", lineterminator="\n", encoding="utf-8"
-    )
+    from bayes_mirglmm.tsv import write_tsv
+
+    write_tsv(table, stem.with_suffix(".tsv"))
     table.to_parquet(stem.with_suffix(".parquet"), index=False)

@@ -8,6 +8,7 @@ import pandas as pd
 from bayes_mirglmm.hits import called_effects
 from bayes_mirglmm.results.effects import INTERCEPT
 from bayes_mirglmm.results.inference import LOG_2
+from bayes_mirglmm.terms import slope_coefficients
 
 if TYPE_CHECKING:
     from bayes_mirglmm.design import Design
@@ -55,7 +56,7 @@ def comparisons(fit: "Fit", contrasts: Any = None) -> list[Comparison]:
         A contrast is not one of the design.
     """
     terms = [name for name in fit.design.terms if name != INTERCEPT]
-    slopes = set(slope_terms(fit.design))
+    slopes = set(slope_coefficients(fit.design))
     found = []
     if terms:
         effects = called_effects(fit, terms)
@@ -71,12 +72,6 @@ def comparisons(fit: "Fit", contrasts: Any = None) -> list[Comparison]:
             for name in dict.fromkeys(effects["contrast"].astype(str))
         ]
     return sorted(found, key=lambda c: (c.name not in slopes, c.name in terms))
-
-
-def slope_terms(design: "Design") -> list[str]:
-    """Return the coefficients whose effects vary over isomiRs; those of nuisance columns are not among them."""
-    own = zip(design.slope_terms, design.blocks, strict=True)
-    return [name for name, block in own if block == 0 and name != INTERCEPT]
 
 
 def in_words(design: "Design", term: str) -> tuple[str, str, str, str]:
@@ -105,6 +100,6 @@ def _contrasts_of_isomirs(fit: "Fit", contrasts: Any) -> set[str]:
     from bayes_mirglmm.design import contrast_weights
 
     weights = contrast_weights(fit.design, contrasts)
-    outside = [name for name in weights.columns if name not in slope_terms(fit.design)]
+    outside = [name for name in weights.columns if name not in slope_coefficients(fit.design)]
     inside = (weights[outside] == 0).all(axis=1)
     return {str(name) for name in weights.index[inside]}

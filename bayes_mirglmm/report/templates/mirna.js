@@ -190,6 +190,7 @@ class MirnaView {
     this.handles = new Map();
     if (lines) this.levelPicture(lines);
     if (samples) this.samplePicture(lines, samples);
+    else if (lines) this.left.append(el("p", { class: "left-out" }, "Left out, to keep the page small: the counts of single samples. In Python ", el("code", {}, "bm.plot_cpm(fit, mirna)"), " draws them."));
     if (this.effect) this.forest();
   }
 
