@@ -24,6 +24,9 @@ OF_INTO = (
     "direction",
     "keep_reads",
     "n_bins",
+    "max_cpm",
+    "min_mirna_log_cpm",
+    "min_isomir_log_cpm",
 )
 REAL = "Into real counts (--into)"
 DRAWN = "Drawn from the model"
@@ -100,6 +103,24 @@ def simulate(
         int,
         typer.Option(help="Classes of expression; two miRNAs change in each.", min=1, rich_help_panel=REAL),
     ] = 20,
+    max_cpm: Annotated[
+        float,
+        typer.Option(
+            help="Never change a miRNA with a median CPM from here on; inf for no limit.",
+            min=0,
+            rich_help_panel=REAL,
+        ),
+    ] = 59_000.0,
+    min_mirna_log_cpm: Annotated[
+        float,
+        typer.Option(
+            help="Filter before effects, as in fit: log(median CPM) of a miRNA.", rich_help_panel=REAL
+        ),
+    ] = 5.0,
+    min_isomir_log_cpm: Annotated[
+        float,
+        typer.Option(help="The same of an isomiR.", rich_help_panel=REAL),
+    ] = -1.0,
     groups: Annotated[
         str, typer.Option(help="Names of the groups, the reference first.", rich_help_panel=o.INPUT)
     ] = "ctrl,case",
@@ -187,6 +208,9 @@ def simulate(
             "bounds": _bounds(bounds),
             "direction": direction,
             "n_bins": n_bins,
+            "max_cpm": max_cpm,
+            "min_mirna_log_cpm": min_mirna_log_cpm,
+            "min_isomir_log_cpm": min_isomir_log_cpm,
             "keep_reads": _shares(keep_reads),
             "seed": seed,
         }

@@ -48,7 +48,12 @@ def simulate_into(
     )
     reporter.say(f"Counts: {counts}\nSamples: {samples}\nTruth: {out / 'truth'}")
     reporter.say("\nFit them with", "bold")
+    filters = "".join(
+        f" --{name.replace('_', '-')} {given[name]:g}"
+        for name, usual in (("min_mirna_log_cpm", 5.0), ("min_isomir_log_cpm", -1.0))
+        if given[name] != usual
+    )
     reporter.command(
         f'bayes-mirglmm fit {counts} --samples {samples} --design "{made.formula}" '
-        f"--reference {factor}={first} --out {out / 'run'}"
+        f"--reference {factor}={first}{filters} --out {out / 'run'}"
     )

@@ -28,9 +28,11 @@ def expression_bins(median_cpm: np.ndarray, n_bins: int, max_cpm: float) -> np.n
     """
     eligible = np.flatnonzero(median_cpm < max_cpm)
     if len(eligible) < PER_BIN * n_bins:
+        most = len(eligible) // PER_BIN
+        remedy = f"give n_bins={most} or fewer, or relax" if most else "raise max_cpm, or relax"
         raise InputError(
             f"{len(eligible)} miRNAs pass the filters with a median CPM below {max_cpm:g}, and n_bins={n_bins} needs "
-            f"two in each bin: give n_bins={max(1, len(eligible) // PER_BIN)} or fewer, or relax the filters."
+            f"two in each bin: {remedy} the filters."
         )
     bins = np.zeros(len(median_cpm), dtype=np.int64)
     order = eligible[np.argsort(median_cpm[eligible], kind="stable")]

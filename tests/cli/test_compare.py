@@ -97,13 +97,14 @@ def test_simulate_into_writes_counts_that_fit_reads(run, files, tmp_path: Path):
     out = tmp_path / "into"
     arguments = ["simulate", "--into", files.counts, "--samples", files.samples, "--where", "kind=well"]
     options = ["--n-bins", 3, "--per-group", 4, "--keep-reads", "case=0.5", "--effect", 4, "--seed", 6]
+    options += ["--max-cpm", "inf", "--min-mirna-log-cpm", 4.5, "--min-isomir-log-cpm", -2]
     result = run(*arguments, *options, "--out", out)
     assert result.code == 0, result.err
     assert "6 were changed, 3 up and 3 down" in result.out
     expected = bm.simulate_into(
         bm.read_counts(files.counts, samples=files.samples),
         where={"kind": "well"}, n_bins=3, n_per_group=4, groups=("ctrl", "case"), keep_reads={"case": 0.5}, effect=4.0,
-        seed=6,
+        max_cpm=np.inf, min_mirna_log_cpm=4.5, min_isomir_log_cpm=-2.0, seed=6,
     )  # fmt: skip
     again = bm.read_counts(out / "counts.tsv", samples=out / "samples.tsv")
     np.testing.assert_array_equal(again["counts"], expected.counts["counts"])
@@ -115,6 +116,8 @@ def test_simulate_into_writes_counts_that_fit_reads(run, files, tmp_path: Path):
     assert about["seed"] == 6
     assert about["settings"]["bounds"] == [3, 5]
     assert about["settings"]["keep_reads"] == {"case": 0.5}
+    assert about["settings"]["max_cpm"] == "inf"
+    assert "--min-mirna-log-cpm 4.5 --min-isomir-log-cpm -2" in result.out.replace("\n", " ")
     assert run(*arguments, "--n-bins", 3, "--out", out).code == 2
     assert run(*arguments, "--n-bins", 3, "--out", out, "--force", "--json").code == 0
 
@@ -141,6 +144,7 @@ def test_counts_that_were_filtered_keep_their_totals_in_a_row_of_background(tmp_
         (["--bounds", "1"], "--bounds '1': give two factors"),
         (["--keep-reads", "half"], "--keep-reads 'half': give a share"),
         (["--keep-reads", "0.5", "--keep-reads", "case=0.5"], "give one share for all groups"),
+        (["--max-cpm", "1"], "0 miRNAs pass the filters with a median CPM below 1, and"),
         (["--effect", "3"], "effect=3 has no bounds of its own"),
     ],
 )

@@ -223,6 +223,7 @@ def test_bins_are_those_of_ntile() -> None:
         ({"bounds": (9, 10)}, "hold next to nothing of a normal"),
         ({"direction": "sideways"}, "direction='sideways': choose from 'both', 'up', 'down'"),
         ({"n_bins": 40}, "n_bins=40 needs two in each bin: give n_bins=29 or fewer"),
+        ({"max_cpm": 1.0}, "needs two in each bin: raise max_cpm, or relax the filters"),
         ({"n_bins": 0}, "n_bins=0: give an integer"),
         ({"keep_reads": 1.5}, "keep_reads=1.5 .group A.: give a share above 0, up to 1"),
         ({"keep_reads": {"C": 0.5}}, "keep_reads names group 'C': the groups are A and B"),
