@@ -159,6 +159,18 @@ def test_contrasts_get_tables_of_their_own(run, files, tmp_path: Path):
     assert not list(out.glob("*contrasts*"))  # those of the run that was replaced
 
 
+def test_moderated_tests_get_a_table_of_their_own(run, files, tmp_path: Path):
+    out = tmp_path / "run"
+    arguments = ["fit", *files.inputs, *DESIGN, "--out", out]
+    told = json.loads(run(*arguments, "--moderate", "--json").out)
+    assert "moderated" in told["tables"]
+    expected = bm.load(out).moderate()
+    pd.testing.assert_frame_equal(pd.read_parquet(out / "moderated.parquet"), expected, check_dtype=False)
+    assert list(read(out, "moderated").columns) == list(expected.columns)
+    assert run(*arguments, "--force").code == 0
+    assert not list(out.glob("moderated*"))  # of the run that was replaced
+
+
 @pytest.mark.usefixtures("no_fit")
 def test_an_earlier_run_is_refused_before_the_fit(run, files, tmp_path: Path):
     for name in ("run.json", "arrays.nc"):

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     from bayes_mirglmm.results import Fit
 
-CONTRAST_TABLES = ("contrasts", "isomir_contrasts")
+#: Tables that a run has only when they are asked for.
+EXTRA_TABLES = ("contrasts", "isomir_contrasts", "moderated")
 
 
 def fit(
@@ -122,6 +123,15 @@ def fit(
             show_default="t",
         ),
     ] = None,
+    moderate: Annotated[
+        bool,
+        typer.Option(
+            "--moderate",
+            help="Also test with standard errors moderated across miRNAs, as limma does, for small groups; gives "
+            "moderated.tsv.",
+            rich_help_panel=o.MODEL,
+        ),
+    ] = False,
     preset: Annotated[
         Literal["mirglmm"] | None,
         typer.Option(
@@ -211,7 +221,7 @@ def fit(
         progress=reporter.progress,
     )
     result.metadata["command"] = shlex.join(["bayes-mirglmm", *(context.obj or [])])
-    files = write(result, out, contrasts, force=force)
+    files = write(result, out, contrasts, moderate=moderate, force=force)
     if any(c.variable == result.slope and not of_isomirs(result, c) for c in contrasts):
         reporter.step(
             "No isomiR contrasts where the formula has an interaction: isomiRs have no effects of it."
@@ -256,10 +266,12 @@ def filtered(reporter: Reporter, data: "xr.Dataset", min_mirna: float, min_isomi
     return kept
 
 
-def write(result: "Fit", out: Path, contrasts: Sequence[o.Contrast], *, force: bool) -> dict[str, Path]:
-    """Save the run, with the tables of contrasts beside it, and return the table files."""
+def write(
+    result: "Fit", out: Path, contrasts: Sequence[o.Contrast], *, moderate: bool, force: bool
+) -> dict[str, Path]:
+    """Save the run, with the tables that were asked for besides, and return the table files."""
     result.save(out, force=force)
-    for path in [out / f"{name}.{kind}" for name in CONTRAST_TABLES for kind in ("tsv", "parquet")]:
+    for path in [out / f"{name}.{kind}" for name in EXTRA_TABLES for kind in ("tsv", "parquet")]:
         path.unlink(missing_ok=True)  # those of a run that was replaced
     remove_stale(out)
     names = list(result.tables())
@@ -270,6 +282,9 @@ def write(result: "Fit", out: Path, contrasts: Sequence[o.Contrast], *, force: b
     if own:
         names.append("isomir_contrasts")
         write_table(result.isomir_effects(contrasts=own), out / "isomir_contrasts")
+    if moderate:
+        names.append("moderated")
+        write_table(result.ml.moderate(), out / "moderated")
     return {name: out / f"{name}.tsv" for name in names}
 
 

@@ -337,6 +337,38 @@ class Fit:
         """
         return _tables.shrink(self, terms, contrasts, prob)
 
+    def moderate(
+        self, terms: str | Sequence[str] | None = None, contrasts: Any = None, prob: float | None = None
+    ) -> pd.DataFrame:
+        """Return :meth:`effects` with tests whose standard errors are moderated across miRNAs (Smyth 2004; limma).
+
+        For small groups, where the standard error of one miRNA is known badly. The squared standard errors of a
+        coefficient are taken for sample variances with samples minus coefficients as degrees of freedom, whose true
+        values are scaled inverse chi-squared over the miRNAs; each is moved towards the common scale, and its test
+        has the prior's degrees of freedom besides its own.
+
+        Parameters
+        ----------
+        terms, contrasts, prob
+            As in :meth:`effects`; every coefficient but the intercept by default.
+
+        Returns
+        -------
+        pandas.DataFrame
+            The table of effects, unchanged, with ``moderated_std_error``, ``moderated_lower``, ``moderated_upper``
+            (natural log), ``moderated_df``, ``moderated_p_value`` and ``moderated_p_adjusted`` (Benjamini-Hochberg).
+
+        Raises
+        ------
+        InputError
+            The fit is Bayesian: take ``fit.ml.moderate()``.
+
+        References
+        ----------
+        Smyth (2004), Statistical Applications in Genetics and Molecular Biology 3, article 3.
+        """
+        return _tables.moderate(self, terms, contrasts, prob)
+
     def residuals(self, mirna: str, kind: str = "pearson") -> xr.DataArray:
         """Return residuals of one miRNA, dims (isomir, sample): pearson, deviance, working or response."""
         found = _residuals.residuals(self.data, mirna, kind)

@@ -13,6 +13,7 @@ from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.results.components import variance_components_table
 from bayes_mirglmm.results.contrast import chosen_weights
 from bayes_mirglmm.results.effects import INTERCEPT, effects_table, isomir_effects_table
+from bayes_mirglmm.results.moderation import moderated
 from bayes_mirglmm.results.posterior_tables import (
     diagnostics_table,
     posterior_components_table,
@@ -112,6 +113,21 @@ def shrink(fit: "Fit", terms: Terms, contrasts: Any, prob: float | None) -> pd.D
     label = "term" if contrasts is None else "contrast"
     # Of a Bayesian fit the posterior SDs already hold the uncertainty that t stands for: its residual_df is inf.
     return shrunken(table, label, fit.residual_df, interval_level(fit, prob))
+
+
+def moderate(fit: "Fit", terms: Terms, contrasts: Any, prob: float | None) -> pd.DataFrame:
+    """Return :meth:`bayes_mirglmm.results.Fit.moderate`."""
+    if fit.is_bayesian:
+        raise InputError(
+            "moderation is of standard errors with degrees of freedom, and a posterior has neither: take "
+            "fit.ml.moderate(), or fit.shrink(), which shares the fold changes across miRNAs."
+        )
+    if terms is None and contrasts is None:
+        terms = [name for name in fit.design.terms if name != INTERCEPT]
+    table = fit.effects(terms, contrasts, prob)
+    label = "term" if contrasts is None else "contrast"
+    # Those of the samples, also where the fit was made with df="z".
+    return moderated(table, label, fit.design.residual_df, interval_level(fit, prob))
 
 
 def _check_interval(fit: "Fit", interval: str) -> None:

@@ -22,6 +22,7 @@ PAGES = [
     "explanation/composition.md",
     "explanation/laplace.md",
     "explanation/model.md",
+    "explanation/moderation.md",
     "explanation/priors.md",
     "explanation/shrinkage.md",
     "explanation/tests.md",
