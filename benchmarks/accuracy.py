@@ -40,13 +40,33 @@ from accuracy_methods import as_result, run_job  # noqa: E402
 from accuracy_report import report  # noqa: E402
 from peers import through_r  # noqa: E402
 
-FAST = ("ml", "ml_median_ratio", "ml_tmm", "ml_upper_quartile", "preset", "nb_glm", "pydeseq2", "wilcoxon")
+FAST = (
+    "ml",
+    "ml_moderated",
+    "ml_median_ratio",
+    "ml_median_ratio_moderated",
+    "ml_tmm",
+    "ml_upper_quartile",
+    "preset",
+    "nb_glm",
+    "pydeseq2",
+    "wilcoxon",
+)
 #: Jobs of each part: for all data sets, and for the first few of each scenario only.
 ALL_SETS: dict[str, tuple[str, ...]] = {
     "table": (*FAST, "poisson", "laplace"),
     "variants": FAST,
     "nulls": ("ml",),
-    "replication": ("ml", "ml_median_ratio", "preset", "nb_glm", "pydeseq2", "wilcoxon"),
+    "replication": (
+        "ml",
+        "ml_moderated",
+        "ml_median_ratio",
+        "ml_median_ratio_moderated",
+        "preset",
+        "nb_glm",
+        "pydeseq2",
+        "wilcoxon",
+    ),
 }
 FIRST_SETS: dict[str, tuple[str, ...]] = {
     "table": ("laplace_median_ratio", "pydeseq2_isomirs"),

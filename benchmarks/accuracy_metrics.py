@@ -22,6 +22,7 @@ METRICS = {
     "tpr": "share of changed miRNAs called at 0.05",
     "tnr": "share of others not called",
     "fdr": "share of false ones among the called (0 where none is called)",
+    "tpr_matched": "the largest TPR of a cut of the ranking that has a share of false ones of at most 0.05",
     "auc": "area under the ROC curve",
     "failures": "miRNAs without an estimate",
     "no_interval": "miRNAs with an estimate and no interval",
@@ -67,6 +68,7 @@ def mirna_metrics(truth: pd.DataFrame, found: pd.DataFrame) -> dict[str, float]:
         "tpr": mean(called[changed]),
         "tnr": mean(~called[~changed]),
         "fdr": float(called[~changed].sum() / max(1, called.sum())),
+        "tpr_matched": tpr_matched(changed, -np.where(np.isfinite(rank), rank, np.inf)),
         "auc": auc(changed, -np.where(np.isfinite(rank), rank, np.inf)),
         "failures": float((~known).sum()),
         "no_interval": float((known & ~interval).sum()),
@@ -99,6 +101,19 @@ def auc(positive: np.ndarray, score: np.ndarray) -> float:
         return float("nan")
     ranks = rankdata(score)
     return float((ranks[positive].sum() - n * (n + 1) / 2) / (n * m))
+
+
+def tpr_matched(positive: np.ndarray, score: np.ndarray, fdr: float = LEVEL) -> float:
+    """Return the largest share of positives in a top of the ranking of which at most ``fdr`` are negatives.
+
+    Ties stand or fall together; what has no score (-inf) is in no top.
+    """
+    best = 0.0
+    for cut in np.unique(score[np.isfinite(score)]):
+        top = score >= cut
+        if (top & ~positive).sum() <= fdr * top.sum():
+            best = max(best, float((top & positive).sum() / max(1, positive.sum())))
+    return best
 
 
 def mean(values: np.ndarray) -> float:

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from accuracy_metrics import auc, isomir_metrics, mirna_metrics, summarise
+from accuracy_metrics import auc, isomir_metrics, mirna_metrics, summarise, tpr_matched
 
 TRUTH = pd.DataFrame(
     {
@@ -99,3 +99,12 @@ def test_a_summary_has_mean_and_sd_over_data_sets_and_the_sum_of_failures():
     assert table.loc["m", "mse_all_sd"] == pytest.approx(np.sqrt(2))
     assert table.loc["m", "failures"] == 5
     assert np.isnan(table.loc["n", "mse_all_sd"])
+
+
+def test_matched_power_is_that_of_the_longest_clean_top():
+    changed = np.array([True, True, False, True, False, False])
+    assert tpr_matched(changed, np.array([6.0, 5, 4, 3, 2, 1])) == pytest.approx(2 / 3)
+    assert tpr_matched(changed, np.array([6.0, 5, 4, 3, 2, 1]), fdr=0.25) == 1.0
+    # tied with a false one, the second stands or falls with it
+    assert tpr_matched(changed, np.array([6.0, 5, 5, 3, 2, 1])) == pytest.approx(1 / 3)
+    assert tpr_matched(changed, np.array([-np.inf, 1, 2, -np.inf, 0, 0])) == 0.0
