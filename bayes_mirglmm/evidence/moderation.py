@@ -68,8 +68,8 @@ def trigamma_inverse(value: float) -> float:
     """Return x > 0 with trigamma(x) = ``value`` > 0, by Newton's method on the nearly linear 1/trigamma."""
     x = 0.5 + 1 / value
     for _ in range(100):
-        at = special.polygamma(1, x)
-        step = at * (1 - at / value) / special.polygamma(2, x)
+        at = float(special.polygamma(1, x))
+        step = at * (1 - at / value) / float(special.polygamma(2, x))
         x += step
         if abs(step) <= 1e-13 * x:
             break
