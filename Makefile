@@ -50,6 +50,7 @@ test-slow: $(READY)  ## Run every test, the slow ones included
 
 bench: $(READY)  ## Measure the speed of all methods, beside R's where R is installed (half an hour)
 	$(BIN)/python benchmarks/speed_ml.py
+	$(BIN)/python benchmarks/speed_files.py
 	$(BIN)/python benchmarks/speed_laplace.py
 	$(BIN)/python benchmarks/speed_nuts.py
 	@echo "  benchmarks/README.md has the commands for accuracy, calibration and agreement."

@@ -49,15 +49,12 @@ def test_a_function_wins_over_the_submodule_of_its_name(name):
     assert done.returncode == 0, done.stderr
 
 
-def test_importing_the_package_is_quick_and_loads_nothing_heavy():
+def test_importing_the_package_loads_nothing_heavy():
     code = (
-        "import sys, time; start = time.process_time(); import bayes_mirglmm; "
-        "print(time.process_time() - start, "
-        "*(m for m in ('numpy', 'pandas', 'numba', 'pymc', 'matplotlib') if m in sys.modules))"
+        "import sys, bayes_mirglmm; "
+        "print(*(m for m in ('numpy', 'pandas', 'numba', 'pymc', 'matplotlib') if m in sys.modules))"
     )
-    seconds, *heavy = python("-c", code).stdout.split()
-    assert heavy == []
-    assert float(seconds) < 1.0  # processor time, whatever else the machine does; 0.1 s here
+    assert python("-c", code).stdout.split() == []
 
 
 def test_version_has_one_source():

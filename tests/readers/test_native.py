@@ -2,7 +2,6 @@
 
 import gzip
 import re
-import time
 from collections import defaultdict
 from pathlib import Path
 
@@ -273,17 +272,3 @@ def test_gdc_sample_sheet_of_the_whole_project(data):
     counts = read_counts(data / "tcga_hnsc/native", data / "tcga_hnsc/native/sample_sheet.tsv")
     assert all(name.startswith("TCGA-") for name in counts["sample"].values)
     assert set(counts["Sample Type"].values) == {"Primary Tumor", "Solid Tissue Normal"}
-
-
-@pytest.mark.parametrize(
-    ("name", "seconds"),
-    [("mirdata/counts.tsv.gz", 0.5), ("tcga_hnsc/native", 0.5), ("mirdata/native/mirData.rda", 2.0)],
-)
-def test_reading_is_fast(data, name, seconds):
-    read_counts(data / name)
-    took = []
-    for _ in range(3):
-        start = time.process_time()
-        read_counts(data / name)
-        took.append(time.process_time() - start)
-    assert min(took) < seconds

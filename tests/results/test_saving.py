@@ -1,6 +1,5 @@
 import json
 import os
-import time
 
 import h5py
 import numpy as np
@@ -282,15 +281,3 @@ def test_folders_that_are_not_runs(tmp_path):
         load(tmp_path / "nowhere")
     with pytest.raises(InputError, match=r"has no run\.json"):
         load(tmp_path)
-
-
-def test_a_data_set_of_usual_size_is_quick(rng, make, two_groups, tmp_path):
-    # Wide margins around the goals (1 s and 0.3 s), for busy machines.
-    fit = make.fit(two_groups, [make.record(rng, two_groups, f"m{i}", 20) for i in range(188)])
-    fit.save(tmp_path / "warm")
-    start = time.perf_counter()
-    fit.save(tmp_path / "run")
-    saved = time.perf_counter()
-    load(tmp_path / "run")
-    assert saved - start < 3
-    assert time.perf_counter() - saved < 1
