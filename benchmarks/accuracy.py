@@ -5,7 +5,7 @@
     python benchmarks/accuracy.py --quick                  # five data sets, three minutes: does it all work?
 
 table        100 data sets (50 of TCGA normal tissue, 50 of amygdala controls), effects multiplied in as the paper does
-variants     20 data sets each of other group sizes, effects, library sizes, directions
+variants     12 data sets each of other group sizes, effects, library sizes, directions
 nulls        tests of isomiR usage on random splits of real tissue in which nothing was changed
 slopes       their power and false positives on counts drawn from the model
 replication  log fold changes of two independent halves of the TCGA patients

@@ -62,7 +62,7 @@ TABLE = (
     Scenario("tcga_normal", "table", "tcga_normal", "TCGA normal tissue, 5 against 5", 50, (5, 5)),
     Scenario("mirdata_control", "table", "mirdata_control", "amygdala controls, 3 against 4", 50, (3, 4)),
 )
-_TCGA = replace(TABLE[0], part="variants", sets=20)
+_TCGA = replace(TABLE[0], part="variants", sets=12)
 
 
 def _variant(name: str, about: str, **changes: Any) -> Scenario:

@@ -23,7 +23,7 @@ RESULTS = HERE / "results"
 PAGE = HERE.parent / "docs" / "accuracy.md"
 IMAGES = HERE.parent / "docs" / "images"
 PACKAGES = ("bayes-mirglmm", "numpy", "scipy", "statsmodels", "pydeseq2")
-OF_VARIANTS = 20  # data sets of each variant, and so many of the table's first scenario to compare them with
+OF_VARIANTS = 12  # data sets of each variant, and so many of the table's first scenario to compare them with
 
 
 def metric_rows(cache: Cache, scenario: str, limit: int | None = None) -> pd.DataFrame:

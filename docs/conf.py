@@ -21,8 +21,7 @@ extensions = [
     "sphinx_copybutton",
     "generated_reference",
 ]
-# The page of benchmarks/accuracy.py has no tables before that was run in full.
-exclude_patterns = ["_build", "accuracy.md"]
+exclude_patterns = ["_build"]
 highlight_language = "text"  # of blocks that name none
 suppress_warnings = ["config.cache"]
 
