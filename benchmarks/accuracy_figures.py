@@ -17,6 +17,7 @@ PANELS = (
     ("coverage", "95 % coverage"),
     ("tpr", "true positive rate"),
     ("fdr", "false discovery rate"),
+    ("tpr_matched", "TPR, matched"),
 )
 
 
@@ -27,7 +28,7 @@ def draw_table(table: pd.DataFrame) -> "Figure":
     alone = table[table["source"] != "both"]
     methods = [m for m in LABELS if m in set(alone["method"])]
     figure, axes = plt.subplots(
-        1, len(PANELS), figsize=(11.5, 1.3 + 0.27 * len(methods)), sharey=True, layout="constrained"
+        1, len(PANELS), figsize=(13.5, 1.3 + 0.27 * len(methods)), sharey=True, layout="constrained"
     )
     plt.close(figure)
     row = {m: len(methods) - i for i, m in enumerate(methods)}
@@ -51,7 +52,7 @@ def draw_table(table: pd.DataFrame) -> "Figure":
                 )
         if name in ("coverage", "fdr"):
             panel.axvline(0.95 if name == "coverage" else 0.05, color="0.6", lw=0.8, ls="--", zorder=0)
-        if name in ("tpr", "fdr"):
+        if name in ("tpr", "fdr", "tpr_matched"):
             panel.set_xlim(left=-0.03)
         panel.set_xlabel(text)
         panel.spines[["top", "right"]].set_visible(False)
