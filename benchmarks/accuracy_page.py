@@ -293,7 +293,7 @@ def spread(row: dict, name: str) -> str:
     scale, digits = (1000, 1) if name in MILLI else (1, 3)
     if not np.isfinite(sd):
         return number(row[name] * scale, digits)
-    return f"{number(row[name] * scale, digits)} ± {number(sd * scale, digits)}"
+    return f"{number(row[name] * scale, digits)}\u00a0±\u00a0{number(sd * scale, digits)}"
 
 
 def number(value: float, digits: int) -> str:
