@@ -34,8 +34,8 @@ def fit(
             "--filter/--no-filter", help="Leave out what is hardly expressed.", rich_help_panel=o.INPUT
         ),
     ] = True,
-    min_mirna_log_cpm: o.MinMirna = 5.0,
-    min_isomir_log_cpm: o.MinIsomir = -1.0,
+    min_mirna_log_cpm: o.MinMirna = o.MIN_MIRNA_LOG_CPM,
+    min_isomir_log_cpm: o.MinIsomir = o.MIN_ISOMIR_LOG_CPM,
     design: Annotated[
         str,
         typer.Option(

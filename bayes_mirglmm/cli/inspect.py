@@ -19,8 +19,8 @@ def inspect(
     samples: o.Samples = None,
     format: o.Format = "auto",
     read: o.Read = None,
-    min_mirna_log_cpm: o.MinMirna = 5.0,
-    min_isomir_log_cpm: o.MinIsomir = -1.0,
+    min_mirna_log_cpm: o.MinMirna = o.MIN_MIRNA_LOG_CPM,
+    min_isomir_log_cpm: o.MinIsomir = o.MIN_ISOMIR_LOG_CPM,
     every_sample: Annotated[
         bool, typer.Option("--every-sample", help="List all samples, however many.", rich_help_panel=o.OUTPUT)
     ] = False,

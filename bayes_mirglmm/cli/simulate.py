@@ -116,11 +116,11 @@ def simulate(
         typer.Option(
             help="Filter before effects, as in fit: log(median CPM) of a miRNA.", rich_help_panel=REAL
         ),
-    ] = 5.0,
+    ] = o.MIN_MIRNA_LOG_CPM,
     min_isomir_log_cpm: Annotated[
         float,
         typer.Option(help="The same of an isomiR.", rich_help_panel=REAL),
-    ] = -1.0,
+    ] = o.MIN_ISOMIR_LOG_CPM,
     groups: Annotated[
         str, typer.Option(help="Names of the groups, the reference first.", rich_help_panel=o.INPUT)
     ] = "ctrl,case",

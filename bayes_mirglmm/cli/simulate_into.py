@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bayes_mirglmm.cli import options as o
 from bayes_mirglmm.cli.console import Reporter
 
 if TYPE_CHECKING:
@@ -50,7 +51,10 @@ def simulate_into(
     reporter.say("\nFit them with", "bold")
     filters = "".join(
         f" --{name.replace('_', '-')} {given[name]:g}"
-        for name, usual in (("min_mirna_log_cpm", 5.0), ("min_isomir_log_cpm", -1.0))
+        for name, usual in (
+            ("min_mirna_log_cpm", o.MIN_MIRNA_LOG_CPM),
+            ("min_isomir_log_cpm", o.MIN_ISOMIR_LOG_CPM),
+        )
         if given[name] != usual
     )
     reporter.command(

@@ -6,6 +6,7 @@ import pandas as pd
 from bayes_mirglmm.evidence.moderation import moderate
 from bayes_mirglmm.evidence.multiple_testing import benjamini_hochberg
 from bayes_mirglmm.results.inference import quantile, two_sided_p
+from bayes_mirglmm.results.per_coefficient import per_coefficient
 
 #: What moderation adds to a table; the interval is at the level of the table's own.
 COLUMNS = (
@@ -24,18 +25,16 @@ def moderated(table: pd.DataFrame, label: str, df: float, prob: float) -> pd.Dat
     Rows without a standard error take no part and have none of the columns; nor has a table without degrees of freedom
     (``df`` below 1).
     """
-    result = table.assign(**dict.fromkeys(COLUMNS, np.nan))
     if df < 1:
-        return result
-    for name in dict.fromkeys(table[label]):
-        rows = table[label] == name
-        estimate, error = (table.loc[rows, c].to_numpy() for c in ("estimate", "std_error"))
+        return table.assign(**dict.fromkeys(COLUMNS, np.nan))
+
+    def compute(estimate: np.ndarray, error: np.ndarray) -> list[np.ndarray]:
         found = moderate(error**2, df)
         own = np.sqrt(found.variance)
         half = quantile(prob, found.df) * own
         with np.errstate(divide="ignore", invalid="ignore"):
             p_value = two_sided_p(estimate / own, found.df)
         freedom = np.where(np.isfinite(own), found.df, np.nan)
-        columns = [own, freedom, estimate - half, estimate + half, p_value, benjamini_hochberg(p_value)]
-        result.loc[rows, list(COLUMNS)] = np.column_stack(columns)
-    return result
+        return [own, freedom, estimate - half, estimate + half, p_value, benjamini_hochberg(p_value)]
+
+    return per_coefficient(table, label, COLUMNS, compute)

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from bayes_mirglmm.evidence.shrinkage import shrink
+from bayes_mirglmm.results.per_coefficient import per_coefficient
 
 #: What shrinkage adds to a table; the interval is at the level of the table's own.
 COLUMNS = ("shrunk", "shrunk_sd", "shrunk_lower", "shrunk_upper", "lfsr", "s_value")
@@ -17,14 +18,11 @@ def shrunken(table: pd.DataFrame, label: str, df: float, prob: float) -> pd.Data
     degrees of freedom (``df`` below 1).
     """
     table = table.drop(columns=["lfsr", "s_value"], errors="ignore")
-    result = table.assign(**dict.fromkeys(COLUMNS, np.nan))
     if df < 1:
-        return result
-    for name in dict.fromkeys(table[label]):
-        rows = table[label] == name
-        estimate, error = (table.loc[rows, c].to_numpy() for c in ("estimate", "std_error"))
+        return table.assign(**dict.fromkeys(COLUMNS, np.nan))
+
+    def compute(estimate: np.ndarray, error: np.ndarray) -> list[np.ndarray]:
         found = shrink(estimate, error, df=df, prob=prob)
-        result.loc[rows, list(COLUMNS)] = np.column_stack(
-            [found.mean, found.sd, found.lower, found.upper, found.lfsr, found.s_value]
-        )
-    return result
+        return [found.mean, found.sd, found.lower, found.upper, found.lfsr, found.s_value]
+
+    return per_coefficient(table, label, COLUMNS, compute)
