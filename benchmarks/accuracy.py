@@ -70,6 +70,7 @@ ALL_SETS: dict[str, tuple[str, ...]] = {
 }
 FIRST_SETS: dict[str, tuple[str, ...]] = {
     "table": ("laplace_median_ratio", "pydeseq2_isomirs"),
+    "nulls": ("laplace",),
     "replication": ("laplace",),
 }
 R_JOBS: dict[str, tuple[str, ...]] = {
@@ -230,7 +231,7 @@ def main() -> None:
     if not data_present():
         parser.error(f"no real data at {SHARED} (set BAYES_MIRGLMM_SHARED)")
     parts = options.parts or [p for p in PARTS if not (options.quick and p in ("glmer", "nuts", "memory"))]
-    default = Path("accuracy_quick" if options.quick else "accuracy_cache")
+    default = Path("accuracy_quick" if options.quick else "accuracy_runs")
     cache = Cache(options.cache or default)
     sizes = Sizes(options.quick, options.sets)
     with_r = not options.no_r and not options.quick and through_r.r_present()

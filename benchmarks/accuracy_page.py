@@ -204,7 +204,13 @@ def into_text(table: pd.DataFrame) -> str:
 
 
 def nulls_text(table: pd.DataFrame) -> str:
-    tests = {"lrt": "usage, LRT", "lrt_chi2": "usage, LRT, chi-squared", "effect": "log fold change"}
+    tests = {
+        "lrt": "usage, LRT",
+        "lrt_chi2": "usage, LRT, chi-squared",
+        "log_bf_above_1": "usage, log BF > 1",
+        "log_bf_above_3": "usage, log BF > 3",
+        "effect": "log fold change",
+    }
     quantiles = [c for c in table.columns if c.startswith("q") and c[1:].replace(".", "").isdigit()]
     names = {"q0": "smallest", "q100": "largest"}
     return markdown(

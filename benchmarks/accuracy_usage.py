@@ -83,10 +83,12 @@ def nulls_table(cache: Cache) -> pd.DataFrame:
             if usage is None or effects is None:
                 continue
             row = {"source": scenario.name, "about": scenario.about, "number": number, "mirnas": len(usage)}
-            effect = float((effects["rank"] <= LEVEL).mean())
-            rows.append(
-                row | {name: shares(usage)[name] for name in ("lrt", "lrt_chi2")} | {"effect": effect}
-            )
+            row |= {name: shares(usage)[name] for name in ("lrt", "lrt_chi2")}
+            row["effect"] = float((effects["rank"] <= LEVEL).mean())
+            laplace = cache.read(scenario.name, number, "laplace", "usage")
+            if laplace is not None:
+                row |= {name: value for name, value in shares(laplace).items() if name.startswith("log_bf")}
+            rows.append(row)
     return pd.DataFrame(rows)
 
 
@@ -94,12 +96,12 @@ def nulls_summary(rows: pd.DataFrame) -> pd.DataFrame:
     """Return mean and quantiles over splits of the share of calls, a row for each source and test."""
     found = []
     for (source, about), group in rows.groupby(["source", "about"], sort=False) if len(rows) else ():
-        for test in ("lrt", "lrt_chi2", "effect"):
+        for test in (name for name in (*TESTS, "effect") if name in group and group[name].notna().any()):
             row = {
                 "source": source,
                 "about": about,
                 "test": test,
-                "splits": len(group),
+                "splits": int(group[test].notna().sum()),
                 "mean": group[test].mean(),
             }
             found.append(row | {f"q{100 * q:g}": group[test].quantile(q) for q in QUANTILES})
