@@ -107,10 +107,7 @@ def diagnostics(fit: "Fit") -> pd.DataFrame:
 
 def shrink(fit: "Fit", terms: Terms, contrasts: Any, prob: float | None) -> pd.DataFrame:
     """Return :meth:`bayes_mirglmm.results.Fit.shrink`."""
-    if terms is None and contrasts is None:
-        terms = [name for name in fit.design.terms if name != INTERCEPT]
-    table = fit.effects(terms, contrasts, prob)
-    label = "term" if contrasts is None else "contrast"
+    table, label = _changes(fit, terms, contrasts, prob)
     # Of a Bayesian fit the posterior SDs already hold the uncertainty that t stands for: its residual_df is inf.
     return shrunken(table, label, fit.residual_df, interval_level(fit, prob))
 
@@ -122,12 +119,16 @@ def moderate(fit: "Fit", terms: Terms, contrasts: Any, prob: float | None) -> pd
             "moderation is of standard errors with degrees of freedom, and a posterior has neither: take "
             "fit.ml.moderate(), or fit.shrink(), which shares the fold changes across miRNAs."
         )
-    if terms is None and contrasts is None:
-        terms = [name for name in fit.design.terms if name != INTERCEPT]
-    table = fit.effects(terms, contrasts, prob)
-    label = "term" if contrasts is None else "contrast"
+    table, label = _changes(fit, terms, contrasts, prob)
     # Those of the samples, also where the fit was made with df="z".
     return moderated(table, label, fit.design.residual_df, interval_level(fit, prob))
+
+
+def _changes(fit: "Fit", terms: Terms, contrasts: Any, prob: float | None) -> tuple[pd.DataFrame, str]:
+    """Return the effects, by default of every coefficient but the intercept, and the column that names them."""
+    if terms is None and contrasts is None:
+        terms = [name for name in fit.design.terms if name != INTERCEPT]
+    return fit.effects(terms, contrasts, prob), "term" if contrasts is None else "contrast"
 
 
 def _check_interval(fit: "Fit", interval: str) -> None:
