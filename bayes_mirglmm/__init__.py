@@ -5,20 +5,18 @@ The public names stand in this namespace and are imported when they are first us
 """
 
 import importlib
-import sys
 from importlib.metadata import version
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 __version__ = version("bayes-mirglmm")
 
 if TYPE_CHECKING:
-    from bayes_mirglmm.compare import Comparison, compare
+    from bayes_mirglmm.comparison.compare import Comparison, compare
+    from bayes_mirglmm.counts.filtering import filter_counts
+    from bayes_mirglmm.counts.inspection import inspect_counts
+    from bayes_mirglmm.counts.isomir_types import isomir_types
     from bayes_mirglmm.errors import InputError, MirglmmError
-    from bayes_mirglmm.filtering import filter_counts
-    from bayes_mirglmm.fit import fit
-    from bayes_mirglmm.inspection import inspect_counts
-    from bayes_mirglmm.isomir_types import isomir_types
+    from bayes_mirglmm.methods.fit import fit
     from bayes_mirglmm.model import build_model, load_model
     from bayes_mirglmm.plots import (
         plot_bayes_factors,
@@ -39,8 +37,8 @@ if TYPE_CHECKING:
     from bayes_mirglmm.readers import from_dataframe, read_counts
     from bayes_mirglmm.report import write_report
     from bayes_mirglmm.results import Fit, load
-    from bayes_mirglmm.simulate import simulate
     from bayes_mirglmm.simulation import simulate_into
+    from bayes_mirglmm.simulation.from_model import simulate
 
 _HOME = {
     "Comparison": "comparison",
@@ -48,12 +46,12 @@ _HOME = {
     "InputError": "errors",
     "MirglmmError": "errors",
     "build_model": "model",
-    "compare": "compare",
-    "filter_counts": "filtering",
-    "fit": "fit",
+    "compare": "comparison.compare",
+    "filter_counts": "counts.filtering",
+    "fit": "methods.fit",
     "from_dataframe": "readers",
-    "inspect_counts": "inspection",
-    "isomir_types": "isomir_types",
+    "inspect_counts": "counts.inspection",
+    "isomir_types": "counts.isomir_types",
     "load": "results",
     "load_model": "model",
     "plot_bayes_factors": "plots",
@@ -71,7 +69,7 @@ _HOME = {
     "plot_variance_components": "plots",
     "plot_volcano": "plots",
     "read_counts": "readers",
-    "simulate": "simulate",
+    "simulate": "simulation.from_model",
     "simulate_into": "simulation",
     "write_report": "report",
 }
@@ -110,22 +108,6 @@ __all__ = [
     "simulate_into",
     "write_report",
 ]
-
-
-class _Namespace(ModuleType):
-    """Keeps ``bm.fit`` the function where a submodule has the same name.
-
-    Importing the submodule ``bayes_mirglmm.fit`` makes Python store the module under ``fit`` in this
-    namespace; which of the two a user sees would then depend on what was imported before.
-    """
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if isinstance(value, ModuleType) and _HOME.get(name) == name:
-            value = getattr(value, name)
-        super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Namespace
 
 
 def __getattr__(name: str) -> Any:

@@ -16,7 +16,7 @@ from accuracy_data import TERM, DataSet
 from peers import summed
 
 import bayes_mirglmm as bm
-from bayes_mirglmm.aggregate import mirna_counts
+from bayes_mirglmm.counts.aggregate import mirna_counts
 
 Result = dict[str, pd.DataFrame]
 MIRNA_COLUMNS = ["mirna", "estimate", "std_error", "lower", "upper", "rank", "measure"]

@@ -18,7 +18,7 @@ from scipy import stats
 
 import bayes_mirglmm as bm
 from bayes_mirglmm.model import ModelSpec
-from bayes_mirglmm.posterior import PriorCoordinates
+from bayes_mirglmm.nested import PriorCoordinates
 
 RESULTS = Path(__file__).resolve().parent / "results"
 SEED, BINS = 20, 20

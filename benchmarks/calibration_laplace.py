@@ -20,8 +20,8 @@ import pandas as pd
 from calibration import SEED, model, quantities, rank_table, simulate, write
 
 import bayes_mirglmm as bm
-from bayes_mirglmm.laplace import compile_batch, compile_kernels
-from bayes_mirglmm.posterior import nested_posterior
+from bayes_mirglmm.marginal import compile_batch, compile_kernels
+from bayes_mirglmm.nested import nested_posterior
 
 IMAGES = Path(__file__).resolve().parent.parent / "docs" / "images"
 SIZES = (3, 5, 10, 20)

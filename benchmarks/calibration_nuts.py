@@ -19,10 +19,10 @@ import rich.progress
 from calibration import SEED, model, quantities, rank_table, simulate, write
 from rich.console import Console
 
-from bayes_mirglmm.design import build_design
-from bayes_mirglmm.fitting.maximum_likelihood import Plan, fit_mirna
-from bayes_mirglmm.fitting.nuts import sample_model
-from bayes_mirglmm.fitting.options import resolve_options
+from bayes_mirglmm.design.build import build_design
+from bayes_mirglmm.methods.maximum_likelihood import Plan, fit_mirna
+from bayes_mirglmm.methods.nuts import sample_model
+from bayes_mirglmm.methods.options import resolve_options
 from bayes_mirglmm.nuts import Settings, compile_density
 
 SETTINGS = Settings(draws=500, chains=4)

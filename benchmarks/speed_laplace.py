@@ -23,12 +23,12 @@ import numpy as np
 import pandas as pd
 
 import bayes_mirglmm as bm
-from bayes_mirglmm.design import build_design, sample_table
-from bayes_mirglmm.fitting.maximum_likelihood import Plan, fit_mirna
-from bayes_mirglmm.fitting.nested_laplace import fit_mirna_nested, sample_model
-from bayes_mirglmm.fitting.options import Options
-from bayes_mirglmm.laplace import compile_batch, compile_kernels
-from bayes_mirglmm.normalization import log_offset
+from bayes_mirglmm.counts.offsets import log_offset
+from bayes_mirglmm.design.build import build_design, sample_table
+from bayes_mirglmm.marginal import compile_batch, compile_kernels
+from bayes_mirglmm.methods.maximum_likelihood import Plan, fit_mirna
+from bayes_mirglmm.methods.nested_laplace import fit_mirna_nested, sample_model
+from bayes_mirglmm.methods.options import Options
 
 HERE = Path(__file__).resolve().parent
 SHARED = Path(os.environ.get("BAYES_MIRGLMM_SHARED", HERE.parent.parent / "shared"))

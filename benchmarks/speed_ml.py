@@ -24,7 +24,7 @@ import numpy as np
 import pandas as pd
 
 import bayes_mirglmm as bm
-from bayes_mirglmm.laplace import compile_kernels, fit_laplace
+from bayes_mirglmm.marginal import compile_kernels, fit_marginal
 
 HERE = Path(__file__).resolve().parent
 SHARED = Path(os.environ.get("BAYES_MIRGLMM_SHARED", HERE.parent.parent / "shared"))
@@ -55,7 +55,7 @@ def python(code: str, **environment: str) -> dict[str, float]:
 def compilation() -> list[Row]:
     code = (
         "import time, json; t = time.perf_counter()\n"
-        "import bayes_mirglmm.laplace as l; i = time.perf_counter() - t\n"
+        "import bayes_mirglmm.marginal as l; i = time.perf_counter() - t\n"
         "t = time.perf_counter(); l.compile_kernels()\n"
         "print(json.dumps({'import': i, 'kernels': time.perf_counter() - t}))"
     )
@@ -133,7 +133,7 @@ def ours(data: dict[str, np.ndarray], repeats: int) -> float:
 
     def run() -> None:
         nonlocal fit
-        fit = fit_laplace(data["y"], data["offset"], data["x"], data["z"])
+        fit = fit_marginal(data["y"], data["offset"], data["x"], data["z"])
 
     seconds = best(run, repeats)
     assert fit is not None

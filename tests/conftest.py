@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from bayes_mirglmm.counts import make_counts
+from bayes_mirglmm.counts.container import make_counts
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -9,11 +9,11 @@ import pytest
 from pytensor.graph.replace import graph_replace
 
 import bayes_mirglmm as bm
-from bayes_mirglmm.counts import make_counts
-from bayes_mirglmm.design import build_design, sample_table
-from bayes_mirglmm.laplace import likelihood, make_problem
-from bayes_mirglmm.laplace.objective import half_square, means
-from bayes_mirglmm.normalization import log_offset
+from bayes_mirglmm.counts.container import make_counts
+from bayes_mirglmm.counts.offsets import log_offset
+from bayes_mirglmm.design.build import build_design, sample_table
+from bayes_mirglmm.marginal import likelihood, make_problem
+from bayes_mirglmm.marginal.objective import half_square, means
 
 N, J = 7, 4
 FORMULAS = {1: "~ 1", 2: "~ group", 3: "~ three"}

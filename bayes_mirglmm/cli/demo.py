@@ -38,9 +38,9 @@ def demo(
     from bayes_mirglmm.cli.fit import filtered, read_counts, write
     from bayes_mirglmm.cli.report import REPORT
     from bayes_mirglmm.cli.summary import print_summary, summarise
-    from bayes_mirglmm.demo import GROUPS, METHOD, demo_simulation, draw, recovery
-    from bayes_mirglmm.export import check_simulation_target, write_simulation
-    from bayes_mirglmm.terms import default_term
+    from bayes_mirglmm.results.terms import default_term
+    from bayes_mirglmm.simulation.demo import GROUPS, METHOD, demo_simulation, draw, recovery
+    from bayes_mirglmm.simulation.export import check_simulation_target, write_simulation
 
     reporter = Reporter(quiet=quiet, as_json=json)
     check_simulation_target(out, force=force)

@@ -290,7 +290,7 @@ def write(
 
 def of_isomirs(result: "Fit", contrast: o.Contrast) -> bool:
     """Tell whether isomiRs have effects of their own for all that a contrast weighs: interactions have none."""
-    from bayes_mirglmm.design import contrast_weights
+    from bayes_mirglmm.design.build import contrast_weights
 
     weights = contrast_weights(result.design, contrast.spec)
     used = weights.columns[(weights != 0).any(axis=0)]

@@ -8,7 +8,7 @@ from bayes_mirglmm.cli import options as o
 from bayes_mirglmm.cli.console import Reporter, table
 
 if TYPE_CHECKING:
-    from bayes_mirglmm.inspection import Inspection
+    from bayes_mirglmm.counts.inspection import Inspection
 
 MANY_SAMPLES = 24  # beyond this the table of samples shows its ends
 

@@ -28,7 +28,7 @@ def complete_format(incomplete: str) -> list[str]:
 
 def complete_offset(incomplete: str) -> list[str]:
     """Return the offsets that start with what was typed, for the shell."""
-    from bayes_mirglmm.normalization import COLUMN, LOG_COLUMN, METHODS
+    from bayes_mirglmm.counts.offsets import COLUMN, LOG_COLUMN, METHODS
 
     return [name for name in ("total", *METHODS, COLUMN, LOG_COLUMN) if name.startswith(incomplete)]
 
@@ -162,7 +162,7 @@ def parse_contrasts(
     nuisance: Sequence[str],
 ) -> list[Contrast]:
     """Turn ``["group=B,A"]`` into contrasts that the design of ``counts`` is known to have."""
-    from bayes_mirglmm.design import build_design, contrast_weights, sample_table
+    from bayes_mirglmm.design.build import build_design, contrast_weights, sample_table
 
     table = sample_table(counts)
     if table.empty:

@@ -190,7 +190,7 @@ def simulate(
         bayes-mirglmm simulate --into counts.tsv --samples samples.tsv --where group=ctrl --out simulated
     """
     import bayes_mirglmm as bm
-    from bayes_mirglmm.export import check_simulation_target, write_simulation
+    from bayes_mirglmm.simulation.export import check_simulation_target, write_simulation
 
     reporter = Reporter(quiet=quiet, as_json=json)
     names = [name.strip() for name in groups.split(",")]

@@ -16,7 +16,7 @@ def simulate_into(
 ) -> None:
     """Multiply effects into ``real``, write the files to ``out`` and say what was done."""
     import bayes_mirglmm as bm
-    from bayes_mirglmm.export import write_into_simulation
+    from bayes_mirglmm.simulation.export import write_into_simulation
 
     made = bm.simulate_into(real, where=where or None, **given)
     counts, samples = write_into_simulation(made, out)

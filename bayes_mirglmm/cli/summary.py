@@ -6,10 +6,18 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from bayes_mirglmm.cli.console import Reporter, table
-from bayes_mirglmm.hits import FDR, LOG_BF, MEASURES, SHRUNKEN, called_effects, count_hits, surest_first
 from bayes_mirglmm.results.effects import INTERCEPT
+from bayes_mirglmm.results.hits import (
+    FDR,
+    LOG_BF,
+    MEASURES,
+    SHRUNKEN,
+    called_effects,
+    count_hits,
+    surest_first,
+)
 from bayes_mirglmm.results.inference import LOG_2
-from bayes_mirglmm.terms import default_term, meaning
+from bayes_mirglmm.results.terms import default_term, meaning
 
 if TYPE_CHECKING:
     from bayes_mirglmm.results import Fit

@@ -11,11 +11,11 @@ import pandas as pd
 from scipy import optimize, special
 
 from bayes_mirglmm.comparison.exports import LN, LOG2, UNITS, Export, columns_of, mirna_names, recognise
-from bayes_mirglmm.counts import some
+from bayes_mirglmm.counts.container import some
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.evidence.multiple_testing import benjamini_hochberg
 from bayes_mirglmm.results.inference import LOG_2, quantile
-from bayes_mirglmm.terms import default_term
+from bayes_mirglmm.results.terms import default_term
 
 if TYPE_CHECKING:
     from bayes_mirglmm.results import Fit

@@ -1,7 +1,7 @@
 """The model: what it is (family, random effects, priors) and its readable form in PyMC.
 
 A specification is a TOML file (``models/*.toml``) or a :class:`ModelSpec`; :func:`build_model` turns one,
-with counts and a formula, into the definition of record that the faster forms (``laplace/``, ``posterior/``,
+with counts and a formula, into the definition of record that the faster forms (``marginal/``, ``nested/``,
 ``nuts/``) are held to. What belongs here: the specification, its files, the scaling that priors refer to, the
 readable model. From outside, use the names below. Importing this package does not import PyMC; only
 :func:`build_model` does.

@@ -1,6 +1,6 @@
 """The readable PyMC model: the definition of record.
 
-The faster forms of the model (``laplace/``, ``posterior/``, ``nuts/``) must agree with the log density of
+The faster forms of the model (``marginal/``, ``nested/``, ``nuts/``) must agree with the log density of
 this one.
 """
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from bayes_mirglmm.counts import dropped, validate_counts
+from bayes_mirglmm.counts.container import dropped, validate_counts
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.model.files import load_model
 from bayes_mirglmm.model.scaling import fixed_effect_priors, isomir_sd_scales, to_user
@@ -55,7 +55,7 @@ def build_model(
     reference : mapping, optional
         Reference level of factors.
     offset : str
-        See :func:`bayes_mirglmm.normalization.log_offset`.
+        See :func:`bayes_mirglmm.counts.offsets.log_offset`.
     model : str, Path or ModelSpec
         See :func:`load_model`.
     nuisance : sequence of str
@@ -102,8 +102,8 @@ def build_model(
     # Imported here so that reading specifications, and the whole ML path, do not load PyMC.
     import pymc as pm
 
-    from bayes_mirglmm.design import build_design, sample_table
-    from bayes_mirglmm.normalization import log_offset
+    from bayes_mirglmm.counts.offsets import log_offset
+    from bayes_mirglmm.design.build import build_design, sample_table
 
     spec = load_model(model)
     if slope is not None and not spec.isomir_slope:

@@ -14,7 +14,7 @@ import numba
 import numpy as np
 from numba import types
 
-from bayes_mirglmm.laplace.compilation import cache_folder, compiled_for_c
+from bayes_mirglmm.kernels.compilation import cache_folder, compiled_for_c
 from bayes_mirglmm.nuts.density import log_densities, log_density
 from bayes_mirglmm.nuts.form import HEADER
 

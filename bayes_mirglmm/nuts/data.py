@@ -8,8 +8,8 @@ from scipy import special
 
 from bayes_mirglmm.model import ModelSpec
 from bayes_mirglmm.model.scaling import to_user
+from bayes_mirglmm.nested.coordinates import PriorCoordinates, half_normal_inverse
 from bayes_mirglmm.nuts.form import Layout, pack
-from bayes_mirglmm.posterior.coordinates import PriorCoordinates, half_normal_inverse
 
 FARTHEST_START = 2.5  # prior SDs from the centre
 FARTHEST_STEP = 3.0  # of a pseudo-observation from the estimate, natural log

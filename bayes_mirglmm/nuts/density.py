@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from bayes_mirglmm.laplace.compilation import kernel
+from bayes_mirglmm.kernels.compilation import kernel
 from bayes_mirglmm.nuts.form import HEADER
 from bayes_mirglmm.nuts.likelihood import negative_binomial, poisson
 from bayes_mirglmm.nuts.scales import half_normal

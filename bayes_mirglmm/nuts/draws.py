@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bayes_mirglmm.nested.coordinates import half_normal
 from bayes_mirglmm.nuts.data import Prepared
-from bayes_mirglmm.posterior.coordinates import half_normal
 
 
 @dataclass(frozen=True, slots=True)

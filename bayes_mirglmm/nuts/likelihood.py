@@ -8,8 +8,8 @@ import math
 
 import numpy as np
 
-from bayes_mirglmm.laplace.compilation import kernel
-from bayes_mirglmm.laplace.special import HALF_LOG_2PI, digamma_error, stirling_error
+from bayes_mirglmm.kernels.compilation import kernel
+from bayes_mirglmm.kernels.special import HALF_LOG_2PI, digamma_error, stirling_error
 
 
 @kernel

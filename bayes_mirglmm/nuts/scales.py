@@ -2,7 +2,7 @@
 
 import math
 
-from bayes_mirglmm.laplace.compilation import kernel
+from bayes_mirglmm.kernels.compilation import kernel
 
 SQRT_HALF = math.sqrt(0.5)
 SQRT_2PI = math.sqrt(2.0 * math.pi)
@@ -12,7 +12,7 @@ SQRT_2PI = math.sqrt(2.0 * math.pi)
 def half_normal(x: float) -> float:
     """Return the half-normal s (unit scale) with as much probability below as ``x`` has under N(0, 1).
 
-    :func:`bayes_mirglmm.posterior.coordinates.half_normal` by Newton's method; Phi(-s) = Phi(-x) / 2. Its slope is
+    :func:`bayes_mirglmm.nested.coordinates.half_normal` by Newton's method; Phi(-s) = Phi(-x) / 2. Its slope is
     exp((s^2 - x^2) / 2) / 2, the ratio of the densities.
     """
     if x < -1.0:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from bayes_mirglmm.counts.isomir_types import TYPES
 from bayes_mirglmm.errors import InputError
-from bayes_mirglmm.isomir_types import TYPES
 from bayes_mirglmm.plots.canvas import (
     AMBER,
     BLACK,

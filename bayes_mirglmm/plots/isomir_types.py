@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from bayes_mirglmm.isomir_types import types_of
+from bayes_mirglmm.counts.isomir_types import types_of
 
 if TYPE_CHECKING:
     from bayes_mirglmm.results import Fit

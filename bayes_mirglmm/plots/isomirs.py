@@ -19,7 +19,7 @@ from bayes_mirglmm.plots.canvas import (
 )
 from bayes_mirglmm.plots.isomir_lines import isomir_lines
 from bayes_mirglmm.results.inference import LOG_2
-from bayes_mirglmm.terms import slope_coefficients
+from bayes_mirglmm.results.terms import slope_coefficients
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import xarray as xr
 
+from bayes_mirglmm.counts.offsets import METHODS, log_offset
 from bayes_mirglmm.errors import InputError
-from bayes_mirglmm.normalization import METHODS, log_offset
 from bayes_mirglmm.plots.canvas import (
     BLUE,
     GREEN,
@@ -116,7 +116,7 @@ def offset_differences(
     """Return log2 of each offset over the total (n,), and the names of those that these counts do not define.
 
     The fit's own offset is the one that it used; the others are those of
-    :func:`bayes_mirglmm.normalization.log_offset`. All have the same mean over the samples.
+    :func:`bayes_mirglmm.counts.offsets.log_offset`. All have the same mean over the samples.
     """
     data = fit.data
     if counts is None:

@@ -8,7 +8,7 @@ import numpy as np
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.plots.canvas import BLUE, GREEN, GREY, ORANGE, PURPLE, canvas, label_axes, legend_below
 from bayes_mirglmm.plots.variance_shares import variance_shares
-from bayes_mirglmm.terms import slope_coefficients
+from bayes_mirglmm.results.terms import slope_coefficients
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from bayes_mirglmm.counts import MAX_COUNT
+from bayes_mirglmm.counts.container import MAX_COUNT
 from bayes_mirglmm.errors import InputError
 
 MISSING = frozenset({"", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "#N/A", ".", "-"})

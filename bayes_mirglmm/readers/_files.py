@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from bayes_mirglmm.counts import some
+from bayes_mirglmm.counts.container import some
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.readers._layout import normalised
 

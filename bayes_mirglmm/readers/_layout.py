@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from bayes_mirglmm.counts import some
+from bayes_mirglmm.counts.container import some
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.readers._cells import MISSING
 from bayes_mirglmm.readers._notes import Note

@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from bayes_mirglmm.counts import some
+from bayes_mirglmm.counts.container import some
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.readers._delimited import inspect, require_columns
 from bayes_mirglmm.readers._files import PathLike

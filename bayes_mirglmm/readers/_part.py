@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayes_mirglmm.counts import make_counts, some
+from bayes_mirglmm.counts.container import make_counts, some
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.readers._notes import Note, sentences
 

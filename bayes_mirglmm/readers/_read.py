@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import xarray as xr
 
-from bayes_mirglmm.counts import RESERVED
+from bayes_mirglmm.counts.container import RESERVED
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.readers import anndata
 from bayes_mirglmm.readers._files import PathLike, find_files

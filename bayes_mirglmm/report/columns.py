@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from bayes_mirglmm.hits import SHRUNKEN
+from bayes_mirglmm.results.hits import SHRUNKEN
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from bayes_mirglmm.hits import called_effects
 from bayes_mirglmm.results.effects import INTERCEPT
+from bayes_mirglmm.results.hits import called_effects
 from bayes_mirglmm.results.inference import LOG_2
-from bayes_mirglmm.terms import slope_coefficients
+from bayes_mirglmm.results.terms import slope_coefficients
 
 if TYPE_CHECKING:
-    from bayes_mirglmm.design import Design
+    from bayes_mirglmm.design.build import Design
     from bayes_mirglmm.results import Fit
 
 
@@ -34,7 +34,7 @@ class Comparison:
     of_slope : bool
         Whether it belongs to the slope variable, so that isomiRs have effects of their own.
     table : pandas.DataFrame
-        A row per fitted miRNA: :func:`bayes_mirglmm.hits.called_effects`, and ``lower_log2``, ``upper_log2``,
+        A row per fitted miRNA: :func:`bayes_mirglmm.results.hits.called_effects`, and ``lower_log2``, ``upper_log2``,
         ``shrunk_log2``.
     """
 
@@ -97,7 +97,7 @@ def _rows(effects: pd.DataFrame, label: str, name: str) -> pd.DataFrame:
 
 def _contrasts_of_isomirs(fit: "Fit", contrasts: Any) -> set[str]:
     """Return the names of the contrasts that weigh nothing but the slope variable's coefficients."""
-    from bayes_mirglmm.design import contrast_weights
+    from bayes_mirglmm.design.build import contrast_weights
 
     weights = contrast_weights(fit.design, contrasts)
     outside = [name for name in weights.columns if name not in slope_coefficients(fit.design)]

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from bayes_mirglmm import __version__
-from bayes_mirglmm.hits import FDR, MEASURES, SHRUNKEN
 from bayes_mirglmm.report.citation import methods_text, references
 from bayes_mirglmm.report.columns import effect_columns, usage_columns
 from bayes_mirglmm.report.compact import compact
@@ -16,6 +15,7 @@ from bayes_mirglmm.report.isomirs import isomir_columns, mirna_cpm
 from bayes_mirglmm.report.origin import notes, origin, prior_rows, sample_rows
 from bayes_mirglmm.report.verdict import verdict
 from bayes_mirglmm.results.effects import INTERCEPT
+from bayes_mirglmm.results.hits import FDR, MEASURES, SHRUNKEN
 
 if TYPE_CHECKING:
     from bayes_mirglmm.results import Fit

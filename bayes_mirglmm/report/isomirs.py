@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from bayes_mirglmm.isomir_types import TYPES, types_of
+from bayes_mirglmm.counts.isomir_types import TYPES, types_of
 from bayes_mirglmm.plots.isomir_lines import IsomirLines, isomir_lines
 from bayes_mirglmm.report.compact import compact
 from bayes_mirglmm.report.comparisons import Comparison
@@ -153,7 +153,7 @@ def _effects(
 
 def _of_isomirs(fit: "Fit", contrasts: Any) -> dict[str, dict[str, float]]:
     """Return the contrasts that isomiRs have effects for, as named weights."""
-    from bayes_mirglmm.design import contrast_weights
+    from bayes_mirglmm.design.build import contrast_weights
 
     weights = contrast_weights(fit.design, contrasts)
     inside = weights.columns.isin(fit.design.slope_terms)

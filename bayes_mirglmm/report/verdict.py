@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from bayes_mirglmm.hits import FDR, LOG_BF, MEASURES, count_hits, surest_first
 from bayes_mirglmm.report.comparisons import Comparison
+from bayes_mirglmm.results.hits import FDR, LOG_BF, MEASURES, count_hits, surest_first
 
 if TYPE_CHECKING:
     from bayes_mirglmm.results import Fit

@@ -2,7 +2,7 @@
 
 From outside call :class:`Fit`, :func:`load`, the assembler (:func:`assemble` with :class:`MirnaRecord`,
 :class:`ModelNumbers` and, for a Bayesian fit, :class:`Draws`), :func:`provenance` and :func:`check_target`. Nothing
-here fits a model, but for :meth:`Fit.bayes_factor_curve`, which asks :mod:`bayes_mirglmm.fitting`; nothing here loads
+here fits a model, but for :meth:`Fit.bayes_factor_curve`, which asks :mod:`bayes_mirglmm.methods`; nothing here loads
 PyMC.
 """
 

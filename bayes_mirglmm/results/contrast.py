@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 
-from bayes_mirglmm.design import Design, contrast_weights
+from bayes_mirglmm.design.build import Design, contrast_weights
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.results.effects import unit_weights
 
@@ -19,7 +19,7 @@ def chosen_weights(design: Design, terms: Any = None, contrasts: Any = None) -> 
     terms : str or sequence of str, optional
         Coefficients; all when neither terms nor contrasts are given.
     contrasts : optional
-        What :func:`bayes_mirglmm.design.contrast_weights` understands.
+        What :func:`bayes_mirglmm.design.build.contrast_weights` understands.
 
     Returns
     -------

@@ -8,7 +8,7 @@ import numpy as np
 from bayes_mirglmm.errors import InputError
 
 if TYPE_CHECKING:
-    from bayes_mirglmm.design import Design
+    from bayes_mirglmm.design.build import Design
     from bayes_mirglmm.results.posterior_schema import Draws
     from bayes_mirglmm.results.schema import MirnaRecord, ModelNumbers
 

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayes_mirglmm.design import Design
+from bayes_mirglmm.design.build import Design
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.results import display
 from bayes_mirglmm.results import residuals as _residuals
@@ -179,7 +179,7 @@ class Fit:
         ----------
         spec
             ``{"group": ("B", "A")}`` for B minus A, a dict of weights of coefficients, ``"pairs:group"`` for
-            all pairs of a factor; see :func:`bayes_mirglmm.design.contrast_weights`.
+            all pairs of a factor; see :func:`bayes_mirglmm.design.build.contrast_weights`.
         prob : float, optional
             Level of the intervals.
         """
@@ -241,7 +241,7 @@ class Fit:
             slope_prior_scale, log_bf10, log_bf10_error, pareto_k, how (``reused``: the draws, reweighted;
             ``refitted``, by the nested Laplace posterior, where the weights could not be trusted).
         """
-        from bayes_mirglmm.fitting.bayes_factor_curve import bayes_factor_curve
+        from bayes_mirglmm.methods.bayes_factor_curve import bayes_factor_curve
 
         return bayes_factor_curve(self, mirna, scales)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayes_mirglmm.design import varies_around
+from bayes_mirglmm.design.build import varies_around
 from bayes_mirglmm.results.components import isomir_rows
 from bayes_mirglmm.results.effects import log_fold_changes, long_table, on_slope_terms
 from bayes_mirglmm.results.inference import LOG_2

@@ -6,7 +6,7 @@ import numpy as np
 
 from bayes_mirglmm.model import ModelSpec
 from bayes_mirglmm.model.scaling import to_user
-from bayes_mirglmm.posterior import PriorCoordinates
+from bayes_mirglmm.nested import PriorCoordinates
 
 DRAWS = 500
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import xarray as xr
 
-from bayes_mirglmm.counts import counts_sha256, dropped
+from bayes_mirglmm.counts.container import counts_sha256, dropped
 
 #: Packages whose version may change a number.
 DEPENDENCIES = (

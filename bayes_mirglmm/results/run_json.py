@@ -13,7 +13,7 @@ import pandas as pd
 import xarray as xr
 
 from bayes_mirglmm import __version__
-from bayes_mirglmm.design import Design
+from bayes_mirglmm.design.build import Design
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.results.schema import SCHEMA_VERSION
 

@@ -31,7 +31,7 @@ from bayes_mirglmm.results.posterior_schema import Draws, extra_variables
 from bayes_mirglmm.results.variable import Variable
 
 if TYPE_CHECKING:
-    from bayes_mirglmm.design import Design
+    from bayes_mirglmm.design.build import Design
 
 #: Raised by one whenever a saved run of this version could be misread by the version before.
 SCHEMA_VERSION = 2

@@ -8,7 +8,7 @@ import pandas as pd
 import xarray as xr
 from scipy import special
 
-from bayes_mirglmm.design import varies_around
+from bayes_mirglmm.design.build import varies_around
 from bayes_mirglmm.model import ModelSpec
 from bayes_mirglmm.results.posterior_schema import DRAW_STATS, EVIDENCE, IMPORTANCE, MCMC
 from bayes_mirglmm.results.selection import find_mirna, selected

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayes_mirglmm.aggregate import mirna_counts, positive_totals
-from bayes_mirglmm.counts import MAX_COUNT, counts_sha256, validate_counts
+from bayes_mirglmm.counts.aggregate import mirna_counts, positive_totals
+from bayes_mirglmm.counts.container import MAX_COUNT, counts_sha256, validate_counts
+from bayes_mirglmm.counts.filtering import filter_counts
 from bayes_mirglmm.errors import InputError
-from bayes_mirglmm.filtering import filter_counts
 from bayes_mirglmm.simulation.choice import choose_changed, expression_bins
 from bayes_mirglmm.simulation.multipliers import Multipliers
 from bayes_mirglmm.simulation.split import GROUP, group_sizes, keep_shares, select_samples, split, thin
@@ -125,7 +125,7 @@ def simulate_into(
         Share of the reads that every library keeps, by binomial thinning before anything else; a mapping gives it
         for each group, ``{"B": 0.5}``.
     min_mirna_log_cpm, min_isomir_log_cpm : float, optional
-        Filters (:func:`~bayes_mirglmm.filtering.filter_counts`), applied to the chosen samples before the
+        Filters (:func:`~bayes_mirglmm.counts.filtering.filter_counts`), applied to the chosen samples before the
         multiplication: only isomiRs that pass are multiplied.
     seed : int
         The same seed gives the same data on any machine (NumPy's PCG64, a stream for each step).

@@ -25,7 +25,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bayes_mirglmm.design import Design
+from bayes_mirglmm.design.build import Design
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.model import ModelSpec
 from bayes_mirglmm.model.scaling import to_user
@@ -102,7 +102,7 @@ def draw_parameters(
     shares: Mapping[str, float],
     effect_sds: Mapping[str, float],
 ) -> Parameters:
-    """Draw the parameters of ``count`` miRNAs; :func:`bayes_mirglmm.simulate.simulate` says how.
+    """Draw the parameters of ``count`` miRNAs; :func:`bayes_mirglmm.simulation.from_model.simulate` says how.
 
     Raises
     ------

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from bayes_mirglmm.counts import some
+from bayes_mirglmm.counts.container import some
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.suggest import did_you_mean
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayes_mirglmm.design import Design
+from bayes_mirglmm.design.build import Design
 from bayes_mirglmm.model import ModelSpec
 from bayes_mirglmm.simulation.parameters import Parameters
 

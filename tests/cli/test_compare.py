@@ -10,7 +10,7 @@ import pytest
 
 import bayes_mirglmm as bm
 from bayes_mirglmm.cli import main
-from bayes_mirglmm.export import write_simulation
+from bayes_mirglmm.simulation.export import write_simulation
 
 
 @pytest.fixture
@@ -123,7 +123,7 @@ def test_simulate_into_writes_counts_that_fit_reads(run, files, tmp_path: Path):
 
 
 def test_counts_that_were_filtered_keep_their_totals_in_a_row_of_background(tmp_path: Path):
-    from bayes_mirglmm.export import write_into_simulation
+    from bayes_mirglmm.simulation.export import write_into_simulation
 
     drawn = bm.simulate(6, n_mirnas=8, n_isomirs=5, beta={"Intercept": 5.0}, seed=2)
     part = drawn.counts.isel(isomir=slice(None, -1))

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 import bayes_mirglmm as bm
-from bayes_mirglmm.simulate import Simulation
+from bayes_mirglmm.simulation.from_model import Simulation
 
 TERM = "group[T.case]"
 

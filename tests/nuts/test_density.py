@@ -5,11 +5,11 @@ import pytest
 from scipy import special, stats
 
 import bayes_mirglmm as bm
+from bayes_mirglmm.nested.coordinates import half_normal
 from bayes_mirglmm.nuts import quantities
 from bayes_mirglmm.nuts.density import log_densities, log_density
 from bayes_mirglmm.nuts.likelihood import negative_binomial, poisson
 from bayes_mirglmm.nuts.scales import half_normal as compiled_half_normal
-from bayes_mirglmm.posterior.coordinates import half_normal
 
 CASES = {
     "K=1": ("~ 1", ()),

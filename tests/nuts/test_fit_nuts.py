@@ -10,7 +10,7 @@ import pytest
 import xarray as xr
 
 import bayes_mirglmm as bm
-from bayes_mirglmm.fitting import nuts as fitting_nuts
+from bayes_mirglmm.methods import nuts as fitting_nuts
 from bayes_mirglmm.nuts import sampling
 from bayes_mirglmm.results import arrays
 
@@ -327,7 +327,7 @@ def test_a_real_interrupt_ends_the_run(jobs):
 
     code = (
         "import os, signal, sys, threading, time, bayes_mirglmm as bm\n"
-        "from bayes_mirglmm.fitting import nuts\n"
+        "from bayes_mirglmm.methods import nuts\n"
         "made = bm.simulate(4, n_mirnas=8, n_isomirs=5, seed=3).counts\n"
         "made = made.isel(isomir=made['mirna'].values != 'background')\n"
         "original, calls = nuts.sample, []\n"

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 import bayes_mirglmm as bm
+from bayes_mirglmm.nested import nested_posterior
 from bayes_mirglmm.nuts import Settings, backend, log_evidence, quantities, sample, sampling
 from bayes_mirglmm.nuts.diagnostics import Diagnostics, diagnose
-from bayes_mirglmm.posterior import nested_posterior
 
 SHORT = Settings(draws=1000, tune=400, chains=4)
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import bayes_mirglmm as bm
+from bayes_mirglmm.counts.offsets import METHODS, log_offset
 from bayes_mirglmm.errors import InputError
-from bayes_mirglmm.normalization import METHODS, log_offset
 from bayes_mirglmm.plots import plot_offsets
 from bayes_mirglmm.plots.offsets import offset_differences
 from bayes_mirglmm.results import Fit

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bayes_mirglmm.counts import make_counts
+from bayes_mirglmm.counts.container import make_counts
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.readers import from_dataframe, read_counts
 

@@ -10,11 +10,10 @@ import pandas as pd
 import pytest
 
 import bayes_mirglmm as bm
-from bayes_mirglmm.covariates import coded_levels
-from bayes_mirglmm.design import build_design
+from bayes_mirglmm.counts.offsets import offset_caution
+from bayes_mirglmm.design.build import build_design
+from bayes_mirglmm.design.covariates import coded_levels
 from bayes_mirglmm.errors import InputError
-from bayes_mirglmm.hits import FDR
-from bayes_mirglmm.normalization import offset_caution
 from bayes_mirglmm.plots.isomir_types import fit_types
 from bayes_mirglmm.report import citation
 from bayes_mirglmm.report.columns import effect_columns
@@ -25,6 +24,7 @@ from bayes_mirglmm.report.diagnostics import ABOUT_STATUS, GENERAL_ADVICE, advic
 from bayes_mirglmm.report.page import embedded_json, render
 from bayes_mirglmm.report.verdict import verdict
 from bayes_mirglmm.results import Fit
+from bayes_mirglmm.results.hits import FDR
 
 ROOT = Path(__file__).resolve().parents[2]
 

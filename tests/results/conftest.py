@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bayes_mirglmm.design import Design, build_design
+from bayes_mirglmm.design.build import Design, build_design
 from bayes_mirglmm.results import Fit, MirnaRecord, ModelNumbers, assemble
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from bayes_mirglmm.design import build_design
+from bayes_mirglmm.design.build import build_design
 from bayes_mirglmm.errors import InputError
 
 

@@ -1,7 +1,7 @@
 import re
 import warnings
 
-from bayes_mirglmm.design import build_design
+from bayes_mirglmm.design.build import build_design
 
 NASTY = "mir/<script>alert('1')</script>;rm -rf&"
 

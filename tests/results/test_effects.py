@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from bayes_mirglmm.design import build_design
+from bayes_mirglmm.design.build import build_design
 from bayes_mirglmm.errors import InputError
 
 TESTS = ["estimate", "std_error", "lower", "upper", "log2_fc", "z", "df", "p_value", "p_adjusted"]

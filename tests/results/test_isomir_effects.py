@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from bayes_mirglmm.design import build_design
+from bayes_mirglmm.design.build import build_design
 from bayes_mirglmm.errors import InputError
 
 TESTS = ["estimate", "std_error", "lower", "upper", "log2_fc", "z", "df", "p_value", "p_adjusted"]

@@ -6,7 +6,7 @@ import pytest
 
 import bayes_mirglmm as bm
 from bayes_mirglmm import __version__
-from bayes_mirglmm.counts import counts_sha256, make_counts, with_dropped
+from bayes_mirglmm.counts.container import counts_sha256, make_counts, with_dropped
 from bayes_mirglmm.results import provenance
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bayes_mirglmm.design import build_design
+from bayes_mirglmm.design.build import build_design
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.results import SCHEMA_VERSION, Fit, MirnaRecord, check_target, load, saving
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bayes_mirglmm.design import build_design
+from bayes_mirglmm.design.build import build_design
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.results import MirnaRecord, assemble, validate_fit_data
 from bayes_mirglmm.results.schema import ATTRIBUTES, VARIABLES

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from bayes_mirglmm.design import build_design
+from bayes_mirglmm.design.build import build_design
 
 COLUMNS = ["mirna", "lrt", "df", "p_value", "p_value_chi2", "p_adjusted"]
 

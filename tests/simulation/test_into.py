@@ -10,7 +10,7 @@ import xarray as xr
 from scipy import stats
 
 import bayes_mirglmm as bm
-from bayes_mirglmm.counts import dropped, make_counts
+from bayes_mirglmm.counts.container import dropped, make_counts
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.simulation.choice import choose_changed, expression_bins
 from bayes_mirglmm.simulation.multipliers import Multipliers

@@ -1,0 +1,133 @@
+"""Expression filters: which miRNAs and isomiRs are expressed enough to be modelled.
+
+Both filters are those of miRglmm (Baran et al. 2025, Genome Biology, doi 10.1186/s13059-025-03549-y) and
+compare the natural logarithm of a median, over all samples, of counts per million of ``total``: of the
+summed counts of a miRNA, and of the counts of an isomiR. ``total`` is never recomputed.
+"""
+
+import logging
+from numbers import Real
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from bayes_mirglmm.counts.aggregate import mirna_counts, positive_totals
+from bayes_mirglmm.counts.container import counts_sha256, validate_counts, with_dropped
+from bayes_mirglmm.errors import InputError
+
+logger = logging.getLogger(__name__)
+
+LOW_MIRNA = "low_mirna_expression"
+LOW_ISOMIR = "low_isomir_expression"
+BLOCK = 2**22  # cells whose counts per million are in memory at once
+
+
+def filter_counts(
+    counts: xr.Dataset, min_mirna_log_cpm: float | None = 5.0, min_isomir_log_cpm: float | None = -1.0
+) -> xr.Dataset:
+    """Keep the miRNAs and isomiRs whose median expression exceeds a threshold.
+
+    Parameters
+    ----------
+    counts : xarray.Dataset
+        A counts container. Filter what was read, once: a second pass sums only the isomiRs that the first
+        has kept.
+    min_mirna_log_cpm : float, optional
+        A miRNA stays when log(median CPM of its summed counts) is greater than this (natural log). None keeps
+        every miRNA.
+    min_isomir_log_cpm : float, optional
+        An isomiR stays when log(median CPM) is greater than this (natural log); an isomiR with no counts in
+        more than half of the samples has log 0 = -inf. None keeps every isomiR of a kept miRNA.
+
+    Returns
+    -------
+    xarray.Dataset
+        The same container with fewer isomiRs and the same ``total``. What went is recorded
+        (:func:`bayes_mirglmm.counts.container.dropped`): all isomiRs of a dropped miRNA with the reason
+        ``low_mirna_expression`` and the value of the miRNA, others with ``low_isomir_expression`` and their
+        own.
+
+    Raises
+    ------
+    InputError
+        A sample has no counts, a threshold is not a number, or nothing would be left.
+    """
+    validate_counts(counts)
+    for name, value in (("min_mirna_log_cpm", min_mirna_log_cpm), ("min_isomir_log_cpm", min_isomir_log_cpm)):
+        if value is not None and (
+            isinstance(value, bool) or not isinstance(value, Real) or np.isnan(float(value))
+        ):
+            raise InputError(
+                f"{name} is {value!r}: give a natural log of counts per million, or None for no filter."
+            )
+    per_million = positive_totals(counts) / 1e6
+    sums = mirna_counts(counts)
+    of_mirna = pd.Series(_log_median_cpm(sums.values, per_million), index=sums["mirna"].values)
+    mirna_value = of_mirna.loc[counts["mirna"].values].to_numpy()
+    isomir_value = _log_median_cpm(counts["counts"].values, per_million)
+
+    low_mirna = np.zeros(len(mirna_value), dtype=bool)
+    low_isomir = low_mirna.copy()
+    if min_mirna_log_cpm is not None:
+        low_mirna = ~(mirna_value > min_mirna_log_cpm)
+    if min_isomir_log_cpm is not None:
+        low_isomir = ~low_mirna & ~(isomir_value > min_isomir_log_cpm)
+    gone = low_mirna | low_isomir
+    if gone.all():
+        raise InputError(
+            _nothing_left(of_mirna, isomir_value, low_mirna, min_mirna_log_cpm, min_isomir_log_cpm)
+        )
+    record = pd.DataFrame(
+        {
+            "isomir": counts["isomir"].values[gone],
+            "mirna": counts["mirna"].values[gone],
+            "reason": np.where(low_mirna, LOW_MIRNA, LOW_ISOMIR)[gone],
+            "log_cpm": np.where(low_mirna, mirna_value, isomir_value)[gone],
+        }
+    )
+    kept = with_dropped(counts.isel(isomir=np.flatnonzero(~gone)), record)
+    before = counts.attrs.get("sha256_before_filters") or counts_sha256(counts)
+    limits = {"min_mirna_log_cpm": min_mirna_log_cpm, "min_isomir_log_cpm": min_isomir_log_cpm}
+    kept = kept.assign_attrs(
+        {name: "none" if value is None else float(value) for name, value in limits.items()}
+    )
+    kept = kept.assign_attrs(sha256_before_filters=before)
+    logger.info(
+        "kept %d of %d miRNAs and %d of %d isomiRs",
+        len(set(kept["mirna"].values)), len(of_mirna), kept.sizes["isomir"], counts.sizes["isomir"],
+    )  # fmt: skip
+    return kept
+
+
+def _log_median_cpm(values: np.ndarray, per_million: np.ndarray) -> np.ndarray:
+    """Return log(median over samples of values / per_million), -inf for a median of 0."""
+    rows = max(1, BLOCK // max(1, values.shape[1]))
+    medians = [
+        np.median(values[start : start + rows] / per_million, axis=1) for start in range(0, len(values), rows)
+    ]
+    with np.errstate(divide="ignore"):
+        return np.log(np.concatenate(medians))
+
+
+def _nothing_left(
+    of_mirna: pd.Series,
+    isomir_value: np.ndarray,
+    low_mirna: np.ndarray,
+    min_mirna: float | None,
+    min_isomir: float | None,
+) -> str:
+    if low_mirna.all():
+        top = of_mirna.sort_values(ascending=False, kind="stable").head(3)
+        values = ", ".join(f"{name} {value:.2f}" for name, value in top.items())
+        return (
+            f"no miRNA has log(median CPM) above {min_mirna:g}; the highest are {values} (natural log). "
+            "Lower min_mirna_log_cpm, or give None to keep every miRNA."
+        )
+    highest = isomir_value[~low_mirna].max()
+    return (
+        f"{'no isomiR' if min_mirna is None else 'no isomiR of the miRNAs that pass'} has log(median CPM) "
+        f"above {min_isomir:g}; the highest is {highest:.2f} (natural log). Lower min_isomir_log_cpm, or give "
+        f"None to "
+        "keep every isomiR."
+    )

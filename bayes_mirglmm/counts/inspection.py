@@ -1,0 +1,176 @@
+"""What was read, and what the filters would leave of it, as tables."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from bayes_mirglmm.counts.container import dropped, validate_counts
+from bayes_mirglmm.counts.filtering import LOW_ISOMIR, LOW_MIRNA, filter_counts
+from bayes_mirglmm.design.build import sample_table
+from bayes_mirglmm.errors import InputError
+
+MIN_ISOMIRS = 2  # fewer do not identify a variance between isomiRs
+MANY_LEVELS = 12  # a text column with more levels is listed by its number of levels
+UNEVEN_TOTALS = 10.0  # ratio of the largest to the smallest total that is worth a remark
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What a set of counts holds.
+
+    Attributes
+    ----------
+    source, format : str
+        Where the counts came from and the format found.
+    notes : tuple of str
+        What the reader merged, skipped or repaired.
+    remarks : tuple of str
+        What deserves a look before a fit: uneven totals, groups of one sample.
+    samples : pandas.DataFrame
+        A row per sample: ``sample``, ``total`` (counts before any filter), ``isomirs`` and ``mirnas`` (with a
+        count above 0), then the columns of the sample table.
+    columns : pandas.DataFrame
+        The sample table: ``column``, ``kind`` (``factor``, ``number``, ``label``), ``values`` (levels with
+        their numbers of samples, or the range) and ``missing``.
+    stages : pandas.DataFrame
+        ``stage``, ``mirnas``, ``isomirs``, ``reads`` and ``share`` (of all reads) from the file to the fit.
+    drops : pandas.DataFrame
+        A row per reason: ``reason``, ``mirnas`` (that lost an isomiR for it), ``isomirs``, ``reads``,
+        ``meaning`` (a sentence).
+    """
+
+    source: str
+    format: str
+    notes: tuple[str, ...]
+    remarks: tuple[str, ...]
+    samples: pd.DataFrame
+    columns: pd.DataFrame
+    stages: pd.DataFrame
+    drops: pd.DataFrame
+
+
+def inspect_counts(
+    counts: xr.Dataset, *, min_mirna_log_cpm: float = 5.0, min_isomir_log_cpm: float = -1.0
+) -> Inspection:
+    """Describe ``counts`` as read, before any filter, and try the filters on them.
+
+    Parameters
+    ----------
+    counts : xarray.Dataset
+        A counts container (see :mod:`bayes_mirglmm.counts`).
+    min_mirna_log_cpm, min_isomir_log_cpm : float
+        Thresholds of :func:`bayes_mirglmm.filter_counts`: natural log of the median CPM.
+
+    Raises
+    ------
+    InputError
+        ``counts`` does not follow the schema.
+    """
+    validate_counts(counts)
+    remarks = _remarks(counts)
+    try:
+        kept = filter_counts(counts, min_mirna_log_cpm, min_isomir_log_cpm)
+    except InputError as error:
+        # A sample without counts, or nothing left: what was read is still worth showing.
+        remarks.append(f"The filters cannot be applied: {error}")
+        kept = counts
+    reads = pd.Series(counts["counts"].values.sum(axis=1), index=counts["isomir"].values)
+    lost = dropped(kept)
+    thresholds = {LOW_MIRNA: min_mirna_log_cpm, LOW_ISOMIR: min_isomir_log_cpm}
+    return Inspection(
+        source=str(counts.attrs.get("source", "memory")),
+        format=str(counts.attrs.get("format", "memory")),
+        notes=tuple(counts.attrs.get("notes", ())),
+        remarks=tuple(remarks),
+        samples=_samples(counts),
+        columns=_columns(counts),
+        stages=_stages(counts, lost, reads),
+        drops=_drops(lost, reads, thresholds),
+    )
+
+
+def _samples(counts: xr.Dataset) -> pd.DataFrame:
+    present = counts["counts"].values > 0
+    mirna = pd.factorize(counts["mirna"].values)[0]
+    table = {
+        "sample": counts["sample"].values,
+        "total": counts["total"].values,
+        "isomirs": present.sum(axis=0),
+        "mirnas": [len(np.unique(mirna[column])) for column in present.T],
+    }
+    return pd.concat([pd.DataFrame(table), sample_table(counts).reset_index(drop=True)], axis=1)
+
+
+def _columns(counts: xr.Dataset) -> pd.DataFrame:
+    rows = [_column(str(name), values) for name, values in sample_table(counts).items()]
+    return pd.DataFrame(rows, columns=["column", "kind", "values", "missing"])
+
+
+def _column(name: str, values: pd.Series) -> tuple[str, str, str, int]:
+    missing = int(values.isna().sum())
+    known = values.dropna()
+    if pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values):
+        text = f"{known.min():g} to {known.max():g}" if len(known) else ""
+        return name, "number", text, missing
+    sizes = known.astype(str).value_counts(sort=False)
+    if len(sizes) == len(known) > 1:
+        return name, "label", f"{len(sizes)} different values", missing
+    if len(sizes) > MANY_LEVELS:
+        return name, "factor", f"{len(sizes)} levels of {sizes.min()} to {sizes.max()} samples", missing
+    return name, "factor", ", ".join(f"{level} ({size})" for level, size in sizes.items()), missing
+
+
+def _stages(counts: xr.Dataset, lost: pd.DataFrame, reads: pd.Series) -> pd.DataFrame:
+    everything = pd.DataFrame({"mirna": counts["mirna"].values, "reads": reads.to_numpy()}, reads.index)
+    after_mirna = everything.drop(lost.loc[lost["reason"] == LOW_MIRNA, "isomir"])
+    after_isomir = everything.drop(lost["isomir"])
+    sizes = after_isomir.groupby("mirna")["reads"].transform("size")
+    stages = {
+        "read": everything,
+        "after the miRNA filter": after_mirna,
+        "after the isomiR filter": after_isomir,
+        f"with {MIN_ISOMIRS} isomiRs or more": after_isomir[sizes >= MIN_ISOMIRS],
+    }
+    table = pd.DataFrame(
+        [(name, t["mirna"].nunique(), len(t), int(t["reads"].sum())) for name, t in stages.items()],
+        columns=["stage", "mirnas", "isomirs", "reads"],
+    )
+    return table.assign(share=table["reads"] / max(int(reads.sum()), 1))
+
+
+def _drops(lost: pd.DataFrame, reads: pd.Series, thresholds: dict[str, float]) -> pd.DataFrame:
+    rows = []
+    for reason, threshold in thresholds.items():
+        part = lost[lost["reason"] == reason]
+        what = "summed counts of the miRNA" if reason == LOW_MIRNA else "isomiR"
+        meaning = f"median CPM of the {what} at most {np.exp(threshold):.3g} (natural log {threshold:g})"
+        rows.append((reason, part["mirna"].nunique(), len(part), int(reads[part["isomir"]].sum()), meaning))
+    return pd.DataFrame(rows, columns=["reason", "mirnas", "isomirs", "reads", "meaning"])
+
+
+def _remarks(counts: xr.Dataset) -> list[str]:
+    remarks: list[str] = []
+    total = pd.Series(counts["total"].values, index=counts["sample"].values)
+    if len(total) and total.min() > 0 and total.max() / total.min() > UNEVEN_TOTALS:
+        remarks.append(
+            f"Totals differ {total.max() / total.min():.0f}-fold, from {total.min():,} ({total.idxmin()}) to "
+            f"{total.max():,} ({total.idxmax()})."
+        )
+    table = sample_table(counts)
+    if table.empty:
+        remarks.append("No sample table was given: a fit needs one, with a row per sample.")
+    for name, values in table.items():
+        if pd.api.types.is_numeric_dtype(values):
+            continue
+        sizes = values.astype(str).value_counts()
+        if 1 < len(sizes) < len(values) and sizes.min() == 1:
+            remarks.append(f"Column {name}: one sample only at {_some(list(sizes.index[sizes == 1]))}.")
+    return remarks
+
+
+def _some(names: Sequence[str], limit: int = 5) -> str:
+    shown = ", ".join(str(name) for name in names[:limit])
+    return shown if len(names) <= limit else f"{shown}, ... ({len(names)} in all)"

@@ -1,0 +1,272 @@
+"""From a sample table and a formula to the matrices of the model.
+
+``x`` (n, p) is the fixed-effects design. ``z`` (n, K) holds the columns whose effects vary over isomiRs: the
+intercept and the slope variable in covariance block 0, each nuisance variable in a block of its own.
+
+Strings and booleans are factors, coded by treatment (dummies against the reference level); numbers are
+covariates; ``C(x)`` makes a factor of a number. Nothing is dropped: missing values, factors with one level
+and linearly dependent columns are refused by name.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from bayes_mirglmm.counts.container import RESERVED
+from bayes_mirglmm.design.contrasts import contrast_weights
+from bayes_mirglmm.design.covariates import columns_by_name, is_factor, some_samples, typed_columns
+from bayes_mirglmm.design.formula import Formula, check_column, model_matrix, parse_formula
+from bayes_mirglmm.design.rank import checked_rank
+from bayes_mirglmm.errors import InputError
+
+__all__ = ["Design", "build_design", "contrast_weights", "sample_table"]
+
+
+@dataclass(frozen=True, eq=False)
+class Design:
+    """The design of a fit; every array is read-only.
+
+    To make it again: ``build_design(d.table, d.formula, slope=d.slope, reference=d.factors,
+    nuisance=d.nuisance)``.
+    """
+
+    formula: str
+    """The formula, with its tilde."""
+    x: np.ndarray = field(repr=False)
+    """Fixed-effects design, shape (n, p), float64, full column rank."""
+    terms: tuple[str, ...]
+    """Names of the columns of ``x`` in formulaic's spelling: ``Intercept``, ``group[T.ct]``."""
+    slope: str | None
+    """The variable whose effect varies over isomiRs; None for a formula without variables."""
+    z: np.ndarray = field(repr=False)
+    """Columns with isomiR effects, shape (n, K), float64; the first is 1. Nuisance columns are centred."""
+    slope_terms: tuple[str, ...]
+    """Names of the columns of ``z``. Those of block 0 are columns of ``x`` under the same name."""
+    blocks: tuple[int, ...]
+    """Covariance block of each column of ``z``: 0 for intercept and slope, then one per nuisance variable."""
+    factors: dict[str, tuple[str, ...]]
+    """Levels of each factor, reference first."""
+    nuisance: tuple[str, ...]
+    """Variables whose isomiR slopes are independent of the others."""
+    rank: int
+    """Rank of ``x``: p, since a deficient design is refused."""
+    samples: tuple[str, ...] = field(repr=False)
+    """Sample names, in the order of the rows."""
+    table: pd.DataFrame = field(repr=False)
+    """The columns of the sample table that the design uses; factors as categoricals, reference first."""
+
+    @property
+    def residual_df(self) -> int:
+        """Number of samples minus the rank of ``x``: the degrees of freedom of the t intervals."""
+        return len(self.samples) - self.rank
+
+    @property
+    def single_sample_levels(self) -> tuple[str, ...]:
+        """Levels that one sample alone has, as ``group[ct]``: nothing separates level from sample there."""
+        return tuple(
+            f"{name}[{level}]"
+            for name, levels in self.factors.items()
+            for level in levels
+            if int((self.table[name] == level).sum()) == 1
+        )
+
+    @property
+    def cautions(self) -> tuple[str, ...]:
+        """What is legal here but limits the conclusions: a sentence each, for the status of a fit."""
+        found = []
+        if self.residual_df == 0:
+            found.append(
+                f"the design is saturated ({len(self.samples)} samples, {self.rank} coefficients): no degrees "
+                "of freedom are left for t intervals"
+            )
+        if self.single_sample_levels:
+            found.append(f"only one sample has {', '.join(self.single_sample_levels)}")
+        return tuple(found)
+
+
+def varies_around(slope_terms: Sequence[str], blocks: Sequence[int], terms: Sequence[str]) -> list[int]:
+    """Return, for each isomiR effect (K,), the position in ``terms`` of the fixed effect that it varies around, or -1.
+
+    Nuisance slopes, which have a covariance block of their own, vary around 0.
+    """
+    place = {term: i for i, term in enumerate(terms)}
+    return [
+        place.get(name, -1) if block == 0 else -1 for name, block in zip(slope_terms, blocks, strict=True)
+    ]
+
+
+def sample_table(counts: xr.Dataset) -> pd.DataFrame:
+    """Return the sample columns of a counts container: a row per sample, without ``total``."""
+    columns = {
+        str(name): coordinate.values
+        for name, coordinate in counts.coords.items()
+        if coordinate.dims == ("sample",) and name not in RESERVED
+    }
+    index = pd.Index([str(name) for name in counts["sample"].values], name="sample", dtype=object)
+    return pd.DataFrame(columns, index=index)
+
+
+def build_design(
+    samples: pd.DataFrame,
+    formula: str,
+    *,
+    slope: str | None = None,
+    reference: Mapping[str, object] | None = None,
+    nuisance: str | Sequence[str] = (),
+) -> Design:
+    """Build the design matrices of ``formula`` from a sample table.
+
+    Parameters
+    ----------
+    samples : pandas.DataFrame
+        A row per sample, the index its names (:func:`sample_table` of a container).
+    formula : str
+        Right-hand side, for example ``"~ group + batch"``; interactions, arithmetic in ``I()`` and the
+        functions :data:`~bayes_mirglmm.design.formula.FUNCTIONS` are allowed. The intercept stays.
+    slope : str, optional
+        The variable of the formula whose effect varies over isomiRs; the first one when omitted. Its columns
+        in ``z`` are those of its own terms in the formula: dummies, the number, or what ``log(x)`` or
+        ``poly(x, 2)`` make of it. Interactions with other variables get no isomiR slopes.
+    reference : mapping, optional
+        Reference level of each factor, ``{"group": "ctrl"}``, or levels that come first, in order,
+        ``{"group": ["ctrl", "low", "high"]}``.
+    nuisance : str or sequence of str
+        Variables, in the formula or not, whose isomiR slopes are independent of intercept and slope: one
+        covariance block each. Their columns are centred, so that the isomiR intercept is that of an average
+        sample and the choice of a factor's reference level does not matter.
+
+    Returns
+    -------
+    Design
+
+    Raises
+    ------
+    InputError
+        A variable or level is unknown, a value is missing or infinite, a factor has one level, columns are
+        linearly dependent or more than samples, or the formula is not usable.
+    """
+    columns = columns_by_name(samples)
+    parsed = parse_formula(formula, list(columns))
+    nuisance = (nuisance,) if isinstance(nuisance, str) else tuple(nuisance)
+    _check_choices(parsed, slope, nuisance, list(columns))
+    used = tuple(dict.fromkeys((*parsed.variables, *nuisance)))
+    index = pd.Index([str(name) for name in samples.index], name="sample", dtype=object)
+    table = typed_columns(columns, used, parsed.as_factors, reference or {}, index)
+
+    x, spec = model_matrix(parsed, table)
+    terms = tuple(str(name) for name in spec.column_names)
+    _refuse_infinite(x, terms, table)
+    rank = checked_rank(x, terms, f"the formula {parsed.text!r}")
+    own = _own_columns(parsed, list(spec.term_indices.values()))
+    slope = _checked_slope(slope, parsed, own)
+    z, slope_terms, blocks = _isomir_columns(x, terms, own, slope, nuisance, table)
+    checked_rank(z, slope_terms, "the isomiR effects (intercept, slope and nuisance variables)")
+    for array in (x, z):
+        array.flags.writeable = False
+    return Design(
+        formula=parsed.text,
+        x=x,
+        terms=terms,
+        slope=slope,
+        z=z,
+        slope_terms=slope_terms,
+        blocks=blocks,
+        factors={name: tuple(table[name].cat.categories) for name in used if is_factor(table[name])},
+        nuisance=nuisance,
+        rank=rank,
+        samples=tuple(index),
+        table=table,
+    )
+
+
+def _check_choices(parsed: Formula, slope: str | None, nuisance: tuple[str, ...], columns: list[str]) -> None:
+    """Refuse a slope or nuisance variable that the table or the formula does not have."""
+    if slope is not None:
+        check_column(slope, columns, "slope=")
+        if slope not in parsed.variables:
+            raise InputError(
+                f"the slope variable {slope!r} is not in the formula {parsed.text!r}: isomiR slopes vary "
+                f"around the average effect of the variable. Write {parsed.text + ' + ' + slope!r}, or give it as "
+                "nuisance= for isomiR slopes that average to 0."
+            )
+    for name in nuisance:
+        check_column(name, columns, "nuisance=")
+        if nuisance.count(name) > 1:
+            raise InputError(f"nuisance= has {name!r} more than once: name it once.")
+
+
+def _own_columns(parsed: Formula, indices: Sequence[Sequence[int]]) -> dict[str, list[int]]:
+    """Return, for each variable, the columns of ``x`` that belong to terms of this variable alone."""
+    own: dict[str, list[int]] = {name: [] for name in parsed.variables}
+    for term, columns in zip(parsed.terms, indices, strict=True):
+        if len(term.variables) == 1:
+            own[term.variables[0]] += columns
+    return own
+
+
+def _checked_slope(slope: str | None, parsed: Formula, own: Mapping[str, list[int]]) -> str | None:
+    if slope is None:
+        slope = parsed.variables[0] if parsed.variables else None
+    if slope is not None and not own[slope]:
+        within = [term.name for term in parsed.terms if slope in term.variables]
+        raise InputError(
+            f"the slope variable {slope!r} stands in the formula {parsed.text!r} only together with other "
+            f"variables ({', '.join(within)}): isomiR slopes need a term of its own. Add {slope!r} to the "
+            "formula ('a * b' is 'a + b + a:b'), or choose another slope=."
+        )
+    return slope
+
+
+def _isomir_columns(
+    x: np.ndarray,
+    terms: tuple[str, ...],
+    own: Mapping[str, list[int]],
+    slope: str | None,
+    nuisance: tuple[str, ...],
+    table: pd.DataFrame,
+) -> tuple[np.ndarray, tuple[str, ...], tuple[int, ...]]:
+    """Return ``z``, the names of its columns and their covariance blocks."""
+    if slope in nuisance:
+        raise InputError(
+            f"{slope!r} is the slope variable and in nuisance=: its isomiR slopes are already in the model. "
+            "Leave it out of nuisance=, or choose another slope=."
+        )
+    pieces, names, blocks = [np.ones((len(x), 1))], ["Intercept"], [0]
+    if slope is not None:
+        pieces.append(x[:, own[slope]])
+        names += [terms[i] for i in own[slope]]
+    blocks += [0] * (len(names) - 1)
+    for block, variable in enumerate(nuisance, start=1):
+        inside = own.get(variable)
+        if inside:
+            values, labels = x[:, inside], [terms[i] for i in inside]
+        else:
+            values, labels = _plain_columns(table[variable])
+        pieces.append(values - values.mean(axis=0))
+        names += labels
+        blocks += [block] * len(labels)
+    return np.hstack(pieces), tuple(names), tuple(blocks)
+
+
+def _plain_columns(column: pd.Series) -> tuple[np.ndarray, list[str]]:
+    """Return the columns of a variable that the formula lacks: treatment dummies, or the number itself."""
+    if not is_factor(column):
+        return column.to_numpy(dtype=np.float64)[:, None], [str(column.name)]
+    levels = column.cat.categories[1:]
+    values = np.column_stack([(column == level).to_numpy(dtype=np.float64) for level in levels])
+    return values, [f"{column.name}[T.{level}]" for level in levels]
+
+
+def _refuse_infinite(x: np.ndarray, terms: tuple[str, ...], table: pd.DataFrame) -> None:
+    bad = ~np.isfinite(x)
+    if bad.any():
+        j = int(np.argmax(bad.any(axis=0)))
+        raise InputError(
+            f"{terms[j]!r} is not a finite number for {some_samples(table.index[bad[:, j]])}: a logarithm "
+            f"of 0 "
+            "or of a negative number, or a division by 0? Change the column of the sample table, or choose "
+            "another transformation."
+        )

@@ -1,0 +1,108 @@
+"""Small dense linear algebra on upper Cholesky factors; every inner loop runs along a row."""
+
+import math
+
+import numpy as np
+
+from bayes_mirglmm.kernels.compilation import kernel
+
+
+@kernel
+def times(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Matrix product a b by BLAS. Named so that each layout is compiled once for all kernels."""
+    return np.dot(a, b)
+
+
+@kernel
+def transposed_times(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Matrix product a' b."""
+    return np.dot(a.T, b)
+
+
+@kernel
+def times_transposed(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Matrix product a b'."""
+    return np.dot(a, b.T)
+
+
+@kernel
+def times_vector(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Product of a matrix and a vector."""
+    out = np.empty(a.shape[0])
+    for i in range(a.shape[0]):
+        total = 0.0
+        for j in range(a.shape[1]):
+            total += a[i, j] * b[j]
+        out[i] = total
+    return out
+
+
+@kernel
+def row_sums(a: np.ndarray) -> np.ndarray:
+    """Sum of every row."""
+    out = np.empty(a.shape[0])
+    for i in range(a.shape[0]):
+        total = 0.0
+        for j in range(a.shape[1]):
+            total += a[i, j]
+        out[i] = total
+    return out
+
+
+@kernel
+def cholesky(a: np.ndarray) -> bool:
+    """Overwrite the upper triangle of ``a`` with U, a = U'U; return False where ``a`` is not positive definite."""
+    size = a.shape[0]
+    for k in range(size):
+        pivot = a[k, k]
+        if not pivot > 0.0:
+            return False
+        root = math.sqrt(pivot)
+        a[k, k] = root
+        for j in range(k + 1, size):
+            a[k, j] /= root
+        for i in range(k + 1, size):
+            c = a[k, i]
+            for j in range(i, size):
+                a[i, j] -= c * a[k, j]
+    return True
+
+
+@kernel
+def log_determinant(u: np.ndarray) -> float:
+    """Log determinant of U'U."""
+    value = 0.0
+    for k in range(u.shape[0]):
+        value += math.log(u[k, k])
+    return 2.0 * value
+
+
+@kernel
+def solve(u: np.ndarray, b: np.ndarray) -> None:
+    """Overwrite the vector ``b`` with the solution of U'U x = b."""
+    size = u.shape[0]
+    for k in range(size):
+        b[k] /= u[k, k]
+        for j in range(k + 1, size):
+            b[j] -= u[k, j] * b[k]
+    for k in range(size - 1, -1, -1):
+        value = b[k]
+        for j in range(k + 1, size):
+            value -= u[k, j] * b[j]
+        b[k] = value / u[k, k]
+
+
+@kernel
+def inverse(u: np.ndarray) -> np.ndarray:
+    """Inverse of U'U, full and symmetric."""
+    size = u.shape[0]
+    lower = np.zeros((size, size))  # the inverse of U'
+    for i in range(size):
+        lower[i, i] = 1.0
+        for k in range(i):
+            c = u[k, i]
+            for j in range(k + 1):
+                lower[i, j] -= c * lower[k, j]
+        for j in range(i + 1):
+            lower[i, j] /= u[i, i]
+    return transposed_times(lower, lower)

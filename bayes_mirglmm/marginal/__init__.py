@@ -1,0 +1,39 @@
+"""The marginal-likelihood engine: the mixed model with its random effects integrated out by Laplace.
+
+This room knows arrays: numpy in, numpy out, numba inside. No labels, no tables, no IO, no PyMC. From outside call
+:func:`fit_marginal` (one miRNA, one model; with :func:`make_frame` and :func:`fit_frame` the design is prepared once
+for many), :func:`make_problem` with :func:`marginal` (the objective and its gradient at any point) or
+:func:`log_likelihoods` (many values near a :class:`Centre`, and draws of the random effects),
+:func:`separated_coefficients`, and read the :class:`MarginalFit` that comes back.
+
+Symbols, as everywhere in the package: counts ``y`` of ``n`` samples and ``J`` isomiRs, fixed design ``x`` (n, p),
+random design ``z`` (n, K), isomiR effects ``b_j = L v_j``, sample effects ``u_i = sigma w_i``, negative binomial
+size ``theta``.
+"""
+
+from bayes_mirglmm.marginal.batch import Centre, compile_batch, is_batch_compiled, log_likelihoods
+from bayes_mirglmm.marginal.describe import MarginalFit
+from bayes_mirglmm.marginal.fit import fit_frame, fit_marginal
+from bayes_mirglmm.marginal.frame import Frame, make_frame
+from bayes_mirglmm.marginal.objective import marginal
+from bayes_mirglmm.marginal.problem import Problem, make_problem
+from bayes_mirglmm.marginal.separation import separated_coefficients
+from bayes_mirglmm.marginal.warmup import compile_kernels, is_compiled
+
+__all__ = [
+    "Centre",
+    "Frame",
+    "MarginalFit",
+    "Problem",
+    "compile_batch",
+    "compile_kernels",
+    "fit_frame",
+    "fit_marginal",
+    "is_batch_compiled",
+    "is_compiled",
+    "log_likelihoods",
+    "make_frame",
+    "make_problem",
+    "marginal",
+    "separated_coefficients",
+]

@@ -1,0 +1,175 @@
+"""One miRNA by NUTS: the full and the reduced model, diagnostics, and the evidence of both by bridge sampling."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+
+from bayes_mirglmm.methods.bayesian import fit_bayesian, name_number, posterior_numbers
+from bayes_mirglmm.methods.maximum_likelihood import Plan
+from bayes_mirglmm.nuts import Estimate, Sampled, Settings, log_evidence, prepare, sample
+from bayes_mirglmm.results import Draws, MirnaRecord, ModelNumbers
+
+
+def fit_mirna_nuts(
+    plan: Plan, seed: int, settings: Settings, mirna: str, isomirs: Sequence[str], counts: np.ndarray
+) -> tuple[MirnaRecord, MirnaRecord]:
+    """Fit one miRNA by maximum likelihood, and sample its posterior from there; whatever happens becomes a status.
+
+    Parameters
+    ----------
+    plan : Plan
+    seed : int
+        Together with the miRNA's name it fixes the draws, whatever else is fitted and in which order.
+    settings : Settings
+    mirna : str
+    isomirs : sequence of str, length J
+    counts : int array, shape (J, n)
+
+    Returns
+    -------
+    ml, posterior : MirnaRecord
+    """
+    return fit_bayesian(plan, mirna, isomirs, counts, partial(_sampled, plan, seed, settings))
+
+
+def sample_model(
+    plan: Plan, seed: int, settings: Settings, ml: MirnaRecord, counts: np.ndarray, *, full: bool
+) -> Sampled:
+    """Return the draws of one model of one miRNA, always the same for a seed."""
+    columns = plan.full if full else plan.reduced
+    prepared = prepare(
+        counts,
+        plan.offset,
+        plan.design.x,
+        plan.design.z[:, columns],
+        blocks=plan.blocks(columns),
+        fixed=plan.fixed(columns),
+        spec=plan.options.spec if full else plan.options.spec.reduced(),
+        estimate=_estimate(ml.full if full else ml.reduced),
+    )
+    return sample(prepared, settings, _seed(seed, ml.mirna, full=full))
+
+
+def _sampled(
+    plan: Plan, seed: int, settings: Settings, ml: MirnaRecord, isomirs: Sequence[str], counts: np.ndarray
+) -> MirnaRecord:
+    """The models that maximum likelihood fits, and draws of the larger one."""
+    has_reduced = plan.design.slope is not None
+    has_full = plan.full != plan.reduced or not has_reduced
+    numbers: dict[bool, ModelNumbers] = {}
+    draws: dict[bool, Draws] = {}
+    for full in [model for model, there in ((True, has_full), (False, has_reduced)) if there]:
+        found = sample_model(plan, seed, settings, ml, counts, full=full)
+        draws[full] = _draws(found)
+        numbers[full] = _numbers(
+            plan, seed, ml.mirna, found, draws[full], full=full, compared=has_full and has_reduced
+        )
+    own = numbers[has_full]
+    return MirnaRecord(
+        ml.mirna,
+        own.status,
+        " ".join(n.reason for n in numbers.values() if n.reason),
+        isomirs=isomirs,
+        counts=counts,
+        full=numbers.get(True),
+        reduced=numbers.get(False),
+        coefficients_from="full" if has_full else "reduced",
+        draws=_single(draws[has_full]),
+    )
+
+
+def _numbers(
+    plan: Plan, seed: int, mirna: str, found: Sampled, draws: Draws, *, full: bool, compared: bool
+) -> ModelNumbers:
+    which, columns = ("full", plan.full) if full else ("reduced", plan.reduced)
+    diagnostics = found.diagnostics._replace(worst=_label(found.diagnostics.worst, plan, columns))
+    reasons = []
+    complaints = diagnostics.complaints()
+    if complaints:
+        what = "gave too few effective draws" if diagnostics.mixed else "did not mix"
+        reasons.append(
+            f"The chains of the {which} model {what} after {found.attempts} attempt"
+            f"{'s' if found.attempts > 1 else ''}: {', '.join(complaints)}. "
+            "Take its numbers for rough; more draws or a tighter prior may help."
+        )
+    extra: dict[str, float | str] = {
+        "r_hat": diagnostics.r_hat,
+        "worst": diagnostics.worst,
+        "ess_bulk": diagnostics.ess_bulk,
+        "ess_tail": diagnostics.ess_tail,
+        "divergences": float(diagnostics.divergences),
+        "saturated": float(diagnostics.saturated),
+        "steps": diagnostics.steps,
+        "attempts": float(found.attempts),
+    }
+    if compared:
+        try:
+            evidence = log_evidence(found.prepared, found.points, _seed(seed, mirna, full=full))
+            extra |= {"log_evidence": evidence.log_evidence, "log_evidence_error": evidence.error}
+        except ValueError as error:
+            reasons.append(
+                f"No Bayes factor, because the evidence of the {which} model could not be estimated: {error}"
+            )
+    return replace(
+        posterior_numbers(plan, draws, columns),
+        iterations=int(np.prod(found.points.shape[:2])),
+        evaluations=found.gradients,
+        status="not_converged" if complaints else "ok",
+        reason=" ".join(reasons),
+        extra=extra,
+    )
+
+
+def _label(worst: str, plan: Plan, columns: list[int]) -> str:
+    """Return the name of a quantity with the names of its terms in place of their numbers."""
+    name, _, rest = worst.rstrip("]").partition("[")
+    places = rest.split(",") if rest else []
+    terms = [plan.design.slope_terms[c] for c in columns]
+    if name == "beta":
+        return f"beta[{plan.design.terms[int(places[0])]}]"
+    if name in ("sd_isomir", "correlation"):
+        return f"{name}[{', '.join(terms[int(place)] for place in places)}]"
+    if name == "b":
+        return f"b[{places[0]}, {terms[int(places[1])]}]"
+    return worst
+
+
+def _estimate(numbers: ModelNumbers | None) -> Estimate | None:
+    """Return what maximum likelihood found, where it found something finite."""
+    if numbers is None or numbers.omega is None or numbers.b is None or numbers.u is None:
+        return None
+    found = Estimate(numbers.beta, numbers.omega, numbers.sigma_sample, numbers.theta, numbers.b, numbers.u)
+    finite = (found.beta, found.omega, found.b, found.u, np.asarray(found.sigma_sample))
+    sound = all(np.isfinite(one).all() for one in finite) and not np.isnan(found.theta)
+    return found if sound else None
+
+
+def _draws(found: Sampled) -> Draws:
+    """Return the draws, chain after chain."""
+    draws = found.draws
+    count = int(np.prod(found.points.shape[:2]))
+
+    def flat(values: np.ndarray) -> np.ndarray:
+        return values.reshape(count, *values.shape[2:])
+
+    return Draws(
+        weight=np.full(count, 1.0 / count),
+        beta=flat(draws.beta),
+        omega=flat(draws.omega),
+        sigma_sample=flat(draws.sigma_sample),
+        log_theta=flat(draws.log_theta),
+        b=flat(draws.b),
+        u=flat(draws.u),
+        stats={name: flat(values) for name, values in found.stats.items()},
+    )
+
+
+def _single(draws: Draws) -> Draws:
+    """Return the draws with their largest parts in the precision in which they are stored."""
+    return replace(draws, b=draws.b.astype(np.float32), u=draws.u.astype(np.float32))
+
+
+def _seed(seed: int, mirna: str, *, full: bool) -> int:
+    return int(np.random.SeedSequence([seed, name_number(mirna), int(full)]).generate_state(1, np.uint32)[0])

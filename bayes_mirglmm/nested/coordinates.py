@@ -1,0 +1,155 @@
+"""Coordinates of the parameters in which their prior is exactly N(0, I).
+
+A standard deviation near 0 and a correlation near 1 are then far away, not at a boundary, and a direction that the
+data say nothing about is a plain normal: what Newton's method and importance sampling are good at. No Jacobian
+appears anywhere, because the prior's density is that of the coordinates.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import special
+
+from bayes_mirglmm.model import ModelSpec
+from bayes_mirglmm.model.scaling import fixed_effect_priors, isomir_sd_scales
+
+SQRT_2 = float(np.sqrt(2.0))
+
+
+@dataclass(frozen=True, slots=True)
+class PriorCoordinates:
+    """The map from coordinates to the engine's parameters phi, for one design and one model.
+
+    Coordinates ``x`` (d,): fixed effects (p), SDs of the isomiR effects (K), their canonical partial correlations in
+    the order of the free entries of L below the diagonal, SD of the sample effects, log theta; the last two where the
+    model has them. phi, of the same length: fixed effects, free entries of L row by row, sigma, log theta
+    (:class:`bayes_mirglmm.marginal.Problem`). Both in the prior's units (:mod:`bayes_mirglmm.model.scaling`).
+    """
+
+    mean: np.ndarray  #: prior means of the fixed effects (p,)
+    sd: np.ndarray  #: their prior SDs (p,)
+    sd_scales: np.ndarray  #: half-normal scales of the isomiR SDs (K,)
+    pairs: tuple[tuple[int, int], ...]  #: entries (row, column) of the correlations
+    shapes: np.ndarray  #: Beta shape of each canonical partial correlation
+    firsts: tuple[int, ...]  #: first column of the block of each column (K,)
+    sample_scale: float | None  #: half-normal scale of the sample SD
+    log_theta: tuple[float, float] | None  #: prior mean and SD of log theta
+
+    @classmethod
+    def of(cls, spec: ModelSpec, p: int, blocks: Sequence[int]) -> "PriorCoordinates":
+        """Return the coordinates of a model with ``p`` fixed effects and isomiR effects in ``blocks`` (K,)."""
+        priors = spec.priors
+        fixed = fixed_effect_priors(priors, p)
+        first = {block: list(blocks).index(block) for block in set(blocks)}
+        size = {block: list(blocks).count(block) for block in set(blocks)}
+        pairs, shapes = [], []
+        for row, block in enumerate(blocks):
+            for column in range(row):
+                if blocks[column] == block:
+                    level = list(blocks[:column]).count(block)
+                    pairs.append((row, column))
+                    # Lewandowski, Kurowicka & Joe (2009): on tree `level` of the C-vine Beta(b, b) on (-1, 1).
+                    shapes.append(priors.correlation.eta + (size[block] - 2 - level) / 2)
+        theta = priors.log_theta
+        return cls(
+            mean=fixed.mean,
+            sd=fixed.sd,
+            sd_scales=isomir_sd_scales(priors, tuple(blocks)),
+            pairs=tuple(pairs),
+            shapes=np.array(shapes, dtype=float),
+            firsts=tuple(first[block] for block in blocks),
+            sample_scale=None if priors.sd_sample is None else priors.sd_sample.scale,
+            log_theta=None if theta is None else (theta.mean, theta.sd),
+        )
+
+    @property
+    def size(self) -> int:
+        """Number of coordinates d."""
+        known = len(self.mean) + len(self.sd_scales) + len(self.pairs)
+        return known + (self.sample_scale is not None) + (self.log_theta is not None)
+
+    def parameters(self, x: np.ndarray) -> np.ndarray:
+        """Return phi (N, d) of coordinates ``x`` (N, d)."""
+        p, k, m = len(self.mean), len(self.sd_scales), len(self.pairs)
+        parts = [self.mean + self.sd * x[:, :p], self._lower(x[:, p : p + k], x[:, p + k : p + k + m])]
+        rest = p + k + m
+        if self.sample_scale is not None:
+            parts.append(self.sample_scale * half_normal(x[:, rest : rest + 1]))
+            rest += 1
+        if self.log_theta is not None:
+            parts.append(self.log_theta[0] + self.log_theta[1] * x[:, rest : rest + 1])
+        return np.concatenate(parts, axis=1)
+
+    def _lower(self, x_sd: np.ndarray, x_partial: np.ndarray) -> np.ndarray:
+        """Return the free entries of L, row by row: SDs times the Cholesky factor of the correlations."""
+        sd = self.sd_scales * half_normal(x_sd)
+        partial, rest = partial_correlation(x_partial, self.shapes)
+        entries, e = [], 0
+        for row, first in enumerate(self.firsts):
+            left = sd[:, row]  # of the row's length, after the columns so far
+            for _ in range(first, row):
+                if e < len(self.pairs) and self.pairs[e][0] == row:
+                    entries.append(left * partial[:, e])
+                    left = left * rest[:, e]
+                    e += 1
+            entries.append(left)
+        return np.stack(entries, axis=1)
+
+    def coordinates(self, phi: np.ndarray) -> np.ndarray:
+        """Return the coordinates (d,) of one phi (d,): the inverse of :meth:`parameters`.
+
+        An SD of 0 or a correlation of 1 is infinitely far away.
+        """
+        p, k, m = len(self.mean), len(self.sd_scales), len(self.pairs)
+        lower = phi[p : p + k + m]
+        sd, partial, at, e = np.empty(k), np.empty(m), 0, 0
+        for row in range(k):
+            width = 1 + sum(pair[0] == row for pair in self.pairs)
+            entries = lower[at : at + width]
+            at += width
+            sd[row] = np.linalg.norm(entries)
+            left = sd[row]
+            for entry in entries[:-1]:
+                partial[e] = np.clip(entry / left, -1.0, 1.0) if left > 0 else 0.0
+                left *= np.sqrt(1.0 - partial[e] ** 2)
+                e += 1
+        parts = [(phi[:p] - self.mean) / self.sd, half_normal_inverse(sd / self.sd_scales)]
+        parts.append(special.ndtri(special.betainc(self.shapes, self.shapes, (1.0 + partial) / 2.0)))
+        rest = p + k + m
+        if self.sample_scale is not None:
+            parts.append(half_normal_inverse(np.abs(phi[rest : rest + 1]) / self.sample_scale))
+            rest += 1
+        if self.log_theta is not None:
+            parts.append((phi[rest : rest + 1] - self.log_theta[0]) / self.log_theta[1])
+        return np.concatenate(parts)
+
+
+def half_normal(x: np.ndarray) -> np.ndarray:
+    """Return the half-normal SD whose probability below is that of ``x`` under N(0, 1); unit scale.
+
+    For x > 0 from the upper tail, so that neither end cancels.
+    """
+    with np.errstate(all="ignore"):
+        low = SQRT_2 * special.erfinv(special.ndtr(x))
+        high = -special.ndtri(special.ndtr(-x) / 2.0)
+    return np.where(x < 0, low, high)
+
+
+def half_normal_inverse(s: np.ndarray) -> np.ndarray:
+    """Return the x of :func:`half_normal`; -inf for 0."""
+    with np.errstate(divide="ignore"):
+        return np.where(
+            s < 1.0, special.ndtri(special.erf(s / SQRT_2)), -special.ndtri(special.erfc(s / SQRT_2))
+        )
+
+
+def partial_correlation(x: np.ndarray, shape: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return r on (-1, 1) with (1 + r)/2 ~ Beta(shape, shape) when x ~ N(0, 1), and sqrt(1 - r^2).
+
+    For shape 2, the correlation of a 2 x 2 LKJ(2) matrix, r = 2 sin(asin(erf(x / sqrt 2)) / 3).
+    """
+    if x.shape[1] == 0:
+        return x, x
+    tail = special.betaincinv(shape, shape, special.ndtr(-np.abs(x)))  # the distance to +-1, halved
+    return np.sign(x) * (1.0 - 2.0 * tail), 2.0 * np.sqrt(tail * (1.0 - tail))

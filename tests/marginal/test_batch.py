@@ -1,0 +1,112 @@
+"""Many values at once: against the exact objective, and the draws against the dense inverse of the precision."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bayes_mirglmm.marginal.batch import Centre, log_likelihoods
+from bayes_mirglmm.marginal.objective import marginal, unpack
+from bayes_mirglmm.marginal.problem import Problem, make_problem
+
+CASES = [(20, 4, 2, 5.0), (6, 9, 2, 5.0), (12, 5, 3, np.inf), (9, 4, 1, 2.0)]
+
+
+def setting(data: dict[str, Any], theta: float) -> tuple[Problem, np.ndarray]:
+    k = data["z"].shape[1]
+    problem, _ = make_problem(
+        data["y"].T, data["offset"], data["x"], data["z"], np.zeros(k, dtype=int), poisson=np.isinf(theta)
+    )
+    lower = np.where(problem.rows == problem.cols, 0.7, 0.2)
+    phi = np.concatenate([data["x"][:1].ravel() * 3.0 * (np.arange(k) == 0), lower, [0.4]])
+    return problem, phi if np.isinf(theta) else np.append(phi, np.log(theta))
+
+
+def centre_without_slopes(problem: Problem, phi: np.ndarray) -> Centre:
+    n, n_isomirs = problem.y.shape
+    k, d = problem.z.shape[1], len(phi)
+    v, u = np.zeros((k, n_isomirs)), np.zeros(n)
+    marginal(problem, phi, v, u, np.empty(d))
+    point = unpack(problem, phi)
+    return Centre(point.chol @ v, point.sigma * u, np.zeros((d, k, n_isomirs)), np.zeros((d, n)))
+
+
+@pytest.mark.parametrize(("n", "n_isomirs", "k", "theta"), CASES)
+def test_values_are_those_of_the_objective(
+    simulated: Any, n: int, n_isomirs: int, k: int, theta: float
+) -> None:
+    problem, phi = setting(simulated(n, n_isomirs, k, 1, theta=theta), theta)
+    centre = centre_without_slopes(problem, phi)
+    shift = np.random.default_rng(2).normal(scale=0.3, size=(20, len(phi)))
+    shift[0] = 0.0
+    values = np.empty(20)
+    # Slopes of 0, and far ones: a bad prediction of the mode must not change the value.
+    for slope in (0.0, 1.0):
+        guess = centre._replace(b_slopes=centre.b_slopes + slope, u_slopes=centre.u_slopes - slope)
+        log_likelihoods(
+            problem,
+            phi + shift,
+            shift,
+            guess,
+            np.empty((20, 0)),
+            values,
+            np.empty((0, 0, 0)),
+            np.empty((0, 0)),
+        )
+        exact = [
+            -marginal(problem, phi + s, np.zeros((k, n_isomirs)), np.zeros(n), np.empty(len(phi)))
+            for s in shift
+        ]
+        np.testing.assert_allclose(values, exact, rtol=0, atol=1e-3)
+
+
+@pytest.mark.parametrize(("n", "n_isomirs", "k", "theta"), CASES)
+def test_draws_have_the_covariance_of_the_dense_inverse(
+    simulated: Any, n: int, n_isomirs: int, k: int, theta: float
+) -> None:
+    problem, phi = setting(simulated(n, n_isomirs, k, 1, theta=theta), theta)
+    centre = centre_without_slopes(problem, phi)
+    size = k * n_isomirs + n
+    # A draw is linear in its normals: unit vectors give the columns of the map, zeros the mode.
+    normals = np.vstack([np.zeros(size), np.eye(size)])
+    phis = np.tile(phi, (size + 1, 1))
+    b, u = np.empty((size + 1, n_isomirs, k)), np.empty((size + 1, n))
+    log_likelihoods(problem, phis, np.zeros_like(phis), centre, normals, np.empty(size + 1), b, u)
+    np.testing.assert_allclose(b[0], centre.b.T, atol=1e-4)
+    draws = np.hstack([b.reshape(size + 1, -1), u])
+    root = (draws[1:] - draws[0]).T
+
+    point = unpack(problem, phi)
+    mu = np.exp(problem.offset[:, None] + (problem.x @ point.beta + centre.u)[:, None] + problem.z @ centre.b)
+    t = 1 / (1 + mu / point.theta)
+    weight = ((1 + problem.y / point.theta) * mu * t**2).ravel()
+    # Cells in order (sample, isomiR), effects in order (isomiR, column of z), then samples.
+    z_cells = np.einsum("ik,jm->ijmk", problem.z, np.eye(n_isomirs)).reshape(n * n_isomirs, -1)
+    a = np.hstack([z_cells, np.repeat(np.eye(n), n_isomirs, axis=0)])
+    prior = np.zeros((size, size))
+    prior[: n_isomirs * k, : n_isomirs * k] = np.kron(
+        np.eye(n_isomirs), np.linalg.inv(point.chol @ point.chol.T)
+    )
+    prior[n_isomirs * k :, n_isomirs * k :] = np.eye(n) / point.sigma**2
+    covariance = np.linalg.inv(prior + a.T @ (weight[:, None] * a))
+    np.testing.assert_allclose(root @ root.T, covariance, atol=2e-3 * np.abs(covariance).max())
+
+
+def test_a_value_that_overflows_is_minus_infinity(simulated: Any) -> None:
+    problem, phi = setting(simulated(9, 4, 1, 1), 5.0)
+    centre = centre_without_slopes(problem, phi)
+    phis = np.tile(phi, (2, 1))
+    phis[1, 0] = 1e4
+    values = np.empty(2)
+    log_likelihoods(
+        problem,
+        phis,
+        np.zeros_like(phis),
+        centre,
+        np.empty((2, 0)),
+        values,
+        np.empty((0, 0, 0)),
+        np.empty((0, 0)),
+    )
+    assert np.isfinite(values[0])
+    assert values[1] == -np.inf

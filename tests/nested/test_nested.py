@@ -1,0 +1,232 @@
+"""The nested posterior: its density is build_model's, its integral that of a fine grid, its draws right."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import special, stats
+
+import bayes_mirglmm as bm
+from bayes_mirglmm.counts.container import make_counts
+from bayes_mirglmm.counts.offsets import log_offset
+from bayes_mirglmm.design.build import build_design, sample_table
+from bayes_mirglmm.marginal import Centre, compile_batch, make_problem
+from bayes_mirglmm.model import ModelSpec
+from bayes_mirglmm.model.scaling import to_user
+from bayes_mirglmm.nested import PriorCoordinates, nested_posterior
+from bayes_mirglmm.nested.target import Target
+
+LOG_2PI = np.log(2 * np.pi)
+
+
+def small_counts(n: int = 8, j: int = 3):
+    rng = np.random.default_rng(0)
+    samples = pd.DataFrame(
+        {"group": list("aabbaabb")[:n], "age": rng.normal(40.0, 9.0, n)}, index=[f"s{i}" for i in range(n)]
+    )
+    return make_counts(
+        rng.negative_binomial(2, 0.02, size=(j, n)),
+        isomir=[f"i{k}" for k in range(j)],
+        mirna=["m"] * j,
+        sample=list(samples.index),
+        samples=samples,
+        total=np.full(n, 10**6) + rng.integers(0, 10**5, size=n),
+    )
+
+
+def without_sample_effect(name: str) -> ModelSpec:
+    table = bm.load_model(name).to_dict()
+    table["random_effects"]["sample_intercept"] = False
+    del table["priors"]["sd_sample"]
+    return ModelSpec.from_dict(table)
+
+
+def flat(target: Target, x: np.ndarray) -> np.ndarray:
+    """Values at many points, without a useful centre."""
+    n, n_isomirs = target.problem.y.shape
+    k, d = target.problem.z.shape[1], target.prior.size
+    centre = Centre(np.zeros((k, n_isomirs)), np.zeros(n), np.zeros((d, k, n_isomirs)), np.zeros((d, n)))
+    return target.log_densities(x, np.zeros(d), centre, np.empty((len(x), 0)))[0]
+
+
+def test_density_is_that_of_build_model_with_its_random_effects_integrated_out():
+    """By the model's own log density, its own gradient's differences for the Hessian, and the change of variables."""
+    counts = small_counts()
+    formula = "~ group + age"
+    model = bm.build_model(counts, "m", formula)
+    design = build_design(sample_table(counts), formula)
+    to_beta, to_b = to_user(design.x), to_user(design.z)
+    y = counts["counts"].values
+    problem, order = make_problem(
+        y.T, log_offset(counts).values, design.x @ to_beta, design.z @ to_b, np.zeros(2, dtype=int)
+    )
+    prior = PriorCoordinates.of(bm.load_model("mirglmm"), 3, (0, 0))
+    target = Target(problem, prior)
+    density = model.compile_fn([model.logp(), model.dlogp()], mode="FAST_COMPILE")
+    names = [value.name for value in model.value_vars]
+    k, (j, n) = 2, y.shape
+
+    def outer(x: np.ndarray) -> dict[str, np.ndarray]:
+        phi = prior.parameters(x[None])[0]
+        packed = np.array([np.log(phi[3]), phi[4], np.log(phi[5])])
+        return {
+            "beta_scaled": phi[:3],
+            "cholesky_block0_cholesky-cov-packed__": packed,
+            "sd_sample_log__": np.log(phi[6:7])[0],
+            "log_theta": phi[7:8][0],
+        }
+
+    def vector(x: np.ndarray) -> np.ndarray:
+        return np.concatenate([np.atleast_1d(value) for value in outer(x).values()])
+
+    rng = np.random.default_rng(1)
+    for _ in range(4):
+        x = 0.7 * rng.normal(size=prior.size)
+        value, _ = target.value_and_gradient(x)
+        fixed = {name: np.asarray(part) for name, part in outer(x).items()}
+        v, w = target.v.T.copy(), np.empty(n)
+        w[order] = target.u
+
+        def at(effects: np.ndarray, fixed=fixed) -> tuple[float, np.ndarray]:
+            point = fixed | {"v": effects[: j * k].reshape(j, k), "w": effects[j * k :]}
+            log_density, gradient = density(point)
+            sizes = [np.size(point[name]) for name in names]
+            pieces = dict(zip(names, np.split(gradient, np.cumsum(sizes)[:-1]), strict=True))
+            return float(log_density), np.concatenate([pieces["v"], pieces["w"]])
+
+        effects = np.concatenate([v.ravel(), w])
+        joint, gradient = at(effects)
+        assert np.abs(gradient).max() < 1e-5  # it is the mode
+        steps = 1e-5 * np.eye(len(effects))
+        hessian = np.array([(at(effects + s)[1] - at(effects - s)[1]) / 2e-5 for s in steps])
+        laplace = joint + 0.5 * len(effects) * LOG_2PI - 0.5 * np.linalg.slogdet(-hessian)[1]
+        moves = 1e-5 * np.eye(prior.size)
+        jacobian = np.array([(vector(x + m) - vector(x - m)) / 2e-5 for m in moves])
+        assert value == pytest.approx(laplace + np.linalg.slogdet(jacobian)[1], abs=1e-5)
+
+
+def test_gradient_is_that_of_the_value():
+    counts = small_counts()
+    design = build_design(sample_table(counts), "~ group")
+    problem, _ = make_problem(
+        counts["counts"].values.T, np.zeros(8), design.x, design.z, np.zeros(2, dtype=int)
+    )
+    target = Target(problem, PriorCoordinates.of(bm.load_model("mirglmm"), 2, (0, 0)))
+    x = np.random.default_rng(2).normal(size=target.prior.size)
+    _, gradient = target.value_and_gradient(x)
+    for c in range(len(x)):
+        step = np.zeros(len(x))
+        step[c] = 1e-3  # the mode is found to 1e-8, which a shorter step would show
+        up, down = target.value_and_gradient(x + step)[0], target.value_and_gradient(x - step)[0]
+        assert gradient[c] == pytest.approx((up - down) / 2e-3, abs=1e-4)
+
+
+@pytest.mark.parametrize(("name", "points"), [("poisson", 121), ("mirglmm", 41)])
+def test_evidence_and_moments_are_those_of_a_fine_grid(name: str, points: int):
+    """Two outer parameters (intercept, isomiR SD), or three (theta as well): the trapezoidal rule is exact here."""
+    compile_batch()
+    spec = without_sample_effect(name).reduced()
+    rng = np.random.default_rng(3)
+    y = rng.negative_binomial(4, 0.1, size=(4, 5))
+    one = np.ones((5, 1))
+    options = {"has_sample": False, "poisson": name == "poisson"}
+    problem, _ = make_problem(y.T, np.zeros(5), one, one, **options)
+    target = Target(problem, PriorCoordinates.of(spec, 1, (0,)))
+    d = target.prior.size
+    found = nested_posterior(
+        y, np.zeros(5), one, one, blocks=(0,), spec=spec, rng=np.random.default_rng(4), draw_effects=False
+    )
+    mean = found.sample.weights @ found.sample.x
+    sd = np.sqrt(found.sample.weights @ (found.sample.x - mean) ** 2)
+    axes = [np.linspace(m - 8 * s, m + 8 * s, points) for m, s in zip(mean, sd, strict=True)]
+    grid = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, d)
+    values = flat(target, grid)
+    cell = np.prod([axis[1] - axis[0] for axis in axes])
+    truth = special.logsumexp(values) + np.log(cell)
+    assert found.sample.log_evidence == pytest.approx(truth, abs=0.03)
+    weights = np.exp(values - special.logsumexp(values))
+    exact = weights @ grid
+    assert np.abs((mean - exact) / sd).max() < 0.05
+    np.testing.assert_allclose(sd, np.sqrt(weights @ (grid - exact) ** 2), rtol=0.07)
+
+
+def test_without_counts_the_posterior_is_near_the_prior_where_zeros_say_nothing():
+    """All counts 0 at an exposure of exp(-40): the likelihood is 1 everywhere that matters."""
+    spec = bm.load_model("mirglmm")
+    z = np.column_stack([np.ones(6), np.repeat([0.0, 1.0], 3)])
+    found = nested_posterior(
+        np.zeros((3, 6)), np.full(6, -60.0), z, z, blocks=(0, 0), spec=spec, rng=np.random.default_rng(5)
+    )
+    assert found.sample.log_evidence == pytest.approx(0.0, abs=0.05)
+    mean = found.sample.weights @ found.sample.x
+    np.testing.assert_allclose(mean, 0.0, atol=0.1)
+    np.testing.assert_allclose(np.sqrt(found.sample.weights @ found.sample.x**2), 1.0, atol=0.1)
+    sd = np.sqrt(np.einsum("skk->sk", found.omega))
+    np.testing.assert_allclose(found.sample.weights @ sd, np.array([2.5, 1.0]) * np.sqrt(2 / np.pi), rtol=0.1)
+
+
+def test_isomir_and_sample_effects_match_a_gaussian_limit():
+    """Large counts, Poisson: the effects are known to their least-squares values."""
+    spec = bm.load_model("poisson")
+    rng = np.random.default_rng(6)
+    z = np.column_stack([np.ones(8), np.repeat([0.0, 1.0], 4)])
+    b, u = rng.normal(size=(6, 2)) * [1.0, 0.5], 0.3 * rng.normal(size=8)
+    y = rng.poisson(np.exp(12.0 + b @ z.T + u))
+    found = nested_posterior(y, np.zeros(8), z, z, blocks=(0, 0), spec=spec, rng=np.random.default_rng(7))
+    weights = found.sample.weights
+    level = np.einsum("sj,s->j", found.beta[:, :1] + found.b[:, :, 0], weights)
+    contrast = found.b[:, :, 1] - found.b[:, :, 1].mean(axis=1, keepdims=True)
+    own = np.log(y[:, 4:].sum(axis=1)) - np.log(y[:, :4].sum(axis=1))
+    np.testing.assert_allclose(weights @ contrast, own - own.mean(), atol=0.02)
+    assert np.corrcoef(level, np.log(y[:, :4].sum(axis=1)))[0, 1] > 0.999
+    within = found.u - found.u[:, :4].mean(axis=1, keepdims=True)
+    expected = u - u[:4].mean()
+    np.testing.assert_allclose((weights @ within)[:4], expected[:4], atol=0.02)
+
+
+@pytest.mark.parametrize(("per_group", "low", "high"), [(3, -2.2, 0.3), (20, -3.5, -1.0)])
+def test_null_slopes_give_a_negative_log_bayes_factor_that_grows_with_the_data(
+    per_group: int, low: float, high: float
+):
+    """About -1.2 with 6 samples and -2.3 with 40, on average."""
+    spec = bm.load_model("mirglmm")
+    simulation = bm.simulate(per_group, n_mirnas=6, usage=0.0, n_isomirs=10, seed=8)
+    z = np.column_stack([np.ones(2 * per_group), np.repeat([0.0, 1.0], per_group)])
+    offset = log_offset(simulation.counts).values
+    factors = []
+    for mirna in simulation.truth.mirnas["mirna"]:
+        y = simulation.counts["counts"].values[simulation.counts["mirna"].values == mirna]
+        evidence = [
+            nested_posterior(
+                y,
+                offset,
+                z,
+                z[:, :k],
+                blocks=(0,) * k,
+                spec=model,
+                rng=np.random.default_rng(9),
+                draw_effects=False,
+                stages=(128, 128, 256),
+            ).sample.log_evidence
+            for k, model in ((2, spec), (1, spec.reduced()))
+        ]
+        factors.append(evidence[0] - evidence[1])
+    assert low < np.mean(factors) < high
+
+
+def test_a_start_on_a_boundary_or_at_infinity_is_pulled_in():
+    from bayes_mirglmm.nested import Start
+
+    spec = bm.load_model("mirglmm")
+    rng = np.random.default_rng(10)
+    z = np.column_stack([np.ones(8), np.repeat([0.0, 1.0], 4)])
+    y = rng.poisson(50.0, size=(5, 8))
+    start = Start(np.array([4.0, 0.0]), np.diag([0.0, 0.0]), 0.0, np.inf)
+    with_start, without = (
+        nested_posterior(
+            y, np.zeros(8), z, z, blocks=(0, 0), spec=spec, rng=np.random.default_rng(11), start=s
+        ).sample
+        for s in (start, None)
+    )
+    error = np.hypot(with_start.log_evidence_error, without.log_evidence_error)
+    assert with_start.log_evidence == pytest.approx(without.log_evidence, abs=4 * error)
+    assert stats.norm.cdf(with_start.weights @ with_start.x[:, -1]) > 0.5  # no overdispersion: theta is large
