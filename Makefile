@@ -55,10 +55,11 @@ bench: $(READY)  ## Measure the speed of all methods, beside R's where R is inst
 	$(BIN)/python benchmarks/speed_nuts.py
 	@echo "  benchmarks/README.md has the commands for accuracy, calibration and agreement."
 
-lint: $(READY)  ## ruff and mypy
+lint: $(READY)  ## ruff, mypy, and which room may import which
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache --no-logo
 
 format: $(READY)  ## Format the code and apply ruff's safe fixes
 	$(BIN)/ruff check --fix .

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from bayes_mirglmm.counts.inspection import inspect_counts
     from bayes_mirglmm.counts.isomir_types import isomir_types
     from bayes_mirglmm.errors import InputError, MirglmmError
-    from bayes_mirglmm.methods.fit import fit
+    from bayes_mirglmm.fitting.fit import fit
     from bayes_mirglmm.model import build_model, load_model
     from bayes_mirglmm.plots import (
         plot_bayes_factors,
@@ -48,7 +48,7 @@ _HOME = {
     "build_model": "model",
     "compare": "comparison.compare",
     "filter_counts": "counts.filtering",
-    "fit": "methods.fit",
+    "fit": "fitting.fit",
     "from_dataframe": "readers",
     "inspect_counts": "counts.inspection",
     "isomir_types": "counts.isomir_types",

@@ -23,8 +23,9 @@ import numpy as np
 import pandas as pd
 
 import bayes_mirglmm as bm
+from bayes_mirglmm.counts.container import sample_table
 from bayes_mirglmm.counts.offsets import log_offset
-from bayes_mirglmm.design.build import build_design, sample_table
+from bayes_mirglmm.design.build import build_design
 from bayes_mirglmm.marginal import compile_batch, compile_kernels
 from bayes_mirglmm.methods.maximum_likelihood import Plan, fit_mirna
 from bayes_mirglmm.methods.nested_laplace import fit_mirna_nested, sample_model

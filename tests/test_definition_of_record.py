@@ -9,9 +9,9 @@ import pytest
 from pytensor.graph.replace import graph_replace
 
 import bayes_mirglmm as bm
-from bayes_mirglmm.counts.container import make_counts
+from bayes_mirglmm.counts.container import make_counts, sample_table
 from bayes_mirglmm.counts.offsets import log_offset
-from bayes_mirglmm.design.build import build_design, sample_table
+from bayes_mirglmm.design.build import build_design
 from bayes_mirglmm.marginal import likelihood, make_problem
 from bayes_mirglmm.marginal.objective import half_square, means
 

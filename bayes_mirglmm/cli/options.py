@@ -162,7 +162,8 @@ def parse_contrasts(
     nuisance: Sequence[str],
 ) -> list[Contrast]:
     """Turn ``["group=B,A"]`` into contrasts that the design of ``counts`` is known to have."""
-    from bayes_mirglmm.design.build import build_design, contrast_weights, sample_table
+    from bayes_mirglmm.counts.container import sample_table
+    from bayes_mirglmm.design.build import build_design, contrast_weights
 
     table = sample_table(counts)
     if table.empty:

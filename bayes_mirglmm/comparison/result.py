@@ -120,16 +120,16 @@ class Comparison:
     def plot(self, a: str | None = None, b: str | None = None, *, labels: int = 8) -> "Figure":
         """Draw log2 fold changes of two sides against each other, both with their intervals.
 
-        See :func:`bayes_mirglmm.plots.plot_estimates`.
+        See :func:`bayes_mirglmm.comparison.plot_estimates.plot_estimates`.
         """
-        from bayes_mirglmm.plots.estimates import plot_estimates
+        from bayes_mirglmm.comparison.plot_estimates import plot_estimates
 
         one, two = self._pair(a, b)
         return plot_estimates(self, one.name, two.name, labels=labels)
 
     def plot_calls(self) -> "Figure":
         """Draw how many miRNAs each combination of sides calls (an UpSet plot); see :meth:`calls`."""
-        from bayes_mirglmm.plots.calls import plot_calls
+        from bayes_mirglmm.comparison.plot_calls import plot_calls
 
         return plot_calls(self)
 

@@ -337,3 +337,14 @@ def some(names: Sequence[Any], limit: int = 5) -> str:
     """Return the first names of a list for a message, and how many there are in all."""
     shown = ", ".join(str(n) for n in list(names)[:limit])
     return shown if len(names) <= limit else f"{shown}, ... ({len(names)} in all)"
+
+
+def sample_table(counts: xr.Dataset) -> pd.DataFrame:
+    """Return the sample columns of a counts container: a row per sample, without ``total``."""
+    columns = {
+        str(name): coordinate.values
+        for name, coordinate in counts.coords.items()
+        if coordinate.dims == ("sample",) and name not in RESERVED
+    }
+    index = pd.Index([str(name) for name in counts["sample"].values], name="sample", dtype=object)
+    return pd.DataFrame(columns, index=index)

@@ -7,9 +7,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayes_mirglmm.counts.container import dropped, validate_counts
+from bayes_mirglmm.counts.container import dropped, sample_table, validate_counts
 from bayes_mirglmm.counts.filtering import LOW_ISOMIR, LOW_MIRNA, filter_counts
-from bayes_mirglmm.design.build import sample_table
 from bayes_mirglmm.errors import InputError
 
 MIN_ISOMIRS = 2  # fewer do not identify a variance between isomiRs

@@ -13,16 +13,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
-import xarray as xr
 
-from bayes_mirglmm.counts.container import RESERVED
 from bayes_mirglmm.design.contrasts import contrast_weights
 from bayes_mirglmm.design.covariates import columns_by_name, is_factor, some_samples, typed_columns
 from bayes_mirglmm.design.formula import Formula, check_column, model_matrix, parse_formula
 from bayes_mirglmm.design.rank import checked_rank
 from bayes_mirglmm.errors import InputError
 
-__all__ = ["Design", "build_design", "contrast_weights", "sample_table"]
+__all__ = ["Design", "build_design", "contrast_weights"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,17 +94,6 @@ def varies_around(slope_terms: Sequence[str], blocks: Sequence[int], terms: Sequ
     return [
         place.get(name, -1) if block == 0 else -1 for name, block in zip(slope_terms, blocks, strict=True)
     ]
-
-
-def sample_table(counts: xr.Dataset) -> pd.DataFrame:
-    """Return the sample columns of a counts container: a row per sample, without ``total``."""
-    columns = {
-        str(name): coordinate.values
-        for name, coordinate in counts.coords.items()
-        if coordinate.dims == ("sample",) and name not in RESERVED
-    }
-    index = pd.Index([str(name) for name in counts["sample"].values], name="sample", dtype=object)
-    return pd.DataFrame(columns, index=index)
 
 
 def build_design(

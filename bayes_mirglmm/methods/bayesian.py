@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from bayes_mirglmm.methods.maximum_likelihood import FEWEST_ISOMIRS, Plan, fit_mirna
-from bayes_mirglmm.results import Draws, MirnaRecord, ModelNumbers
+from bayes_mirglmm.records import Draws, MirnaRecord, ModelNumbers
 
 
 def fit_bayesian(

@@ -10,7 +10,7 @@ import numpy as np
 from bayes_mirglmm.design.build import Design, varies_around
 from bayes_mirglmm.marginal import Frame, MarginalFit, fit_frame, make_frame, separated_coefficients
 from bayes_mirglmm.methods.options import Options
-from bayes_mirglmm.results import MirnaRecord, ModelNumbers
+from bayes_mirglmm.records import MirnaRecord, ModelNumbers
 
 FEWEST_ISOMIRS = 2
 NESTING = 1e-6  # nats by which the full model may fall short of the reduced one before it is searched again

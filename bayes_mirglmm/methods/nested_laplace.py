@@ -10,7 +10,7 @@ from bayes_mirglmm.methods.bayesian import fit_bayesian, name_number, posterior_
 from bayes_mirglmm.methods.maximum_likelihood import Plan
 from bayes_mirglmm.nested import RELIABLE_PARETO_K, NestedPosterior, Start, nested_posterior
 from bayes_mirglmm.nested.importance import EVIDENCE_STAGES, STAGES
-from bayes_mirglmm.results import Draws, MirnaRecord, ModelNumbers
+from bayes_mirglmm.records import Draws, MirnaRecord, ModelNumbers
 
 DRAWS = sum(STAGES)  # that are kept of a miRNA
 

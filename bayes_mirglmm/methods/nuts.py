@@ -9,7 +9,7 @@ import numpy as np
 from bayes_mirglmm.methods.bayesian import fit_bayesian, name_number, posterior_numbers
 from bayes_mirglmm.methods.maximum_likelihood import Plan
 from bayes_mirglmm.nuts import Estimate, Sampled, Settings, log_evidence, prepare, sample
-from bayes_mirglmm.results import Draws, MirnaRecord, ModelNumbers
+from bayes_mirglmm.records import Draws, MirnaRecord, ModelNumbers
 
 
 def fit_mirna_nuts(

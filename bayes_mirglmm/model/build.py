@@ -102,8 +102,9 @@ def build_model(
     # Imported here so that reading specifications, and the whole ML path, do not load PyMC.
     import pymc as pm
 
+    from bayes_mirglmm.counts.container import sample_table
     from bayes_mirglmm.counts.offsets import log_offset
-    from bayes_mirglmm.design.build import build_design, sample_table
+    from bayes_mirglmm.design.build import build_design
 
     spec = load_model(model)
     if slope is not None and not spec.isomir_slope:

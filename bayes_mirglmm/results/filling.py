@@ -9,8 +9,7 @@ from bayes_mirglmm.errors import InputError
 
 if TYPE_CHECKING:
     from bayes_mirglmm.design.build import Design
-    from bayes_mirglmm.results.posterior_schema import Draws
-    from bayes_mirglmm.results.schema import MirnaRecord, ModelNumbers
+    from bayes_mirglmm.records import Draws, MirnaRecord, ModelNumbers
 
 
 class Filler:

@@ -241,7 +241,7 @@ class Fit:
             slope_prior_scale, log_bf10, log_bf10_error, pareto_k, how (``reused``: the draws, reweighted;
             ``refitted``, by the nested Laplace posterior, where the weights could not be trusted).
         """
-        from bayes_mirglmm.methods.bayes_factor_curve import bayes_factor_curve
+        from bayes_mirglmm.results.bayes_factor_curve import bayes_factor_curve
 
         return bayes_factor_curve(self, mirna, scales)
 

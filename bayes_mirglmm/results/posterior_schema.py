@@ -11,11 +11,6 @@ In such a dataset ``beta``, ``omega``, ``sigma_sample``, ``b``, ``effect`` and `
 NUTS, which does not compute it).
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-
-import numpy as np
-
 from bayes_mirglmm.results.variable import Variable
 
 DRAWS: dict[str, Variable] = {
@@ -71,26 +66,6 @@ OF_METHOD = {"laplace": DRAWS | EVIDENCE | IMPORTANCE, "nuts": DRAWS | DRAW_STAT
 #: Diagnostics that tables show beside the numbers, by method.
 SHOWN = {"laplace": ("pareto_k",), "nuts": ("r_hat", "ess_bulk", "divergences")}
 BAYESIAN_METHODS = ("laplace", "nuts")
-
-
-@dataclass(frozen=True)
-class Draws:
-    """Joint draws of one miRNA.
-
-    Sizes: S draws, p fixed effects, K columns of the isomiR effects (or those of the reduced model), J isomiRs, n
-    samples.
-    """
-
-    weight: np.ndarray  #: sum 1 (S,)
-    beta: np.ndarray  #: (S, p)
-    omega: np.ndarray  #: (S, K, K)
-    sigma_sample: np.ndarray  #: (S,)
-    log_theta: np.ndarray  #: (S,)
-    b: np.ndarray  #: (S, J, K)
-    u: np.ndarray  #: (S, n)
-    stats: Mapping[str, np.ndarray] = field(
-        default_factory=dict
-    )  #: by the names of DRAW_STATS less "draw_", each (S,)
 
 
 def extra_variables(method: str) -> dict[str, Variable]:

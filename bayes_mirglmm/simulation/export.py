@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayes_mirglmm.design.build import sample_table
+from bayes_mirglmm.counts.container import sample_table
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.tsv import write_tsv
 

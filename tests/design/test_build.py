@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bayes_mirglmm.counts.container import make_counts
-from bayes_mirglmm.design.build import build_design, sample_table
+from bayes_mirglmm.counts.container import make_counts, sample_table
+from bayes_mirglmm.design.build import build_design
 from bayes_mirglmm.errors import InputError
 
 

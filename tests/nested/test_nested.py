@@ -6,9 +6,9 @@ import pytest
 from scipy import special, stats
 
 import bayes_mirglmm as bm
-from bayes_mirglmm.counts.container import make_counts
+from bayes_mirglmm.counts.container import make_counts, sample_table
 from bayes_mirglmm.counts.offsets import log_offset
-from bayes_mirglmm.design.build import build_design, sample_table
+from bayes_mirglmm.design.build import build_design
 from bayes_mirglmm.marginal import Centre, compile_batch, make_problem
 from bayes_mirglmm.model import ModelSpec
 from bayes_mirglmm.model.scaling import to_user

@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 
 import bayes_mirglmm as bm
-from bayes_mirglmm.counts.container import make_counts
+from bayes_mirglmm.counts.container import make_counts, sample_table
 from bayes_mirglmm.counts.offsets import log_offset
-from bayes_mirglmm.design.build import build_design, sample_table
+from bayes_mirglmm.design.build import build_design
 from bayes_mirglmm.nuts import Estimate, prepare
 
 N, J = 8, 5

@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 from bayes_mirglmm.design.build import Design, build_design
-from bayes_mirglmm.results import Fit, MirnaRecord, ModelNumbers, assemble
+from bayes_mirglmm.records import MirnaRecord, ModelNumbers
+from bayes_mirglmm.results import Fit, assemble
 
 
 def random_covariance(rng: np.random.Generator, size: int, scale: float = 0.1) -> np.ndarray:

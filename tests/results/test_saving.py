@@ -8,7 +8,8 @@ import pytest
 
 from bayes_mirglmm.design.build import build_design
 from bayes_mirglmm.errors import InputError
-from bayes_mirglmm.results import SCHEMA_VERSION, Fit, MirnaRecord, check_target, load, saving
+from bayes_mirglmm.records import MirnaRecord
+from bayes_mirglmm.results import SCHEMA_VERSION, Fit, check_target, load, saving
 
 NASTY = ["mir/../../up", "a;b", "<script>x</script>", 'quote"tab\tname', "näme", "line\nbreak"]
 

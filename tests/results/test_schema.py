@@ -6,7 +6,8 @@ import pytest
 
 from bayes_mirglmm.design.build import build_design
 from bayes_mirglmm.errors import InputError
-from bayes_mirglmm.results import MirnaRecord, assemble, validate_fit_data
+from bayes_mirglmm.records import MirnaRecord
+from bayes_mirglmm.results import assemble, validate_fit_data
 from bayes_mirglmm.results.schema import ATTRIBUTES, VARIABLES
 
 

@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayes_mirglmm.counts.container import dropped, validate_counts
+from bayes_mirglmm.counts.container import dropped, sample_table, validate_counts
 from bayes_mirglmm.counts.offsets import log_offset, offset_caution
-from bayes_mirglmm.design.build import Design, build_design, sample_table
+from bayes_mirglmm.design.build import Design, build_design
 from bayes_mirglmm.design.covariates import coded_levels
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.marginal import compile_batch, compile_kernels, is_batch_compiled, is_compiled
@@ -24,7 +24,8 @@ from bayes_mirglmm.methods.nuts import fit_mirna_nuts
 from bayes_mirglmm.methods.options import Options, resolve_options, resolve_settings
 from bayes_mirglmm.model import ModelSpec, load_model
 from bayes_mirglmm.nuts import compile_density, is_density_compiled
-from bayes_mirglmm.results import Fit, MirnaRecord, assemble, provenance
+from bayes_mirglmm.records import MirnaRecord
+from bayes_mirglmm.results import Fit, assemble, provenance
 from bayes_mirglmm.results.schema import check_prob
 
 logger = logging.getLogger(__name__)

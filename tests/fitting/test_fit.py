@@ -215,7 +215,7 @@ def test_the_other_shipped_models_fit(simulation, fitted, name):
     ],
 )
 def test_what_cannot_be_used_is_refused_before_anything_is_fitted(simulation, options, words, monkeypatch):
-    monkeypatch.setattr("bayes_mirglmm.methods.fit._fit_mirnas", lambda *_: pytest.fail("fitted"))
+    monkeypatch.setattr("bayes_mirglmm.fitting.fit._fit_mirnas", lambda *_: pytest.fail("fitted"))
     with pytest.raises(bm.InputError, match=words):
         bm.fit(simulation.counts, "~ group", progress=False, **options)
 
