@@ -17,7 +17,7 @@ export MKL_NUM_THREADS ?= 1
 PYTEST := $(BIN)/python -m pytest
 WORKERS ?= 2
 
-.PHONY: help setup demo docs notebooks test test-slow bench lint format wheel clean
+.PHONY: help setup demo docs notebooks test test-slow test-wheel test-lowest bench lint format wheel clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -48,6 +48,12 @@ test: lint  ## Lint, check types, run the tests (those that take minutes are lef
 test-slow: $(READY)  ## Run every test, the slow ones included
 	$(PYTEST) -n $(WORKERS)
 
+test-wheel: $(READY)  ## Install the built wheel alone, with each Python that is here, and use it (a few minutes each)
+	@$(BIN)/python .ci/check_wheel.py
+
+test-lowest: $(READY)  ## The same at the lowest declared versions of everything
+	@$(BIN)/python .ci/check_wheel.py --lowest
+
 bench: $(READY)  ## Measure the speed of all methods, beside R's where R is installed (half an hour)
 	$(BIN)/python benchmarks/speed_ml.py
 	$(BIN)/python benchmarks/speed_files.py
@@ -55,11 +61,12 @@ bench: $(READY)  ## Measure the speed of all methods, beside R's where R is inst
 	$(BIN)/python benchmarks/speed_nuts.py
 	@echo "  benchmarks/README.md has the commands for accuracy, calibration and agreement."
 
-lint: $(READY)  ## ruff, mypy, and which room may import which
+lint: $(READY)  ## ruff, mypy, which room may import which, imports against declared dependencies
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache --no-logo
+	$(BIN)/deptry bayes_mirglmm
 
 format: $(READY)  ## Format the code and apply ruff's safe fixes
 	$(BIN)/ruff check --fix .

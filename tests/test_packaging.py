@@ -103,6 +103,30 @@ def test_the_wheel_has_models_types_and_licence_and_nothing_else(built: Path):
     assert not [name for name in names if "__pycache__" in name]
 
 
+def test_the_description_on_a_package_index_links_nothing_that_is_not_there(built: Path):
+    with zipfile.ZipFile(next(built.glob("*.whl"))) as archive:
+        name = next(name for name in archive.namelist() if name.endswith("METADATA"))
+        description = archive.read(name).decode().split("\n\n", 1)[1]
+    targets = re.findall(r"\]\(([^)]+)\)", description)
+    assert targets
+    assert [target for target in targets if not target.startswith("https://")] == []
+    assert "<!--" not in description
+    assert "![" not in description
+    # The examples are the README's, character by character.
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    code = re.compile(r"^```\w+\n.*?^```", re.MULTILINE | re.DOTALL)
+    assert code.findall(description) == code.findall(readme)
+
+
+def test_every_declared_minimum_can_be_installed_as_such():
+    """`make test-lowest` reads ``name>=lowest[,<bound]``; internals that are used have an upper bound."""
+    metadata = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    form = re.compile(r"[\w-]+>=[\d.]+(,<[\d.]+)?")
+    assert all(form.fullmatch(line) for line in metadata["dependencies"])
+    bounded = {re.split(r">=", line)[0] for line in metadata["dependencies"] if ",<" in line}
+    assert bounded >= {"nutpie", "rdata"}
+
+
 def test_the_source_distribution_has_tests_and_models(built: Path):
     with tarfile.open(next(built.glob("*.tar.gz"))) as archive:
         names = {name.split("/", 1)[1] for name in archive.getnames()}
