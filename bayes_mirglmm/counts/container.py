@@ -19,6 +19,9 @@ sample table columns   (sample)             every column of the sample table, un
 ``dropped_log_cpm``    (dropped)            log(median CPM) that the filter saw, natural log
 =====================  ===================  ==========================================================
 
+A column of the sample table that is a factor with an order of its own (of R, of AnnData, a pandas categorical) is
+str like any other text, and has its levels, in order, as the attribute ``levels`` of the coordinate.
+
 Attributes: ``source`` (str: where the counts were read), ``format`` (str), ``notes`` (list of str: what the
 reader merged, skipped or repaired, one sentence each); after a filter also ``min_mirna_log_cpm`` and
 ``min_isomir_log_cpm`` (its limits, or ``none``) and ``sha256_before_filters``.
@@ -318,7 +321,17 @@ def _columns(frame: pd.DataFrame, dim: str, what: str) -> dict[str, Any]:
             raise InputError(f"{what} has a column named {name!r}, a reserved name: rename it.")
         if names.count(name) > 1:
             raise InputError(f"{what} has more than one column named {name!r}: rename all but one.")
-    return {name: (dim, _plain(frame[column])) for name, column in zip(names, frame.columns, strict=True)}
+    return {
+        name: (dim, _plain(frame[column]), _ordered(frame[column]) if dim == "sample" else {})
+        for name, column in zip(names, frame.columns, strict=True)
+    }
+
+
+def _ordered(column: pd.Series) -> dict[str, list[str]]:
+    """Return the attribute that keeps the order of a factor's levels, unused ones left out."""
+    if not isinstance(column.dtype, pd.CategoricalDtype):
+        return {}
+    return {"levels": [str(level) for level in column.cat.remove_unused_categories().cat.categories]}
 
 
 def _plain(column: pd.Series) -> np.ndarray:
@@ -340,11 +353,25 @@ def some(names: Sequence[Any], limit: int = 5) -> str:
 
 
 def sample_table(counts: xr.Dataset) -> pd.DataFrame:
-    """Return the sample columns of a counts container: a row per sample, without ``total``."""
+    """Return the sample columns of a counts container: a row per sample, without ``total``.
+
+    Factors whose levels have an order are categoricals.
+    """
     columns = {
-        str(name): coordinate.values
+        str(name): _in_order(coordinate)
         for name, coordinate in counts.coords.items()
         if coordinate.dims == ("sample",) and name not in RESERVED
     }
     index = pd.Index([str(name) for name in counts["sample"].values], name="sample", dtype=object)
     return pd.DataFrame(columns, index=index)
+
+
+def _in_order(coordinate: xr.DataArray) -> np.ndarray | pd.Categorical:
+    """Return a sample column, a categorical where its levels have an order and are all of its values."""
+    values, levels = coordinate.values, coordinate.attrs.get("levels")
+    if levels is None:
+        return values
+    levels = [levels] if isinstance(levels, str) else list(levels)  # netCDF makes a string of a list of one
+    if not set(pd.Series(values, dtype=object).dropna()) <= set(levels):
+        return values  # the column was changed since
+    return pd.Categorical(values, categories=levels)

@@ -145,10 +145,21 @@ def join(parts: Sequence[Part]) -> Part:
         sequence,
         annotation,
         notes=[note for p in parts for note in p.notes],
-        sample_table=pd.concat(tables)
-        if (tables := [p.sample_table for p in parts if p.sample_table is not None])
-        else None,
+        sample_table=_stacked([p.sample_table for p in parts if p.sample_table is not None]),
     )
+
+
+def _stacked(tables: Sequence[pd.DataFrame]) -> pd.DataFrame | None:
+    """Return sample tables under each other; a factor in all of them has the levels of each, in order of occurrence."""
+    if not tables:
+        return None
+    joined = pd.concat(tables)
+    for name in joined.columns:
+        columns = [table[name] for table in tables if name in table.columns]
+        if all(isinstance(column.dtype, pd.CategoricalDtype) for column in columns):
+            levels = dict.fromkeys(level for column in columns for level in column.cat.categories)
+            joined[name] = pd.Categorical(joined[name], categories=list(levels))
+    return joined
 
 
 def to_counts(part: Part, samples: pd.DataFrame | None, format: str) -> xr.Dataset:

@@ -62,7 +62,8 @@ def read_counts(
     """
     if isinstance(path_or_paths, pd.DataFrame):
         return from_dataframe(path_or_paths, samples, duplicates=duplicates or "refuse", **options)
-    table = sample_frame(samples)
+    notes: list[Note] = []
+    table = sample_frame(samples, notes)
     if anndata.is_anndata(path_or_paths):
         _known(options, anndata, {"layer", "mirna"})
         parts, module = [anndata.from_anndata(path_or_paths, **options)], anndata
@@ -71,7 +72,7 @@ def read_counts(
         module = choose(heads, format)
         _known(options, module)
         parts = module.read(heads, table, **options)
-    return _assembled(parts, table, module.NAME, duplicates or module.POLICY)
+    return _assembled(parts, table, module.NAME, duplicates or module.POLICY, notes)
 
 
 def from_dataframe(
@@ -115,7 +116,8 @@ def from_dataframe(
     InputError
         A column is not found, a cell is not a count, or rows repeat.
     """
-    table = sample_frame(samples)
+    notes: list[Note] = []
+    table = sample_frame(samples, notes)
     part = part_from_frame(
         df,
         source="the table",
@@ -127,22 +129,44 @@ def from_dataframe(
         sample_columns=sample_columns,
         missing=missing,
     )
-    return _assembled([part], table, "dataframe", duplicates)
+    return _assembled([part], table, "dataframe", duplicates, notes)
 
 
 def _assembled(
-    parts: Sequence[Part], samples: pd.DataFrame | None, format: str, duplicates: str
+    parts: Sequence[Part],
+    samples: pd.DataFrame | None,
+    format: str,
+    duplicates: str,
+    notes: list[Note],
 ) -> xr.Dataset:
     part = join([without_duplicates(part, duplicates) for part in parts])
+    part.notes = [*part.notes, *notes]
     if part.annotation is not None:
         part.annotation = _renamed(part.annotation, part.notes)
     if samples is not None:
         samples = only(samples, part.samples, part.notes)
+        if part.sample_table is not None:
+            samples = _in_order_of(samples, part.sample_table, part.notes)
     elif part.sample_table is not None and part.sample_table.shape[1]:
         table = part.sample_table.set_axis([str(s) for s in part.sample_table.index])
         same = [c for c in table.columns if c == "sample" and list(table[c].astype(str)) == list(table.index)]
         samples = _renamed(table.drop(columns=same), part.notes)
     return to_counts(part, samples, format)
+
+
+def _in_order_of(samples: pd.DataFrame, own: pd.DataFrame, notes: list[Note]) -> pd.DataFrame:
+    """Give text columns the order of levels that the source keeps under the same name, where it has all of them."""
+    for name in [c for c in samples.columns if c in own.columns]:
+        levels, given = own[name].dtype, samples[name]
+        if not isinstance(levels, pd.CategoricalDtype) or isinstance(given.dtype, pd.CategoricalDtype):
+            continue
+        known = [str(level) for level in levels.categories]
+        if pd.api.types.is_numeric_dtype(given) or not set(given.dropna()) <= set(known):
+            continue
+        samples = samples.assign(**{str(name): pd.Categorical(given, categories=known)})
+        if known != sorted(known):
+            notes.append(Note(f"levels of {name!r} are in the order of the file itself: {', '.join(known)}"))
+    return samples
 
 
 def _renamed(frame: pd.DataFrame, notes: list[Note]) -> pd.DataFrame:

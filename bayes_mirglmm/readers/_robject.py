@@ -6,11 +6,12 @@ import numpy as np
 import pandas as pd
 from rdata.parser import RObject, RObjectType
 
-from bayes_mirglmm.readers._rparse import as_text
+from bayes_mirglmm.readers._rparse import LONGEST_SEQUENCE, as_text
 
 VECTORS = {RObjectType.LGL, RObjectType.INT, RObjectType.REAL, RObjectType.STR}
 SPARSE = {"dgCMatrix", "dgTMatrix", "dgRMatrix", "lgCMatrix", "ngCMatrix"}
 FRAMES = {"data.frame", "tbl_df", "data.table", "DFrame", "DataFrame"}
+RLE = "Rle"  # of S4Vectors: runs of equal values
 
 
 def resolve(thing: RObject) -> RObject:
@@ -44,6 +45,8 @@ def classes(thing: RObject) -> list[str]:
 
 def vector(thing: RObject) -> np.ndarray | None:
     """Return an atomic vector as numpy (a factor and text as str objects, NA as None or NaN), else None."""
+    if RLE in classes(thing):
+        return _of_runs(thing)
     if thing.info.type not in VECTORS:
         return None
     if thing.info.type is RObjectType.STR:
@@ -56,6 +59,28 @@ def vector(thing: RObject) -> np.ndarray | None:
     if isinstance(thing.value, np.ma.MaskedArray):
         return np.ma.filled(thing.value.astype(float), np.nan)
     return np.asarray(thing.value)
+
+
+def column(thing: RObject) -> np.ndarray | pd.Categorical | None:
+    """Return a column of a data frame: a vector, or a factor with its levels in R's order, else None."""
+    inner = attributes(thing).get("values", thing) if RLE in classes(thing) else thing
+    values = vector(thing)
+    levels = attributes(inner).get("levels")
+    if values is None or levels is None:
+        return values
+    ordered = "ordered" in classes(inner)
+    return pd.Categorical(values, categories=list(dict.fromkeys(as_text(levels.value))), ordered=ordered)
+
+
+def _of_runs(thing: RObject) -> np.ndarray | None:
+    """Return an Rle as the vector that it stands for."""
+    slots = attributes(thing)
+    values, lengths = vector(slots["values"]), np.asarray(slots["lengths"].value, dtype=np.int64)
+    if values is None:
+        return None
+    if len(values) != len(lengths) or (lengths < 0).any() or lengths.sum() > LONGEST_SEQUENCE:
+        raise ValueError("the runs of an Rle do not fit its values")
+    return np.repeat(values, lengths)
 
 
 def items(thing: RObject) -> dict[str, RObject]:
@@ -76,7 +101,7 @@ def frame(thing: RObject) -> pd.DataFrame | None:
     if not FRAMES & set(classes(thing)):
         return None
     slots = attributes(thing)
-    columns = {name: vector(column) for name, column in items(thing).items()}
+    columns = {name: column(values) for name, values in items(thing).items()}
     rows = slots.get("rownames", slots.get("row.names"))
     labels = None if rows is None else vector(rows)
     table = pd.DataFrame({name: values for name, values in columns.items() if values is not None})

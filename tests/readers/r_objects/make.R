@@ -61,3 +61,25 @@ iso@metadata <- list(rawData = as_tibble(data.frame(seq = sequence, mir = mirna,
                                                     t3 = "0", counts)))
 save(iso, file = "isomirdataseq.rda", compress = "xz")
 saveRDS(lm(dist ~ speed, cars[1:5, ]), "model.rds")
+
+# factors whose levels have an order of their own, runs (Rle), edgeR's list
+setClass("Rle", representation(values = "ANY", lengths = "integer"))
+rle_of <- function(x) { r <- rle(as.vector(x)); new("Rle", values = r$values, lengths = r$lengths) }
+group <- factor(c("b", "a", "b"), levels = c("b", "a"))
+time <- factor(c("6h", "12h", "6h"), levels = c("0h", "6h", "12h"), ordered = TRUE)
+runs <- new("SummarizedExperiment", assays = assays(counts = counts), NAMES = paste0("iso", 1:3),
+            colData = new("DFrame", rownames = colnames(counts), nrows = 3L,
+                          listData = list(group = group, time = time,
+                                          batch = new("Rle", values = factor(c("y", "x"), levels = c("y", "x")),
+                                                      lengths = c(2L, 1L)))),
+            elementMetadata = dframe(sequence = sequence, miRNA = rle_of(mirna)), metadata = list())
+saveRDS(runs, "se_runs.rds")
+dge <- structure(list(counts = `rownames<-`(counts, sequence),
+                      samples = data.frame(group = group, lib.size = c(12, 6, 99), norm.factors = 1,
+                                           row.names = colnames(counts)),
+                      genes = data.frame(miRNA = mirna, row.names = sequence)), class = "DGEList")
+saveRDS(dge, "dgelist.rds")
+saveRDS({x <- dge; x$genes <- NULL; x}, "dgelist_without_genes.rds")
+saveRDS(unclass(dge), "list.rds")
+saveRDS(`rownames<-`(counts, sequence), "matrix.rds")
+saveRDS(data.frame(group = group, time = time, row.names = colnames(counts)), "coldata.rds")
