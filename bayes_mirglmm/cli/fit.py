@@ -57,7 +57,7 @@ def fit(
         list[str] | None,
         typer.Option(
             metavar="FACTOR=LEVEL",
-            help="Level that the others are compared with, for example group=ctrl; the first in the alphabet "
+            help="Level that the others are compared with, for example group=ctrl; the first in the order of the data, else in the alphabet, "
             "when omitted. Once for each factor.",
             rich_help_panel=o.MODEL,
             show_default=False,

@@ -85,7 +85,7 @@ def is_number(text: str) -> bool:
 
 
 def is_date(text: str) -> bool:
-    """Say whether a cell looks like a date: ``2021-03-01``, ``1.3.2021``, ``3/1/21``, ``01-Mar-2021``, also with a time."""
+    """Say whether a cell looks like a date, with a time or without: ``2021-03-01``, ``3/1/21``, ``01-Mar-2021``."""
     return DATE.fullmatch(text) is not None
 
 

@@ -51,7 +51,8 @@ def read_object(
             f"{head.source} cannot be read without R ({type(error).__name__}: {error}). {_export(head)}"
         ) from error
     raise InputError(
-        f"{head.source}: {label} is of class {_class_of(thing)}, not a table of isomiRs known here. {_export(head, thing)}"
+        f"{head.source}: {label} is of class {_class_of(thing)}, not a table of isomiRs known here. "
+        f"{_export(head, thing)}"
     )
 
 
@@ -78,8 +79,8 @@ def read_data_frame(head: Head) -> pd.DataFrame:
         ) from error
     if found is None:
         raise InputError(
-            f"{head.source}: {label} is of class {_class_of(thing)}, not a data frame: give the sample table as TSV, or as "
-            "saveRDS(data.frame, ...) with the samples as row names."
+            f"{head.source}: {label} is of class {_class_of(thing)}, not a data frame: give the sample table as TSV, "
+            "or as saveRDS(data.frame, ...) with the samples as row names."
         )
     return found
 

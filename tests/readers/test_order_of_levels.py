@@ -56,7 +56,10 @@ def test_the_list_of_edger():
             r"is a DGEList without genes.*x\$genes <- data\.frame\(miRNA = ",
         ),
         ("matrix", r"is of class matrix.*isomir = rownames\(x\), miRNA = \.\.\., as\.matrix\(x\)"),
-        ("list", r"is of class list.*str\(x, max\.level = 1\) shows what is in it \(it holds counts, samples, genes\)"),
+        (
+            "list",
+            r"is of class list.*str\(x, max\.level = 1\) shows what is in it \(it holds counts, samples, genes\)",
+        ),
         ("se_without_rowdata", r"rowData\(x\)\$miRNA <- "),
     ],
 )
