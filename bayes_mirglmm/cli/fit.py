@@ -57,8 +57,8 @@ def fit(
         list[str] | None,
         typer.Option(
             metavar="FACTOR=LEVEL",
-            help="Level that the others are compared with, for example group=ctrl; the first in the order of the data, else in the alphabet, "
-            "when omitted. Once for each factor.",
+            help="Level that the others are compared with, for example group=ctrl. When omitted, the first in the "
+            "order that the data carry (factors of R or AnnData), else in the alphabet. Once for each factor.",
             rich_help_panel=o.MODEL,
             show_default=False,
         ),
