@@ -7,6 +7,7 @@ import typer
 
 from bayes_mirglmm.cli import options as o
 from bayes_mirglmm.cli.console import Reporter
+from bayes_mirglmm.outcomes import MIN_ISOMIR_LOG_CPM, MIN_MIRNA_LOG_CPM
 
 RUN = "run"
 
@@ -49,7 +50,9 @@ def demo(
     reporter.step(f"Simulated data (seed {simulation.seed}), written to {out}")
     counts, samples = write_simulation(simulation, out)
 
-    data = filtered(reporter, read_counts(reporter, [counts], samples, "auto", {}), 5.0, -1.0)
+    data = filtered(
+        reporter, read_counts(reporter, [counts], samples, "auto", {}), MIN_MIRNA_LOG_CPM, MIN_ISOMIR_LOG_CPM
+    )
     reporter.step(f"Fitting {len(set(data['mirna'].values))} miRNAs, {simulation.design.formula}")
     result = bm.fit(
         data,

@@ -10,6 +10,7 @@ import typer
 from bayes_mirglmm.cli import options as o
 from bayes_mirglmm.cli.console import Reporter
 from bayes_mirglmm.cli.report import REPORT, remove_stale
+from bayes_mirglmm.outcomes import MIN_ISOMIR_LOG_CPM, MIN_MIRNA_LOG_CPM
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,8 +35,8 @@ def fit(
             "--filter/--no-filter", help="Leave out what is hardly expressed.", rich_help_panel=o.INPUT
         ),
     ] = True,
-    min_mirna_log_cpm: o.MinMirna = o.MIN_MIRNA_LOG_CPM,
-    min_isomir_log_cpm: o.MinIsomir = o.MIN_ISOMIR_LOG_CPM,
+    min_mirna_log_cpm: o.MinMirna = MIN_MIRNA_LOG_CPM,
+    min_isomir_log_cpm: o.MinIsomir = MIN_ISOMIR_LOG_CPM,
     design: Annotated[
         str,
         typer.Option(

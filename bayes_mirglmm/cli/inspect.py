@@ -6,6 +6,7 @@ import typer
 
 from bayes_mirglmm.cli import options as o
 from bayes_mirglmm.cli.console import Reporter, table
+from bayes_mirglmm.outcomes import MIN_ISOMIR_LOG_CPM, MIN_MIRNA_LOG_CPM
 
 if TYPE_CHECKING:
     from bayes_mirglmm.counts.inspection import Inspection
@@ -19,8 +20,8 @@ def inspect(
     samples: o.Samples = None,
     format: o.Format = "auto",
     read: o.Read = None,
-    min_mirna_log_cpm: o.MinMirna = o.MIN_MIRNA_LOG_CPM,
-    min_isomir_log_cpm: o.MinIsomir = o.MIN_ISOMIR_LOG_CPM,
+    min_mirna_log_cpm: o.MinMirna = MIN_MIRNA_LOG_CPM,
+    min_isomir_log_cpm: o.MinIsomir = MIN_ISOMIR_LOG_CPM,
     every_sample: Annotated[
         bool, typer.Option("--every-sample", help="List all samples, however many.", rich_help_panel=o.OUTPUT)
     ] = False,

@@ -75,8 +75,6 @@ Read = Annotated[
         show_default=False,
     ),
 ]
-#: What the expression filters keep when nothing else is asked for.
-MIN_MIRNA_LOG_CPM, MIN_ISOMIR_LOG_CPM = 5.0, -1.0
 MinMirna = Annotated[
     float,
     typer.Option(

@@ -10,6 +10,7 @@ from bayes_mirglmm.cli.console import Reporter
 from bayes_mirglmm.cli.fit import read_counts
 from bayes_mirglmm.cli.simulate_into import simulate_into
 from bayes_mirglmm.errors import InputError
+from bayes_mirglmm.outcomes import MIN_ISOMIR_LOG_CPM, MIN_MIRNA_LOG_CPM
 
 #: Options that only one of the two kinds of simulation has, as parameters of the command.
 OF_MODEL = ("mirnas", "changed", "log_fc_sd", "usage", "library_size", "theta")
@@ -116,11 +117,11 @@ def simulate(
         typer.Option(
             help="Filter before effects, as in fit: log(median CPM) of a miRNA.", rich_help_panel=REAL
         ),
-    ] = o.MIN_MIRNA_LOG_CPM,
+    ] = MIN_MIRNA_LOG_CPM,
     min_isomir_log_cpm: Annotated[
         float,
         typer.Option(help="The same of an isomiR.", rich_help_panel=REAL),
-    ] = o.MIN_ISOMIR_LOG_CPM,
+    ] = MIN_ISOMIR_LOG_CPM,
     groups: Annotated[
         str, typer.Option(help="Names of the groups, the reference first.", rich_help_panel=o.INPUT)
     ] = "ctrl,case",

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bayes_mirglmm.cli import options as o
 from bayes_mirglmm.cli.console import Reporter
+from bayes_mirglmm.outcomes import MIN_ISOMIR_LOG_CPM, MIN_MIRNA_LOG_CPM
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -52,8 +52,8 @@ def simulate_into(
     filters = "".join(
         f" --{name.replace('_', '-')} {given[name]:g}"
         for name, usual in (
-            ("min_mirna_log_cpm", o.MIN_MIRNA_LOG_CPM),
-            ("min_isomir_log_cpm", o.MIN_ISOMIR_LOG_CPM),
+            ("min_mirna_log_cpm", MIN_MIRNA_LOG_CPM),
+            ("min_isomir_log_cpm", MIN_ISOMIR_LOG_CPM),
         )
         if given[name] != usual
     )

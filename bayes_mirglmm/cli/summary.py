@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from bayes_mirglmm.cli.console import Reporter, table
+from bayes_mirglmm.outcomes import STATUSES
 from bayes_mirglmm.results.effects import INTERCEPT
 from bayes_mirglmm.results.hits import (
     FDR,
@@ -24,12 +25,6 @@ if TYPE_CHECKING:
 
 TOP = 10
 MANY_TERMS = 6
-IN_WORDS = {
-    "boundary": "a variance of 0 or a correlation of ±1",
-    "poisson_limit": "no overdispersion",
-    "separated": "a group without counts",
-    "too_few_isomirs": "fewer than 2 isomiRs",
-}
 FROM_EFFECTS = ["mirna", "term", "log2_fc", "lower", "upper"]
 IN_HEADERS = {False: ("p", "adjusted"), True: ("lfsr", SHRUNKEN)}
 
@@ -125,6 +120,7 @@ def _top(effects: pd.DataFrame, status: pd.DataFrame, bayesian: bool) -> list[di
 def _count(status: pd.DataFrame) -> str:
     parts = []
     for name, n in status["status"].value_counts().items():
-        words = IN_WORDS.get(str(name))
+        known = STATUSES.get(str(name))
+        words = known.words if known else ""
         parts.append(f"{n:,} {name}" + (f" ({words})" if words else ""))
     return ", ".join(parts)

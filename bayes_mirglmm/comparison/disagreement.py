@@ -7,6 +7,7 @@ import pandas as pd
 
 from bayes_mirglmm.comparison.agreement import called
 from bayes_mirglmm.comparison.sources import Source
+from bayes_mirglmm.outcomes import BOUNDARY, NOT_CONVERGED, POISSON_LIMIT
 
 if TYPE_CHECKING:
     from bayes_mirglmm.results import Fit
@@ -98,7 +99,7 @@ class Reasons:
                 f"{own['effect']:+.2f}"
             )
         row = self.status.loc[mirna]
-        if row["status"] in ("boundary", "poisson_limit", "not_converged"):
+        if row["status"] in (BOUNDARY, POISSON_LIMIT, NOT_CONVERGED):
             found.append(f"{row['status']}: {_clause(str(row['reason']))}")
         if row["n_isomirs"] <= FEW_ISOMIRS:
             found.append(f"low J: {row['n_isomirs']} isomiRs")

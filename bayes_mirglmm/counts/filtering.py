@@ -15,6 +15,7 @@ import xarray as xr
 from bayes_mirglmm.counts.aggregate import mirna_counts, positive_totals
 from bayes_mirglmm.counts.container import counts_sha256, validate_counts, with_dropped
 from bayes_mirglmm.errors import InputError
+from bayes_mirglmm.outcomes import MIN_ISOMIR_LOG_CPM, MIN_MIRNA_LOG_CPM
 
 logger = logging.getLogger(__name__)
 
@@ -24,7 +25,9 @@ BLOCK = 2**22  # cells whose counts per million are in memory at once
 
 
 def filter_counts(
-    counts: xr.Dataset, min_mirna_log_cpm: float | None = 5.0, min_isomir_log_cpm: float | None = -1.0
+    counts: xr.Dataset,
+    min_mirna_log_cpm: float | None = MIN_MIRNA_LOG_CPM,
+    min_isomir_log_cpm: float | None = MIN_ISOMIR_LOG_CPM,
 ) -> xr.Dataset:
     """Keep the miRNAs and isomiRs whose median expression exceeds a threshold.
 

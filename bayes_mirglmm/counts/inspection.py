@@ -10,8 +10,8 @@ import xarray as xr
 from bayes_mirglmm.counts.container import dropped, sample_table, validate_counts
 from bayes_mirglmm.counts.filtering import LOW_ISOMIR, LOW_MIRNA, filter_counts
 from bayes_mirglmm.errors import InputError
+from bayes_mirglmm.outcomes import FEWEST_ISOMIRS, MIN_ISOMIR_LOG_CPM, MIN_MIRNA_LOG_CPM
 
-MIN_ISOMIRS = 2  # fewer do not identify a variance between isomiRs
 MANY_LEVELS = 12  # a text column with more levels is listed by its number of levels
 UNEVEN_TOTALS = 10.0  # ratio of the largest to the smallest total that is worth a remark
 
@@ -52,7 +52,10 @@ class Inspection:
 
 
 def inspect_counts(
-    counts: xr.Dataset, *, min_mirna_log_cpm: float = 5.0, min_isomir_log_cpm: float = -1.0
+    counts: xr.Dataset,
+    *,
+    min_mirna_log_cpm: float = MIN_MIRNA_LOG_CPM,
+    min_isomir_log_cpm: float = MIN_ISOMIR_LOG_CPM,
 ) -> Inspection:
     """Describe ``counts`` as read, before any filter, and try the filters on them.
 
@@ -131,7 +134,7 @@ def _stages(counts: xr.Dataset, lost: pd.DataFrame, reads: pd.Series) -> pd.Data
         "read": everything,
         "after the miRNA filter": after_mirna,
         "after the isomiR filter": after_isomir,
-        f"with {MIN_ISOMIRS} isomiRs or more": after_isomir[sizes >= MIN_ISOMIRS],
+        f"with {FEWEST_ISOMIRS} isomiRs or more": after_isomir[sizes >= FEWEST_ISOMIRS],
     }
     table = pd.DataFrame(
         [(name, t["mirna"].nunique(), len(t), int(t["reads"].sum())) for name, t in stages.items()],

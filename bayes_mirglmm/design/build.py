@@ -19,6 +19,7 @@ from bayes_mirglmm.design.covariates import columns_by_name, is_factor, some_sam
 from bayes_mirglmm.design.formula import Formula, check_column, model_matrix, parse_formula
 from bayes_mirglmm.design.rank import checked_rank
 from bayes_mirglmm.errors import InputError
+from bayes_mirglmm.outcomes import Caution
 
 __all__ = ["Design", "build_design", "contrast_weights"]
 
@@ -72,16 +73,18 @@ class Design:
         )
 
     @property
-    def cautions(self) -> tuple[str, ...]:
+    def cautions(self) -> tuple[Caution, ...]:
         """What is legal here but limits the conclusions: a sentence each, for the status of a fit."""
         found = []
         if self.residual_df == 0:
-            found.append(
+            sentence = (
                 f"the design is saturated ({len(self.samples)} samples, {self.rank} coefficients): no degrees "
                 "of freedom are left for t intervals"
             )
+            found.append(Caution("saturated", sentence))
         if self.single_sample_levels:
-            found.append(f"only one sample has {', '.join(self.single_sample_levels)}")
+            sentence = f"only one sample has {', '.join(self.single_sample_levels)}"
+            found.append(Caution("single_sample", sentence))
         return tuple(found)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from bayes_mirglmm.errors import InputError
+from bayes_mirglmm.outcomes import Caution
 from bayes_mirglmm.suggest import did_you_mean
 
 
@@ -163,7 +164,7 @@ def _levels(column: pd.Series, name: str) -> list[str]:
     return [level_name(value) for value in sorted(column.unique())]
 
 
-def coded_levels(table: pd.DataFrame) -> list[str]:
+def coded_levels(table: pd.DataFrame) -> list[Caution]:
     """Return a sentence for every covariate that looks like a factor in numbers: patients 1, 2, 3, each repeated."""
     found = []
     for name, column in table.items():
@@ -173,8 +174,9 @@ def coded_levels(table: pd.DataFrame) -> list[str]:
         levels, sizes = np.unique(values, return_counts=True)
         if len(levels) > 2 and (levels == np.round(levels)).all() and sizes.min() > 1:
             shown = ", ".join(f"{level:g}" for level in levels[:5]) + (", ..." if len(levels) > 5 else "")
-            found.append(
+            sentence = (
                 f"{name} is a number ({shown}) and was fitted as a linear covariate: if it names groups, write "
                 f"C({name}) in the formula"
             )
+            found.append(Caution("coded_levels", sentence))
     return found

@@ -24,6 +24,14 @@ from bayes_mirglmm.methods.nuts import fit_mirna_nuts
 from bayes_mirglmm.methods.options import Options, resolve_options, resolve_settings
 from bayes_mirglmm.model import ModelSpec, load_model
 from bayes_mirglmm.nuts import compile_density, is_density_compiled
+from bayes_mirglmm.outcomes import (
+    FAILED,
+    LOW_EXPRESSION,
+    NOT_CONVERGED,
+    TOO_FEW_ISOMIRS,
+    Caution,
+    as_metadata,
+)
 from bayes_mirglmm.records import MirnaRecord
 from bayes_mirglmm.results import Fit, assemble, provenance
 from bayes_mirglmm.results.schema import check_prob
@@ -135,8 +143,8 @@ def fit(
     design = build_design(table, formula, slope=slope, reference=reference, nuisance=nuisance)
     log_offsets = log_offset(counts, options.offset)
     cautions = _cautions(counts, design, options)
-    for sentence in cautions:
-        logger.warning("%s", sentence)
+    for caution in cautions:
+        logger.warning("%s", caution)
     _load_kernels(progress, method)
     plan = Plan(design, np.asarray(log_offsets.values, dtype=float), options)
     assembled = partial(
@@ -151,7 +159,7 @@ def fit(
         offset_method=options.offset,
         model=json.dumps(spec.to_dict()),
     )
-    metadata = provenance(counts, seed=seed) | {"cautions": cautions}
+    metadata = provenance(counts, seed=seed) | as_metadata(cautions)
     if method == "ml":
         records = _fit_mirnas(counts, partial(fit_mirna, plan), n_jobs, progress)
         data = assembled(records + _left_out(counts), method=method, df=options.df)
@@ -165,7 +173,7 @@ def fit(
         cut = sum(record.reason == INTERRUPTED for _, record in pairs)
         if cut:
             sentence = f"The run was interrupted: {cut} of {len(pairs)} miRNAs were not sampled."
-            metadata |= {"cautions": [*cautions, sentence], "interrupted": True}
+            metadata |= as_metadata([*cautions, Caution("interrupted", sentence)]) | {"interrupted": True}
     left_out = _left_out(counts)
     ml_data = assembled([ml for ml, _ in pairs] + left_out, method="ml", df=options.df)
     data = assembled([posterior for _, posterior in pairs] + left_out, method=method, df="z", extra=extra)
@@ -182,7 +190,7 @@ def _sample_mirnas(
     """As :func:`_fit_mirnas`, keeping what is finished when the user interrupts it."""
 
     def unfinished(mirna: str, isomirs: list[str]) -> tuple[MirnaRecord, MirnaRecord]:
-        record = MirnaRecord(mirna, "failed", INTERRUPTED, n_isomirs=len(isomirs))
+        record = MirnaRecord(mirna, FAILED, INTERRUPTED, n_isomirs=len(isomirs))
         return record, record
 
     return _fit_mirnas(
@@ -192,7 +200,7 @@ def _sample_mirnas(
         progress,
         description="Sampling",
         unfinished=unfinished,
-        troubled=lambda pair: pair[1].status in ("not_converged", "failed"),
+        troubled=lambda pair: pair[1].status in (NOT_CONVERGED, FAILED),
     )
 
 
@@ -245,12 +253,12 @@ def _left_out(counts: xr.Dataset) -> list[MirnaRecord]:
     records = []
     for mirna, size in gone["mirna"].value_counts(sort=False).items():
         if mirna in levels:
-            status = "low_expression"
+            status = LOW_EXPRESSION
             reason = (
                 f"log(median CPM) of its summed counts is {levels[mirna]:.2f}, not above the filter's limit."
             )
         else:
-            status = "too_few_isomirs"
+            status = TOO_FEW_ISOMIRS
             reason = (
                 f"None of its isomiRs is among these counts: the expression filter dropped {size}, and others, if "
                 "there were any, were left out by hand."
@@ -259,14 +267,14 @@ def _left_out(counts: xr.Dataset) -> list[MirnaRecord]:
     return records
 
 
-def _cautions(counts: xr.Dataset, design: Design, options: Options) -> list[str]:
+def _cautions(counts: xr.Dataset, design: Design, options: Options) -> list[Caution]:
     """Return what is legal but limits the conclusions, a sentence each."""
     cautions = [*design.cautions, *coded_levels(design.table)]
     for name in design.factors:
         if name not in design.nuisance:
             sentence = offset_caution(counts, options.offset, design.table[name])
             if sentence:
-                cautions.append(f"{name}: {sentence}")
+                cautions.append(Caution("offset", f"{name}: {sentence}"))
     return cautions
 
 

@@ -10,9 +10,16 @@ import numpy as np
 from bayes_mirglmm.design.build import Design, varies_around
 from bayes_mirglmm.marginal import Frame, MarginalFit, fit_frame, make_frame, separated_coefficients
 from bayes_mirglmm.methods.options import Options
+from bayes_mirglmm.outcomes import (
+    FAILED,
+    FEWEST_ISOMIRS,
+    NOT_CONVERGED,
+    POISSON_LIMIT,
+    SEPARATED,
+    TOO_FEW_ISOMIRS,
+)
 from bayes_mirglmm.records import MirnaRecord, ModelNumbers
 
-FEWEST_ISOMIRS = 2
 NESTING = 1e-6  # nats by which the full model may fall short of the reduced one before it is searched again
 
 
@@ -78,7 +85,7 @@ def fit_mirna(plan: Plan, mirna: str, isomirs: Sequence[str], counts: np.ndarray
     try:
         record = _refused(plan, mirna, isomirs, counts) or _fitted(plan, mirna, isomirs, counts)
     except Exception as error:  # one miRNA that fails never stops the others
-        record = MirnaRecord(mirna, "failed", f"{type(error).__name__}: {error}", n_isomirs=len(isomirs))
+        record = MirnaRecord(mirna, FAILED, f"{type(error).__name__}: {error}", n_isomirs=len(isomirs))
     seconds = time.perf_counter() - started
     return replace(record, seconds=seconds)
 
@@ -88,7 +95,7 @@ def _refused(plan: Plan, mirna: str, isomirs: Sequence[str], counts: np.ndarray)
     if len(isomirs) < FEWEST_ISOMIRS:
         return MirnaRecord(
             mirna,
-            "too_few_isomirs",
+            TOO_FEW_ISOMIRS,
             f"{len(isomirs)} isomiR{'s' if len(isomirs) != 1 else ''} left after the filters; the model needs "
             f"at least {FEWEST_ISOMIRS}.",
             n_isomirs=len(isomirs),
@@ -104,7 +111,7 @@ def _refused(plan: Plan, mirna: str, isomirs: Sequence[str], counts: np.ndarray)
             f"A group of samples has no counts at all, so that {names or 'the intercept'} has no finite "
             "estimate. Test presence and absence instead, or use a Bayesian method."
         )
-    return MirnaRecord(mirna, "separated", reason, n_isomirs=len(isomirs))
+    return MirnaRecord(mirna, SEPARATED, reason, n_isomirs=len(isomirs))
 
 
 def _fitted(plan: Plan, mirna: str, isomirs: Sequence[str], counts: np.ndarray) -> MirnaRecord:
@@ -155,7 +162,7 @@ def _fit(plan: Plan, counts: np.ndarray, frame: Frame, start: np.ndarray | None 
 
 def _start_from_reduced(plan: Plan, reduced: MarginalFit) -> np.ndarray | None:
     """The reduced optimum with small slopes: the full model's likelihood is no lower there."""
-    if reduced.outcome == "poisson_limit":
+    if reduced.outcome == POISSON_LIMIT:
         return None
     p, small = len(plan.design.terms), 0.05
     place = {c: i for i, c in enumerate(plan.reduced)}
@@ -176,7 +183,7 @@ def _lower_entries(blocks: Sequence[int], columns: list[int]) -> list[tuple[int,
 
 def _reason(plan: Plan, fit: MarginalFit, columns: list[int]) -> str:
     """A sentence on every outcome that is not plain ``ok``."""
-    if fit.outcome == "not_converged":
+    if fit.outcome == NOT_CONVERGED:
         return (
             f"The search stopped after {fit.iterations} iterations with {fit.decrement:.2g} nats still to gain; "
             "its estimates are shown without standard errors."
@@ -190,7 +197,7 @@ def _reason(plan: Plan, fit: MarginalFit, columns: list[int]) -> str:
     if fit.singular_correlation:
         found.append("isomiR effects are perfectly correlated")
     sentences = []
-    if fit.outcome == "poisson_limit":
+    if fit.outcome == POISSON_LIMIT:
         sentences.append("No overdispersion: theta is infinite, and the Poisson model was fitted.")
     if found:
         sentences.append(f"On the boundary: {'; '.join(found)}.")

@@ -8,8 +8,9 @@ import numpy as np
 
 from bayes_mirglmm.methods.bayesian import fit_bayesian, name_number, posterior_numbers
 from bayes_mirglmm.methods.maximum_likelihood import Plan
-from bayes_mirglmm.nested import RELIABLE_PARETO_K, NestedPosterior, Start, nested_posterior
+from bayes_mirglmm.nested import NestedPosterior, Start, nested_posterior
 from bayes_mirglmm.nested.importance import EVIDENCE_STAGES, STAGES
+from bayes_mirglmm.outcomes import NOT_CONVERGED, OK, RELIABLE_PARETO_K
 from bayes_mirglmm.records import Draws, MirnaRecord, ModelNumbers
 
 DRAWS = sum(STAGES)  # that are kept of a miRNA
@@ -141,7 +142,7 @@ def _numbers(plan: Plan, posterior: NestedPosterior, columns: list[int]) -> Mode
         log_likelihood=float(posterior.log_likelihood[np.argmax(sample.log_density)]),
         iterations=posterior.iterations,
         evaluations=posterior.evaluations,
-        status="ok" if sample.reliable else "not_converged",
+        status=OK if sample.reliable else NOT_CONVERGED,
         reason=reason,
         extra={
             "log_evidence": sample.log_evidence,

@@ -9,6 +9,7 @@ import numpy as np
 from bayes_mirglmm.methods.bayesian import fit_bayesian, name_number, posterior_numbers
 from bayes_mirglmm.methods.maximum_likelihood import Plan
 from bayes_mirglmm.nuts import Estimate, Sampled, Settings, log_evidence, prepare, sample
+from bayes_mirglmm.outcomes import NOT_CONVERGED, OK
 from bayes_mirglmm.records import Draws, MirnaRecord, ModelNumbers
 
 
@@ -116,7 +117,7 @@ def _numbers(
         posterior_numbers(plan, draws, columns),
         iterations=int(np.prod(found.points.shape[:2])),
         evaluations=found.gradients,
-        status="not_converged" if complaints else "ok",
+        status=NOT_CONVERGED if complaints else OK,
         reason=" ".join(reasons),
         extra=extra,
     )

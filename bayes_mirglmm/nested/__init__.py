@@ -12,10 +12,9 @@ This room knows arrays and model specifications: no labels, no tables, no PyMC. 
 from bayes_mirglmm.nested.coordinates import PriorCoordinates
 from bayes_mirglmm.nested.importance import ImportanceSample, importance_sample
 from bayes_mirglmm.nested.nested import NestedPosterior, Start, nested_posterior
-from bayes_mirglmm.nested.pareto import RELIABLE_PARETO_K, pareto_k
+from bayes_mirglmm.nested.pareto import pareto_k
 
 __all__ = [
-    "RELIABLE_PARETO_K",
     "ImportanceSample",
     "NestedPosterior",
     "PriorCoordinates",

@@ -13,7 +13,8 @@ from functools import cache
 import numpy as np
 from scipy import special
 
-from bayes_mirglmm.nested.pareto import RELIABLE_PARETO_K, pareto_k
+from bayes_mirglmm.nested.pareto import pareto_k
+from bayes_mirglmm.outcomes import RELIABLE_PARETO_K
 
 STAGES = (256, 256, 1024)
 EVIDENCE_STAGES = (256, 256, 512)  # enough where the evidence alone is wanted

@@ -2,7 +2,6 @@
 
 import numpy as np
 
-RELIABLE_PARETO_K = 0.7
 FEWEST = 5  # weights in the tail, below which nothing can be said
 
 

@@ -5,9 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bayes_mirglmm.nuts.draws import Quantities
-
-LARGEST_R_HAT = 1.01  # Vehtari et al. 2021, Bayesian Analysis 16:667
-SMALLEST_ESS = 400
+from bayes_mirglmm.outcomes import LARGEST_R_HAT, SMALLEST_ESS
 
 
 class Diagnostics(NamedTuple):
@@ -40,7 +38,7 @@ class Diagnostics(NamedTuple):
         if not self.r_hat <= LARGEST_R_HAT:
             found.append(f"r-hat {self.r_hat:.3f} of {self.worst} (limit {LARGEST_R_HAT})")
         if not self.ess_bulk >= SMALLEST_ESS:
-            found.append(f"bulk ESS {self.ess_bulk:.0f} (limit {SMALLEST_ESS})")
+            found.append(f"bulk ESS {self.ess_bulk:.0f} (limit {SMALLEST_ESS:.0f})")
         return found
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from bayes_mirglmm.outcomes import LARGEST_R_HAT, LIMITS, RELIABLE_PARETO_K, SMALLEST_ESS
 from bayes_mirglmm.plots.canvas import GREY, ORANGE, canvas, label_axes, legend_below, log_axis
 
 if TYPE_CHECKING:
@@ -13,10 +14,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from bayes_mirglmm.results import Fit
-
-MAX_K = 0.7
-MAX_R_HAT = 1.01
-MIN_ESS = 400.0
 
 
 @dataclass(frozen=True)
@@ -31,8 +28,12 @@ class _Measures:
     y_limit: float | None
 
 
-IMPORTANCE = _Measures("pareto_k", "effective_size", "Pareto k-hat", "effective number of draws", MAX_K, None)
-CHAINS = _Measures("r_hat", "ess", "largest r-hat", "smallest effective sample size", MAX_R_HAT, MIN_ESS)
+IMPORTANCE = _Measures(
+    "pareto_k", "effective_size", "Pareto k-hat", "effective number of draws", RELIABLE_PARETO_K, None
+)
+CHAINS = _Measures(
+    "r_hat", "ess", "largest r-hat", "smallest effective sample size", LARGEST_R_HAT, SMALLEST_ESS
+)
 
 
 def plot_diagnostics(
@@ -126,8 +127,8 @@ def plot_diagnostics(
 
 def unreliable(table: pd.DataFrame) -> np.ndarray:
     """Return which rows of a table with diagnostics have draws past a limit: k-hat, r-hat or divergences."""
-    limits = {"pareto_k": MAX_K, "r_hat": MAX_R_HAT, "divergences": 0.0}
-    past = [table[name].to_numpy(dtype=float) > limit for name, limit in limits.items() if name in table]
+    limits = [LIMITS[name] for name in ("pareto_k", "r_hat", "divergences") if name in table]
+    past = [limit.passed(table[limit.column].to_numpy(dtype=float)) for limit in limits]
     return np.any(past, axis=0) if past else np.zeros(len(table), dtype=bool)
 
 

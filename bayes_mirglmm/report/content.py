@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from bayes_mirglmm import __version__
+from bayes_mirglmm.outcomes import LIMITS
 from bayes_mirglmm.report.citation import methods_text, references
 from bayes_mirglmm.report.columns import effect_columns, usage_columns
 from bayes_mirglmm.report.compact import compact
 from bayes_mirglmm.report.comparisons import Comparison, comparisons
-from bayes_mirglmm.report.diagnostics import LIMITS, diagnostics, statuses
+from bayes_mirglmm.report.diagnostics import diagnostics, statuses
 from bayes_mirglmm.report.isomirs import isomir_columns, mirna_cpm
 from bayes_mirglmm.report.origin import notes, origin, prior_rows, sample_rows
 from bayes_mirglmm.report.verdict import verdict

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from bayes_mirglmm.outcomes import LOW_EXPRESSION
 from bayes_mirglmm.report.comparisons import Comparison
 from bayes_mirglmm.results.hits import FDR, LOG_BF, MEASURES, count_hits, surest_first
 
@@ -34,7 +35,7 @@ def _tested(fit: "Fit") -> str:
     sizes = samples_per_level(fit)
     if fit.slope in sizes:
         text += f" ({', '.join(f'{count} {level}' for level, count in sizes[fit.slope].items())})"
-    low = int((fit.data["status"].values == "low_expression").sum())
+    low = int((fit.data["status"].values == LOW_EXPRESSION).sum())
     return f"{text}; {low:,} were left out as hardly expressed." if low else f"{text}."
 
 

@@ -14,7 +14,8 @@ from bayes_mirglmm.methods.nested_laplace import sample_model
 from bayes_mirglmm.methods.options import Options
 from bayes_mirglmm.model import ModelSpec
 from bayes_mirglmm.model.scaling import to_user
-from bayes_mirglmm.nested import RELIABLE_PARETO_K, NestedPosterior, Start, pareto_k
+from bayes_mirglmm.nested import NestedPosterior, Start, pareto_k
+from bayes_mirglmm.outcomes import RELIABLE_PARETO_K
 from bayes_mirglmm.results.selection import find_mirna
 
 if TYPE_CHECKING:

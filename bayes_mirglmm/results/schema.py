@@ -35,8 +35,6 @@ if TYPE_CHECKING:
 
 #: Raised by one whenever a saved run of this version could be misread by the version before.
 SCHEMA_VERSION = 2
-#: Statuses of a model whose optimum was found: its standard errors and tests mean something.
-CONVERGED = ("ok", "boundary", "poisson_limit")
 MODELS = ("full", "reduced")
 
 

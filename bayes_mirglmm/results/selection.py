@@ -5,7 +5,7 @@ import pandas as pd
 import xarray as xr
 
 from bayes_mirglmm.errors import InputError
-from bayes_mirglmm.results.schema import CONVERGED
+from bayes_mirglmm.outcomes import CONVERGED
 
 
 def model_index(data: xr.Dataset) -> np.ndarray:

@@ -5,8 +5,8 @@ import pandas as pd
 import xarray as xr
 
 from bayes_mirglmm.evidence.lrt import ROUNDING
+from bayes_mirglmm.outcomes import CONVERGED
 from bayes_mirglmm.results.posterior_schema import BAYESIAN_METHODS
-from bayes_mirglmm.results.schema import CONVERGED
 from bayes_mirglmm.results.selection import converged, fitted, selected
 
 

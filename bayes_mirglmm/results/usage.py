@@ -9,7 +9,7 @@ import xarray as xr
 from bayes_mirglmm.evidence.bayes_factor import bayesian_fdr, posterior_probability
 from bayes_mirglmm.evidence.lrt import likelihood_ratio_test
 from bayes_mirglmm.evidence.multiple_testing import benjamini_hochberg
-from bayes_mirglmm.results.schema import CONVERGED
+from bayes_mirglmm.outcomes import CONVERGED
 
 COLUMNS = ("mirna", "lrt", "df", "p_value", "p_value_chi2", "p_adjusted")
 BAYES_COLUMNS = ("log_bf10", "log_bf10_error", "slope_prior_scale")
