@@ -124,7 +124,7 @@ def test_every_declared_minimum_can_be_installed_as_such():
     form = re.compile(r"[\w-]+>=[\d.]+(,<[\d.]+)?")
     assert all(form.fullmatch(line) for line in metadata["dependencies"])
     bounded = {re.split(r">=", line)[0] for line in metadata["dependencies"] if ",<" in line}
-    assert bounded >= {"nutpie", "rdata"}
+    assert bounded >= {"numba", "nutpie", "rdata"}
 
 
 def test_the_source_distribution_has_tests_and_models(built: Path):
