@@ -41,9 +41,10 @@ class Design:
     slope: str | None
     """The variable whose effect varies over isomiRs; None for a formula without variables."""
     z: np.ndarray = field(repr=False)
-    """Columns with isomiR effects, shape (n, K), float64; the first is 1. Nuisance columns are centred."""
+    """Columns with isomiR effects, shape (n, K), float64; the first is 1. Covariates and nuisance columns are centred:
+    the isomiR intercept is that of an average sample, wherever the covariate has its origin."""
     slope_terms: tuple[str, ...]
-    """Names of the columns of ``z``. Those of block 0 are columns of ``x`` under the same name."""
+    """Names of the columns of ``z``. Those of block 0 are columns of ``x`` under the same name, centred or not."""
     blocks: tuple[int, ...]
     """Covariance block of each column of ``z``: 0 for intercept and slope, then one per nuisance variable."""
     factors: dict[str, tuple[str, ...]]
@@ -56,6 +57,9 @@ class Design:
     """Sample names, in the order of the rows."""
     table: pd.DataFrame = field(repr=False)
     """The columns of the sample table that the design uses; factors as categoricals, reference first."""
+    centres: dict[str, float] = field(default_factory=dict)
+    """Covariates that products of the formula measure from their means over the samples, with these means: there
+    stand the effects of what they interact with. NaN for what has several columns."""
 
     @property
     def residual_df(self) -> int:
@@ -146,11 +150,11 @@ def build_design(
     index = pd.Index([str(name) for name in samples.index], name="sample", dtype=object)
     table = typed_columns(columns, used, parsed.as_factors, reference or {}, index)
 
-    x, spec = model_matrix(parsed, table)
-    terms = tuple(str(name) for name in spec.column_names)
+    matrix = model_matrix(parsed, table)
+    x, terms = matrix.x, matrix.names
     _refuse_infinite(x, terms, table)
     rank = checked_rank(x, terms, f"the formula {parsed.text!r}")
-    own = _own_columns(parsed, list(spec.term_indices.values()))
+    own = _own_columns(parsed, matrix.columns)
     slope = _checked_slope(slope, parsed, own)
     z, slope_terms, blocks = _isomir_columns(x, terms, own, slope, nuisance, table)
     checked_rank(z, slope_terms, "the isomiR effects (intercept, slope and nuisance variables)")
@@ -169,6 +173,7 @@ def build_design(
         rank=rank,
         samples=tuple(index),
         table=table,
+        centres=matrix.centres,
     )
 
 
@@ -226,7 +231,8 @@ def _isomir_columns(
         )
     pieces, names, blocks = [np.ones((len(x), 1))], ["Intercept"], [0]
     if slope is not None:
-        pieces.append(x[:, own[slope]])
+        values = x[:, own[slope]]
+        pieces.append(values if is_factor(table[slope]) else values - values.mean(axis=0))
         names += [terms[i] for i in own[slope]]
     blocks += [0] * (len(names) - 1)
     for block, variable in enumerate(nuisance, start=1):

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from bayes_mirglmm.design.covariates import is_factor, level_name
-from bayes_mirglmm.design.formula import evaluate, model_matrix, parse_formula
+from bayes_mirglmm.design.formula import model_matrix, parse_formula
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.suggest import did_you_mean
 
@@ -137,8 +137,9 @@ def _difference(design: "Design", variable: str, plus: Any, minus: Any) -> tuple
     if ends[0] == ends[1]:
         raise InputError(f"the contrast of {variable!r} compares {ends[0]!r} with itself: give two values.")
     partners = {name for term in parsed.terms if variable in term.variables for name in term.variables}
-    _, spec = model_matrix(parsed, design.table)
-    means = [evaluate(spec, _grid(design, variable, end, partners)).mean(axis=0) for end in ends]
+    # A run that was saved before covariates were centred has none.
+    matrix = model_matrix(parsed, design.table, centre=bool(design.centres))
+    means = [matrix.evaluate(_grid(design, variable, end, partners)).mean(axis=0) for end in ends]
     return f"{variable}: {level_name(ends[0])} - {level_name(ends[1])}", means[0] - means[1]
 
 

@@ -7,17 +7,20 @@ side only, keeps its intercept, names columns that exist, and calls nothing but 
 
 import ast
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from bayes_mirglmm.design.centring import centred, is_product, keep_model
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.suggest import did_you_mean
 
 if TYPE_CHECKING:  # formulaic costs 0.4 s to import
-    from formulaic import ModelSpec
+    from formulaic import ModelSpec, SimpleFormula
+    from formulaic.parser.types import Factor
 
 #: What a formula may call. ``C(x)`` makes a factor of a numeric column; the rest are transformations.
 FUNCTIONS = frozenset(
@@ -146,15 +149,40 @@ def check_column(name: str, columns: Iterable[str], where: str) -> None:
         )
 
 
-def model_matrix(formula: Formula, table: pd.DataFrame) -> tuple[np.ndarray, "ModelSpec"]:
+@dataclass(frozen=True)
+class ModelMatrix:
+    """A formula evaluated on a sample table, and how to evaluate it on other rows."""
+
+    x: np.ndarray
+    """Shape (n, p), float64; may hold values that are not finite."""
+    names: tuple[str, ...]
+    """Names of the columns, in formulaic's spelling."""
+    columns: tuple[tuple[int, ...], ...]
+    """Columns of each term of the formula."""
+    centres: dict[str, float]
+    """Means of the covariates that are measured from them inside products; NaN for one of several columns."""
+    _spec: "ModelSpec"
+    _centred: "ModelSpec | None"
+    _moved: tuple[int, ...]
+    """Columns that the centred formula gives."""
+
+    def evaluate(self, table: pd.DataFrame) -> np.ndarray:
+        """Return the columns on the rows of another ``table``, with the same knots and centres."""
+        x = _values(self._spec, table)
+        if self._centred is not None:
+            x[:, self._moved] = _values(self._centred, table)[:, self._moved]
+        return x
+
+
+def model_matrix(formula: Formula, table: pd.DataFrame, *, centre: bool = True) -> ModelMatrix:
     """Evaluate ``formula`` on ``table`` (factors as pandas categoricals).
 
-    Returns
-    -------
-    x : numpy.ndarray, shape (n, p), float64
-        Columns in the order of ``spec.column_names``; may hold values that are not finite.
-    spec : formulaic.ModelSpec
-        Evaluates the same formula, with the same knots and centres, on other rows.
+    Parameters
+    ----------
+    formula : Formula
+    table : pandas.DataFrame
+    centre : bool
+        Measure covariates inside products from their means (:mod:`bayes_mirglmm.design.centring`).
 
     Raises
     ------
@@ -162,11 +190,82 @@ def model_matrix(formula: Formula, table: pd.DataFrame) -> tuple[np.ndarray, "Mo
         formulaic cannot evaluate the formula on these columns.
     """
     from formulaic import Formula as parse
+    from formulaic import SimpleFormula
+
+    parsed = parse(formula.text)
+    assert isinstance(parsed, SimpleFormula)
+    x, spec = _evaluated(parsed, formula, table)
+    indices = tuple(tuple(columns) for columns in spec.term_indices.values())
+    found = ModelMatrix(x, tuple(str(name) for name in spec.column_names), indices, {}, spec, None, ())
+    factors = [[_quoted(factor) for factor in term.factors] for term in parsed]
+    numeric = _numeric_factors(table, parsed)
+    products = [i for i, term in enumerate(factors) if is_product(term, numeric)]
+    if not (centre and products and np.isfinite(x).all() and x.shape[1] <= len(x)):
+        return found
+    other, spec_centred = _evaluated(_rewritten(parsed, numeric), formula, table)
+    kept = keep_model(x, other, [indices[i] for i in products])
+    products = [i for i, use in zip(products, kept, strict=True) if use]
+    moved = tuple(column for i in products for column in indices[i])
+    if not moved:
+        return found
+    x = x.copy()
+    x[:, moved] = other[:, moved]
+    centres = {name: mean for i in products for name, mean in _means(factors[i], table)}
+    return replace(found, x=x, centres=centres, _centred=spec_centred, _moved=moved)
+
+
+def _means(factors: Sequence[str], table: pd.DataFrame) -> Iterator[tuple[str, float]]:
+    """Yield the covariates of a product as they stand in it, with their means where these are plain columns."""
+    for factor in factors:
+        name = factor.strip("`")
+        if name in table and not isinstance(table[name].dtype, pd.CategoricalDtype):
+            yield name, float(table[name].mean())
+        elif len(factors) == 1:
+            for column in table:
+                if re.search(rf"(?<![\w.]){re.escape(str(column))}(?![\w.(])", factor):
+                    yield str(column), float(table[column].mean())
+        elif name not in table and not factor.startswith("C("):
+            yield factor, float("nan")
+
+
+def _rewritten(parsed: "SimpleFormula", numeric: frozenset[str]) -> "SimpleFormula":
+    """Return the formula with every covariate measured from its mean: terms and columns stay in their order."""
+    from formulaic import SimpleFormula
+    from formulaic.parser.types import Factor, Term
+
+    def centre(factor: "Factor") -> "Factor":
+        expression = _quoted(factor)
+        return Factor(centred(expression), eval_method="python") if expression in numeric else factor
+
+    return SimpleFormula([Term([centre(factor) for factor in term.factors]) for term in parsed])
+
+
+def _quoted(factor: "Factor") -> str:
+    """Return a factor as an expression: names of columns that are no plain words in backticks."""
+    plain = factor.eval_method.name != "LOOKUP" or factor.expr.isidentifier()
+    return factor.expr if plain else f"`{factor.expr}`"
+
+
+def _numeric_factors(table: pd.DataFrame, parsed: "SimpleFormula") -> frozenset[str]:
+    found = set()
+    for factor in (factor for term in parsed for factor in term.factors):
+        if factor.eval_method.name == "LOOKUP":
+            number = not isinstance(table[factor.expr].dtype, pd.CategoricalDtype)
+        else:
+            number = factor.eval_method.name == "PYTHON" and not factor.expr.startswith("C(")
+        if number:
+            found.add(_quoted(factor))
+    return frozenset(found)
+
+
+def _evaluated(
+    parsed: "SimpleFormula", formula: Formula, table: pd.DataFrame
+) -> tuple[np.ndarray, "ModelSpec"]:
     from formulaic.errors import FormulaicError
 
     try:
         with np.errstate(all="ignore"):  # log(0) is found, with its sample, by the caller
-            matrix = parse(formula.text).get_model_matrix(
+            matrix = parsed.get_model_matrix(
                 table[list(formula.variables)], context={}, na_action="ignore", ensure_full_rank=True
             )
     except (FormulaicError, ValueError, TypeError, np.linalg.LinAlgError) as error:
@@ -177,8 +276,7 @@ def model_matrix(formula: Formula, table: pd.DataFrame) -> tuple[np.ndarray, "Mo
     return matrix.to_numpy(dtype=np.float64), matrix.model_spec
 
 
-def evaluate(spec: "ModelSpec", table: pd.DataFrame) -> np.ndarray:
-    """Evaluate a model matrix that :func:`model_matrix` made on the rows of another ``table``."""
+def _values(spec: "ModelSpec", table: pd.DataFrame) -> np.ndarray:
     with np.errstate(all="ignore"):
         return spec.get_model_matrix(table, context={}, na_action="ignore").to_numpy(dtype=np.float64)
 

@@ -6,9 +6,11 @@ import numpy as np
 
 from bayes_mirglmm.errors import InputError
 
-#: A column whose part outside the span of the columns before it is shorter than this, relative to the column,
-#: counts as linearly dependent on them.
-TOLERANCE = 1e-9
+#: A column whose part outside the span of the columns before it is shorter than this, relative to the column's spread
+#: around its mean, counts as linearly dependent on them: an effect of it would be made of rounding errors.
+TOLERANCE = 1e-7
+#: The spread itself counts as none below this, relative to the column.
+CONSTANT = 1e-13
 
 
 def checked_rank(x: np.ndarray, names: Sequence[str], what: str) -> int:
@@ -27,8 +29,12 @@ def checked_rank(x: np.ndarray, names: Sequence[str], what: str) -> int:
     kept: list[int] = []
     found: list[str] = []
     for j in range(p):
-        size = float(np.linalg.norm(x[:, j]))
-        rest = x[:, j] / (size or 1.0)
+        rest, size = x[:, j], float(np.linalg.norm(x[:, j]))
+        if kept:  # after the intercept: neither the origin nor the unit of a covariate matters
+            rest = rest - rest.mean()
+            spread = float(np.linalg.norm(rest))
+            size = spread if spread > CONSTANT * size else 0.0
+        rest = rest / (size or 1.0)
         for _ in range(2):  # the second pass removes the rounding error of the first
             rest = rest - basis @ (basis.T @ rest)
         if size > 0 and np.linalg.norm(rest) > TOLERANCE:

@@ -1,4 +1,4 @@
-"""Centre and scale covariates, so that the search sees numbers of order one whatever the user's units."""
+"""Orthogonal fixed effects and scaled covariates: the search sees numbers of order one whatever the user's units."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,17 +20,26 @@ class Scaling:
 def scale_design(x: np.ndarray, z: np.ndarray, blocks: Sequence[int] | None = None) -> Scaling:
     """Scale ``x`` (n, p) and ``z`` (n, K).
 
-    Columns of ``x`` are centred where there is an intercept to absorb it. A column of ``z`` is centred only inside the
-    intercept's own covariance block, which is closed under that change; in any other block it would make the
-    intercept and the slope dependent. Dummy columns of ``z`` stay as they are.
+    ``x`` becomes orthogonal columns of mean square 1 that span the same space, so that neither the origin nor the unit
+    of a covariate, nor columns that are nearly collinear, cost digits of the estimates or of their errors. A column of
+    ``z`` is centred only inside the intercept's own covariance block, which is closed under that change; in any other
+    block it would make the intercept and the slope dependent. Dummy columns of ``z`` stay as they are.
     """
     block = np.zeros(z.shape[1], dtype=np.int64) if blocks is None else np.asarray(blocks, dtype=np.int64)
-    x_scaled, beta = _scale(x, np.ones(x.shape[1], dtype=bool))
+    x_scaled, beta = _orthogonal(*_scale(x, np.ones(x.shape[1], dtype=bool)))
     home = _intercept(z)
     movable = np.array([home >= 0 and b == block[home] for b in block])
     dummy = np.isin(z, (0.0, 1.0)).all(axis=0)
     z_scaled, back = _scale(z, movable, skip=dummy)
     return Scaling(x_scaled, z_scaled, beta, back, block)
+
+
+def _orthogonal(x: np.ndarray, back: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return orthogonal columns that span those of ``x``, and the matrix that takes their coefficients back."""
+    q, r = np.linalg.qr(x)
+    signs = np.where(np.diagonal(r) < 0, -1.0, 1.0)
+    size = np.sqrt(len(x)) * signs
+    return q * size, back @ np.linalg.inv(r) * size
 
 
 def _intercept(design: np.ndarray) -> int:

@@ -121,6 +121,7 @@ def design_to_json(design: Design) -> dict[str, Any]:
         "rank": int(design.rank),
         "samples": list(design.samples),
         "table": frame_to_json(design.table),
+        "centres": _strict(design.centres),
     }
 
 
@@ -143,6 +144,9 @@ def design_from_json(record: dict[str, Any], data: xr.Dataset) -> Design:
         rank=record["rank"],
         samples=tuple(record["samples"]),
         table=frame_from_json(record["table"]),
+        centres={
+            name: float("nan") if at is None else float(at) for name, at in record.get("centres", {}).items()
+        },
     )
 
 
