@@ -25,9 +25,9 @@ class NormalArrays(NamedTuple):
 def to_user(x: np.ndarray) -> np.ndarray:
     """Return the matrix that carries effects from the prior's units into those of the columns of ``x``.
 
-    A column of -1, 0 and 1 codes levels of a factor and stays as it is. Any other is centred at its mean and
-    divided by its standard deviation (n - 1), or, where it has two values, by their difference: the effect of
-    such a column is that of the one value against the other, however they are coded.
+    A column of 0 and 1 codes a level of a factor and stays as it is. Any other is centred at its mean and divided by
+    its standard deviation (n - 1). One of two values becomes 0 and 1 too: its effect is that of the one value against
+    the other, however they are coded (a nuisance column, whose mean is 0, is divided by their difference alone).
 
     Parameters
     ----------
@@ -47,20 +47,20 @@ def to_user(x: np.ndarray) -> np.ndarray:
     matrix = np.eye(x.shape[1])
     for k in range(1, x.shape[1]):
         column = x[:, k]
-        if np.isin(column, (-1.0, 0.0, 1.0)).all():
+        if np.isin(column, (0.0, 1.0)).all():
             continue
+        values = np.unique(column)
+        largest = np.abs(values).max()
         with np.errstate(all="ignore"):
-            values = np.unique(column)
             scale = np.ptp(values) if len(values) == 2 else column.std(ddof=1)
-            centre = float(column.mean())
-        if not (np.isfinite(centre) and np.isfinite(scale) and scale > 1e-12 * np.abs(values).max()):
+            mean = float(column.mean())
+        if not (np.isfinite(mean) and np.isfinite(scale) and scale > 1e-12 * largest):
             raise InputError(
-                f"column {k + 1} of the design spreads by {scale:g} around {centre:g}, which no prior can be "
+                f"column {k + 1} of the design spreads by {scale:g} around {mean:g}, which no prior can be "
                 "scaled to: rescale the variable to values around 1, or leave it out."
             )
         # A nuisance column comes centred; what rounding leaves of its mean must not tie it to the intercept.
-        if abs(centre) <= 1e-12 * np.abs(values).max():
-            centre = 0.0
+        centre = 0.0 if abs(mean) <= 1e-12 * largest else values[0] if len(values) == 2 else mean
         matrix[k, k] = 1 / scale
         matrix[0, k] = -centre / scale
     return matrix

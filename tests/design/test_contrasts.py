@@ -50,7 +50,8 @@ def test_average_over_interactions_by_hand():
     expected = {"group[T.B]": 1.0, "group[T.B]:batch[T.2]": 0.5}  # equal weights: 1/2 for each batch
     assert weights[weights != 0].to_dict() == pytest.approx(expected)
     covariate = contrast_weights(build_design(SAMPLES, "~ group * age"), {"group": ("B", "A")}).iloc[0]
-    assert covariate["group[T.B]:age"] == pytest.approx(SAMPLES["age"].mean())
+    # The coefficient of the group is its effect at the mean age already.
+    np.testing.assert_allclose(covariate, np.array(list(covariate.index)) == "group[T.B]", atol=1e-12)
 
 
 def test_without_interactions_a_difference_is_a_coefficient():

@@ -13,7 +13,7 @@ def test_scaled_designs_give_the_same_linear_predictor():
     beta, b = rng.normal(size=3), rng.normal(size=2)
     np.testing.assert_allclose(scaled.x @ beta, x @ (scaled.beta @ beta), atol=1e-10)
     np.testing.assert_allclose(scaled.z @ b, z @ (scaled.b @ b), atol=1e-10)
-    np.testing.assert_allclose(scaled.x[:, 1].mean(), 0.0, atol=1e-10)
+    np.testing.assert_allclose(scaled.x.T @ scaled.x, 9 * np.eye(3), atol=1e-10)
     np.testing.assert_allclose(scaled.z[:, 1].std(), 1.0)
 
 
@@ -30,6 +30,15 @@ def test_a_column_of_another_block_is_scaled_but_not_centred():
 
 
 def test_without_an_intercept_nothing_is_centred():
-    x = np.column_stack([[1.0, 2.0, 3.0, 6.0], [0.0, 1.0, 0.0, 1.0]])
-    scaled = scale_design(x, np.ones((4, 1)))
-    assert np.count_nonzero(scaled.beta - np.diag(np.diag(scaled.beta))) == 0
+    z = np.column_stack([[1.0, 2.0, 3.0, 6.0], [0.0, 1.0, 0.0, 1.0]])
+    scaled = scale_design(np.ones((4, 1)), z)
+    assert np.count_nonzero(scaled.b - np.diag(np.diag(scaled.b))) == 0
+
+
+def test_nearly_collinear_columns_become_orthogonal_and_come_back():
+    day = np.array([-11.0, -6.0, -1.0, 9.0, 15.0, 2.0, 8.0, 12.0])
+    group = np.repeat([0.0, 1.0], 4)
+    x = np.column_stack([np.ones(8), group, 20230615 + day, group * (20230615 + day)])
+    scaled = scale_design(x, np.ones((8, 1)))
+    np.testing.assert_allclose(scaled.x.T @ scaled.x, 8 * np.eye(4), atol=1e-6)
+    np.testing.assert_allclose(scaled.x, x @ scaled.beta, atol=1e-6)

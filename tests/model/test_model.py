@@ -204,14 +204,16 @@ def test_effects_of_scaled_columns_give_the_same_predictor_in_user_units() -> No
     x = np.column_stack([np.ones(12), dummy, age, year, contrast, dummy - 0.5])
     scaled = x.copy()
     scaled[:, 2] = (age - age.mean()) / age.std(ddof=1)
-    scaled[:, 3] = (year - year.mean()) / 3  # two values: their difference
+    scaled[:, 3] = (year - 2020) / 3  # two values: the one against the other
+    scaled[:, 4] = contrast / contrast.std(ddof=1)  # of a covariate: a factor has no column of three values
     effects = rng.normal(size=6)
     units = to_user(x)
     np.testing.assert_allclose(x @ units @ effects, scaled @ effects, rtol=0, atol=1e-10)
-    # Dummies and contrasts keep their meaning, and a centred nuisance column is not tied to the intercept.
-    np.testing.assert_array_equal(units[:, [0, 1, 4, 5]], np.eye(6)[:, [0, 1, 4, 5]])
+    # Dummies keep their meaning, and a centred nuisance column is not tied to the intercept.
+    np.testing.assert_array_equal(units[:, [0, 1, 5]], np.eye(6)[:, [0, 1, 5]])
     shifted = x.copy()
-    shifted[:, 2] = age * 365.25
+    shifted[:, 2] = age * 365.25 - 4000
+    shifted[:, 3], shifted[:, 4] = 10 * year - 7, 3 * contrast + 1
     np.testing.assert_allclose(shifted @ to_user(shifted), x @ units, rtol=0, atol=1e-10)
 
 
