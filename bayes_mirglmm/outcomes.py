@@ -41,6 +41,8 @@ SEPARATED = "separated"
 TOO_FEW_ISOMIRS = "too_few_isomirs"
 LOW_EXPRESSION = "low_expression"
 NOT_CONVERGED = "not_converged"
+NOT_SELECTED = "not_selected"
+INTERRUPTED = "interrupted"
 FAILED = "failed"
 
 STATUSES: dict[str, Status] = {
@@ -83,6 +85,16 @@ STATUSES: dict[str, Status] = {
             NOT_CONVERGED,
             "The numbers are not to be trusted: the optimum was not reached, or the draws are unreliable.",
             "Read the reason; leave the miRNA out of conclusions, or fit it by another --method.",
+        ),
+        Status(
+            NOT_SELECTED,
+            "Not fitted: it passed the filters, but is not in the part of the counts that was fitted.",
+            "Its numbers are in the fit of its own part.",
+        ),
+        Status(
+            INTERRUPTED,
+            "Not fitted: the run was interrupted before.",
+            "Fit again for a complete table.",
         ),
         Status(
             FAILED,
@@ -160,7 +172,7 @@ CAUTIONS: dict[str, str] = {
     "coded_levels": (
         "If the numbers are codes of groups, fit again with C(column) in the formula; amounts are right as they are."
     ),
-    "interrupted": "The miRNAs that are missing have the status failed; fit them again for a complete table.",
+    "interrupted": "The miRNAs that are missing have the status interrupted; fit them again for a complete table.",
 }
 GENERAL_ADVICE = "Decide whether it touches your question before you use the results."
 

@@ -21,6 +21,8 @@ logger = logging.getLogger(__name__)
 
 LOW_MIRNA = "low_mirna_expression"
 LOW_ISOMIR = "low_isomir_expression"
+#: Attribute of the container: the miRNAs that pass their own filter, and none of whose isomiRs passes.
+WITHOUT_ISOMIRS = "mirnas_without_isomirs"
 BLOCK = 2**22  # cells whose counts per million are in memory at once
 
 
@@ -95,7 +97,11 @@ def filter_counts(
     kept = kept.assign_attrs(
         {name: "none" if value is None else float(value) for name, value in limits.items()}
     )
-    kept = kept.assign_attrs(sha256_before_filters=before)
+    left = set(kept["mirna"].values)
+    emptied = {str(name) for name in counts["mirna"].values[low_isomir] if name not in left}
+    before_that = counts.attrs.get(WITHOUT_ISOMIRS, [])
+    emptied |= {before_that} if isinstance(before_that, str) else set(before_that)
+    kept = kept.assign_attrs({"sha256_before_filters": before, WITHOUT_ISOMIRS: sorted(emptied)})
     logger.info(
         "kept %d of %d miRNAs and %d of %d isomiRs",
         len(set(kept["mirna"].values)), len(of_mirna), kept.sizes["isomir"], counts.sizes["isomir"],

@@ -6,39 +6,31 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import pandas as pd
 import xarray as xr
 
-from bayes_mirglmm.counts.container import dropped, sample_table, validate_counts
+from bayes_mirglmm.counts.container import sample_table, validate_counts
 from bayes_mirglmm.counts.offsets import log_offset, offset_caution
 from bayes_mirglmm.design.build import Design, build_design
 from bayes_mirglmm.design.covariates import coded_levels
 from bayes_mirglmm.errors import InputError
+from bayes_mirglmm.fitting.every_mirna import Pair, fit_every_mirna, left_out, say_outcome
+from bayes_mirglmm.interruption import apart, hand_on, noted
 from bayes_mirglmm.marginal import compile_batch, compile_kernels, is_batch_compiled, is_compiled
-from bayes_mirglmm.methods.loop import resolve_jobs, run_all
+from bayes_mirglmm.methods.loop import resolve_jobs
 from bayes_mirglmm.methods.maximum_likelihood import Plan, fit_mirna
 from bayes_mirglmm.methods.nested_laplace import fit_mirna_nested
 from bayes_mirglmm.methods.nuts import fit_mirna_nuts
 from bayes_mirglmm.methods.options import Options, resolve_options, resolve_settings
 from bayes_mirglmm.model import ModelSpec, load_model
 from bayes_mirglmm.nuts import compile_density, is_density_compiled
-from bayes_mirglmm.outcomes import (
-    FAILED,
-    LOW_EXPRESSION,
-    NOT_CONVERGED,
-    TOO_FEW_ISOMIRS,
-    Caution,
-    as_metadata,
-)
-from bayes_mirglmm.records import MirnaRecord
+from bayes_mirglmm.outcomes import Caution, as_metadata
 from bayes_mirglmm.results import Fit, assemble, provenance
 from bayes_mirglmm.results.schema import check_prob
 
 logger = logging.getLogger(__name__)
-
-INTERRUPTED = "The run was interrupted before this miRNA was sampled."
 
 
 def fit(
@@ -62,6 +54,7 @@ def fit(
     n_jobs: int = 1,
     seed: int = 1,
     progress: bool = True,
+    throw: bool = False,
 ) -> Fit:
     """Fit a mixed model to the isomiR counts of every miRNA.
 
@@ -82,7 +75,7 @@ def fit(
         ``"ml"``: maximum marginal likelihood, the random effects integrated out by Laplace. ``"laplace"``: from there
         the posterior under the priors of the model, by importance sampling, and the Bayes factor for isomiR slopes.
         ``"nuts"``: the same posterior and Bayes factor without Laplace's approximation, by MCMC (nutpie); about
-        fifteen times as slow as ``"laplace"``. Ctrl-C keeps what is finished.
+        fifteen times as slow as ``"laplace"``.
     offset : str
         ``"total"``, ``"median_ratio"``, ``"tmm"``, ``"upper_quartile"``, ``"column:NAME"`` (totals) or
         ``"log_column:NAME"``; see :func:`~bayes_mirglmm.counts.offsets.log_offset`.
@@ -115,15 +108,22 @@ def fit(
         Not negative. Fixes every draw; maximum likelihood uses no random numbers.
     progress : bool
         Show a progress bar when standard error is a terminal.
+    throw : bool
+        Raise the first exception that fitting a miRNA ends in, with its traceback, instead of giving the miRNA the
+        status ``failed``: for developers. Without it the traceback is logged, at level DEBUG.
 
     Returns
     -------
     Fit
+        Ctrl-C and SIGTERM end the fit early: what is finished is returned, the other miRNAs have the status
+        ``interrupted``, and ``metadata["interrupted"]`` is the name of the signal.
 
     Raises
     ------
     InputError
         The counts, formula, offset, model or an option cannot be used; the message says which and what to do.
+    KeyboardInterrupt
+        Ctrl-C came before any miRNA was finished.
 
     References
     ----------
@@ -146,7 +146,7 @@ def fit(
     for caution in cautions:
         logger.warning("%s", caution)
     _load_kernels(progress, method)
-    plan = Plan(design, np.asarray(log_offsets.values, dtype=float), options)
+    plan = Plan(design, np.asarray(log_offsets.values, dtype=float), options, throw=throw)
     assembled = partial(
         assemble,
         design=design,
@@ -160,111 +160,37 @@ def fit(
         model=json.dumps(spec.to_dict()),
     )
     metadata = provenance(counts, seed=seed) | as_metadata(cautions)
-    if method == "ml":
-        records = _fit_mirnas(counts, partial(fit_mirna, plan), n_jobs, progress)
-        data = assembled(records + _left_out(counts), method=method, df=options.df)
-        return Fit(data, design, metadata=metadata, samples=table)
-    if settings is None:
-        pairs = _fit_mirnas(counts, partial(fit_mirna_nested, plan, seed), n_jobs, progress)
-        extra = {}
-    else:
-        pairs = _sample_mirnas(counts, partial(fit_mirna_nuts, plan, seed, settings), n_jobs, progress)
+    fit_one: Callable[[str, list[str], np.ndarray], Pair] = partial(_by_maximum_likelihood, plan)
+    extra: dict[str, Any] = {}
+    if method == "laplace":
+        fit_one = partial(fit_mirna_nested, plan, seed)
+    elif settings is not None:
+        fit_one = partial(fit_mirna_nuts, plan, seed, settings)
         extra = {"chains": settings.chains, "tune": settings.tune, "target_accept": settings.target_accept}
-        cut = sum(record.reason == INTERRUPTED for _, record in pairs)
-        if cut:
-            sentence = f"The run was interrupted: {cut} of {len(pairs)} miRNAs were not sampled."
-            metadata |= as_metadata([*cautions, Caution("interrupted", sentence)]) | {"interrupted": True}
-    left_out = _left_out(counts)
-    ml_data = assembled([ml for ml, _ in pairs] + left_out, method="ml", df=options.df)
-    data = assembled([posterior for _, posterior in pairs] + left_out, method=method, df="z", extra=extra)
-    ml = Fit(ml_data, design, metadata=metadata, samples=table)
-    return Fit(data, design, metadata=metadata, samples=table, ml=ml)
+    description = "Sampling" if method == "nuts" else "Fitting"
+    with noted():  # from here on an interruption loses nothing that is finished
+        found = fit_every_mirna(counts, fit_one, n_jobs=n_jobs, progress=progress, description=description)
+        if found.interrupted:
+            sentence = f"The run was interrupted: {found.left} of {found.left + found.done} miRNAs were not finished."
+            metadata |= as_metadata([*cautions, Caution("interrupted", sentence)])
+            metadata |= {"interrupted": found.interrupted}
+        if found.done:
+            rest = left_out(counts)
+            ml_data = assembled([ml for ml, _ in found.records] + rest, method="ml", df=options.df)
+            result = Fit(ml_data, design, metadata=metadata, samples=table)
+            if method != "ml":
+                records = [posterior for _, posterior in found.records] + rest
+                data = assembled(records, method=method, df="z", extra=extra)
+                result = Fit(data, design, metadata=metadata, samples=table, ml=result)
+    if not found.done:
+        hand_on(found.interrupted)
+    say_outcome(result)
+    return result
 
 
-def _sample_mirnas(
-    counts: xr.Dataset,
-    fit_one: Callable[[str, list[str], np.ndarray], tuple[MirnaRecord, MirnaRecord]],
-    n_jobs: int,
-    progress: bool,
-) -> list[tuple[MirnaRecord, MirnaRecord]]:
-    """As :func:`_fit_mirnas`, keeping what is finished when the user interrupts it."""
-
-    def unfinished(mirna: str, isomirs: list[str]) -> tuple[MirnaRecord, MirnaRecord]:
-        record = MirnaRecord(mirna, FAILED, INTERRUPTED, n_isomirs=len(isomirs))
-        return record, record
-
-    return _fit_mirnas(
-        counts,
-        fit_one,
-        n_jobs,
-        progress,
-        description="Sampling",
-        unfinished=unfinished,
-        troubled=lambda pair: pair[1].status in (NOT_CONVERGED, FAILED),
-    )
-
-
-def _fit_mirnas[T](
-    counts: xr.Dataset,
-    fit_one: Callable[[str, list[str], np.ndarray], T],
-    n_jobs: int,
-    progress: bool,
-    *,
-    description: str = "Fitting",
-    unfinished: Callable[[str, list[str]], T] | None = None,
-    troubled: Callable[[T], bool] | None = None,
-) -> list[T]:
-    """Return what ``fit_one`` makes of every miRNA with counts, in the order in which they were read."""
-    mirnas = counts["mirna"].values.astype(object)
-    names, first = np.unique(mirnas, return_index=True)
-    names = names[np.argsort(first)]
-    position = pd.Series(np.arange(len(mirnas))).groupby(mirnas, sort=False).indices
-    isomirs, values = counts["isomir"].values, counts["counts"].values
-    tasks = [
-        partial(fit_one, str(name), list(isomirs[position[name]]), values[position[name]]) for name in names
-    ]
-    weights = [float(len(position[name])) for name in names]
-    found = run_all(
-        tasks,
-        n_jobs=n_jobs,
-        weights=weights,
-        progress=progress,
-        description=description,
-        keep_finished=unfinished is not None,
-        troubled=troubled,
-    )
-    if unfinished is None or len(found) == len(tasks):
-        return list(found.values())
-    if not found:
-        raise KeyboardInterrupt
-    logger.warning("Interrupted: %d of %d miRNAs are finished and kept.", len(found), len(tasks))
-    return [
-        found[i] if i in found else unfinished(str(name), list(isomirs[position[name]]))
-        for i, name in enumerate(names)
-    ]
-
-
-def _left_out(counts: xr.Dataset) -> list[MirnaRecord]:
-    """Return a record for every miRNA of which a filter left nothing."""
-    gone = dropped(counts)
-    gone = gone[~gone["mirna"].isin(set(counts["mirna"].values))]
-    low = gone[gone["reason"] == "low_mirna_expression"]
-    levels = dict(zip(low["mirna"].tolist(), low["log_cpm"].tolist(), strict=True))
-    records = []
-    for mirna, size in gone["mirna"].value_counts(sort=False).items():
-        if mirna in levels:
-            status = LOW_EXPRESSION
-            reason = (
-                f"log(median CPM) of its summed counts is {levels[mirna]:.2f}, not above the filter's limit."
-            )
-        else:
-            status = TOO_FEW_ISOMIRS
-            reason = (
-                f"None of its isomiRs is among these counts: the expression filter dropped {size}, and others, if "
-                "there were any, were left out by hand."
-            )
-        records.append(MirnaRecord(str(mirna), status, reason, n_isomirs=0))
-    return records
+def _by_maximum_likelihood(plan: Plan, mirna: str, isomirs: list[str], counts: np.ndarray) -> Pair:
+    record = fit_mirna(plan, mirna, isomirs, counts)
+    return record, record
 
 
 def _cautions(counts: xr.Dataset, design: Design, options: Options) -> list[Caution]:
@@ -287,13 +213,17 @@ def _load_kernels(progress: bool, method: str) -> None:
             print(message, file=sys.stderr, flush=True)
         logger.info(message)
     try:
-        compile_kernels()
-        if batch:
-            compile_batch()
-        if density:
-            compile_density()
+        apart(partial(_compile, batch=batch, density=density))
     except OSError as error:
         raise InputError(
             f"the numerical kernels could not be compiled ({error}): make a writable folder known through "
             "the environment variable NUMBA_CACHE_DIR."
         ) from error
+
+
+def _compile(*, batch: bool, density: bool) -> None:
+    compile_kernels()
+    if batch:
+        compile_batch()
+    if density:
+        compile_density()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bayes_mirglmm.interruption import stop_point
 from bayes_mirglmm.marginal.hessian import hessian_and_slopes, rough_hessian
 from bayes_mirglmm.marginal.objective import marginal
 from bayes_mirglmm.marginal.problem import Problem
@@ -105,6 +106,7 @@ class _Search:
         step = min(1.0, LARGEST_STEP / max(largest, 1e-300))
         gradient = np.empty_like(self.gradient)
         while step * largest > SMALLEST_STEP:
+            stop_point()
             phi, v, u = self.phi + step * direction, self.v.copy(), self.u.copy()
             value = marginal(self.problem, phi, v, u, gradient)
             self.evaluations += 1

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from bayes_mirglmm.methods.maximum_likelihood import Plan, fit_mirna
-from bayes_mirglmm.outcomes import FAILED, FEWEST_ISOMIRS
+from bayes_mirglmm.methods.maximum_likelihood import Plan, failed, fit_mirna
+from bayes_mirglmm.outcomes import FEWEST_ISOMIRS
 from bayes_mirglmm.records import Draws, MirnaRecord, ModelNumbers
 
 
@@ -32,7 +32,7 @@ def fit_bayesian(
     try:
         record = sample(ml, isomirs, counts)
     except Exception as error:  # one miRNA that fails never stops the others
-        record = MirnaRecord(mirna, FAILED, f"{type(error).__name__}: {error}", n_isomirs=len(isomirs))
+        record = failed(plan, mirna, isomirs, error)
     return ml, replace(record, seconds=ml.seconds + time.perf_counter() - started)
 
 

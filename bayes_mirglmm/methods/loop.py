@@ -1,16 +1,22 @@
-"""The loop over miRNAs: workers, one progress bar, results in the order of the input."""
+"""The loop over miRNAs: workers, one progress bar, results in the order of the input; what an interruption keeps."""
 
 import logging
 import os
+import queue
 import sys
+import threading
+import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
+from dataclasses import dataclass, field
+from signal import SIGTERM
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from bayes_mirglmm.errors import InputError
+from bayes_mirglmm.interruption import POLL, Stopped, listen_to, noted
 from bayes_mirglmm.methods.progress import progress_bar
 
 logger = logging.getLogger(__name__)
@@ -18,6 +24,17 @@ logger = logging.getLogger(__name__)
 #: Seconds after which a thread gives the interpreter up to another. Kernels return every 100 microseconds and then wait
 #: for it: with Python's own 5 ms a second worker would make the run slower.
 SWITCH_INTERVAL = 2e-5
+#: Seconds that tasks under way have to end by themselves after Ctrl-C. A maximum likelihood fit takes milliseconds, the
+#: chains of one miRNA a minute.
+GRACE = 5.0
+
+
+@dataclass(frozen=True)
+class Outcome[T]:
+    """What :func:`run_all` found."""
+
+    results: dict[int, T]  #: by the number of the task, in the order of the tasks; all, unless interrupted
+    interrupted: str  #: name of the signal that ended the run early, or empty
 
 
 def run_all[T](
@@ -27,10 +44,13 @@ def run_all[T](
     weights: Sequence[float],
     progress: bool,
     description: str = "Fitting",
-    keep_finished: bool = False,
     troubled: Callable[[T], bool] | None = None,
-) -> dict[int, T]:
-    """Run every task and return the results by the number of the task, in the order of the tasks.
+) -> Outcome[T]:
+    """Run every task; Ctrl-C and SIGTERM end the run early and keep what is finished.
+
+    After Ctrl-C no task is begun, and those under way have :data:`GRACE` seconds; a second Ctrl-C, or SIGTERM, cuts
+    them short, a third one leaves them to themselves. The tasks run in threads also where one is enough: no signal
+    reaches them there (:mod:`bayes_mirglmm.interruption`).
 
     Parameters
     ----------
@@ -45,50 +65,107 @@ def run_all[T](
         Whether to show a bar on a terminal. Elsewhere a line is logged now and then.
     description : str
         What the bar says.
-    keep_finished : bool
-        When the user interrupts the loop, return what is finished instead of raising KeyboardInterrupt.
     troubled : callable, optional
         From a result to whether the bar should count it as one in trouble.
+
+    Raises
+    ------
+    Exception
+        What a task raised; the others are stopped.
     """
-    workers = resolve_jobs(n_jobs)
-    results: dict[int, T] = {}
+    workers = max(1, min(resolve_jobs(n_jobs), len(tasks)))
     order = sorted(range(len(tasks)), key=lambda i: -weights[i])
-    with threadpool_limits(1), progress_bar(len(tasks), description, progress) as advance:
+    crew = _Crew(tasks, order)
+    results: dict[int, T] = {}
+    with (
+        threadpool_limits(1),
+        _quick_switches(workers),
+        progress_bar(len(tasks), description, progress) as advance,
+        noted(crew.interrupt) as found,
+    ):
         try:
-            for i, result in _finished(tasks, order, workers):
+            for i, result in crew.run(workers):
                 results[i] = result
                 advance(troubled is not None and troubled(result))
-        except KeyboardInterrupt:
-            if not keep_finished:
-                raise
-    return {i: results[i] for i in sorted(results)}
-
-
-def _finished[T](
-    tasks: Sequence[Callable[[], T]], order: Sequence[int], workers: int
-) -> Iterator[tuple[int, T]]:
-    """Run the tasks and give each result, with the number of its task, when it is there."""
-    if workers == 1:
-        for i in order:
-            yield i, tasks[i]()
-        return
-    with _quick_switches(), ThreadPoolExecutor(workers) as pool:
-        places: dict[Future[T], int] = {pool.submit(tasks[i]): i for i in order}
-        given = set()
-        try:
-            for future in as_completed(places):
-                given.add(future)
-                yield places[future], future.result()
-        except KeyboardInterrupt:
-            left = [future for future in places if not future.cancel() and future not in given]
-            if left:
-                logger.warning("Interrupted: waiting for the %d miRNAs that are under way.", len(left))
-            for future in as_completed(left):
-                yield places[future], future.result()
-            raise
         except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
+            crew.cut()
             raise
+    return Outcome({i: results[i] for i in sorted(results)}, found.name)
+
+
+@dataclass
+class _Crew[T]:
+    """Threads that take tasks from a line, and the inbox into which results and signals come."""
+
+    tasks: Sequence[Callable[[], T]]
+    order: Sequence[int]
+    closed: threading.Event = field(default_factory=threading.Event)  #: no task is begun any more
+    stop: threading.Event = field(default_factory=threading.Event)  #: those under way are to stop
+    inbox: queue.SimpleQueue = field(default_factory=queue.SimpleQueue)
+    signals: int = 0
+
+    def run(self, workers: int) -> Iterator[tuple[int, T]]:
+        """Give each result, with the number of its task, when it is there."""
+        line = deque(self.order)
+        for _ in range(workers):
+            # Daemons: one that is left to itself does not keep the process from ending.
+            threading.Thread(target=self._work, args=(line,), name="bayes_mirglmm", daemon=True).start()
+        busy, deadline = workers, float("inf")
+        while busy:
+            if time.monotonic() > deadline:
+                self.cut()
+            try:
+                what, value = self.inbox.get(timeout=POLL)
+            except queue.Empty:
+                continue
+            if what == "result":
+                yield value
+            elif what == "error":
+                raise value
+            elif what == "idle":
+                busy -= 1
+            elif not self._heed(value, busy):
+                return
+            elif deadline == float("inf"):
+                deadline = time.monotonic() + GRACE
+
+    def interrupt(self, number: int) -> None:
+        """Take a signal, wherever the main thread is."""
+        self.inbox.put(("signal", number))
+
+    def cut(self) -> None:
+        """Begin nothing more, and stop what is under way."""
+        self.closed.set()
+        self.stop.set()
+
+    def _heed(self, number: int, busy: int) -> bool:
+        """Do what a signal asks for; False gives up waiting for the tasks that are under way."""
+        self.signals += 1
+        self.closed.set()
+        if number == SIGTERM or self.signals > 1:
+            self.stop.set()
+        elif not self.stop.is_set():
+            logger.warning(
+                "Interrupted: no more miRNAs are begun, and the %d under way have %g s to end; interrupt again to "
+                "leave them out at once.", busy, GRACE,
+            )  # fmt: skip
+        return self.signals <= 2
+
+    def _work(self, line: deque[int]) -> None:
+        listen_to(self.stop)
+        while not self.closed.is_set():
+            try:
+                i = line.popleft()
+            except IndexError:
+                break
+            try:
+                self.inbox.put(("result", (i, self.tasks[i]())))
+            except Stopped:
+                break
+            except BaseException as error:
+                self.inbox.put(("error", error))
+                break
+        self.inbox.put(("idle", None))
 
 
 def resolve_jobs(n_jobs: int) -> int:
@@ -103,7 +180,10 @@ def resolve_jobs(n_jobs: int) -> int:
 
 
 @contextmanager
-def _quick_switches() -> Iterator[None]:
+def _quick_switches(workers: int) -> Iterator[None]:
+    if workers == 1:
+        yield
+        return
     before = sys.getswitchinterval()
     sys.setswitchinterval(SWITCH_INTERVAL)
     try:

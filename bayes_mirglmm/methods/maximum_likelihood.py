@@ -1,5 +1,6 @@
 """One miRNA by maximum marginal likelihood: the full and the reduced model, and a sentence on how it went."""
 
+import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -9,6 +10,7 @@ import numpy as np
 
 from bayes_mirglmm.design.build import Design, varies_around
 from bayes_mirglmm.marginal import Frame, MarginalFit, fit_frame, make_frame, separated_coefficients
+from bayes_mirglmm.methods.faults import describe_fault
 from bayes_mirglmm.methods.options import Options
 from bayes_mirglmm.outcomes import (
     FAILED,
@@ -20,6 +22,8 @@ from bayes_mirglmm.outcomes import (
 )
 from bayes_mirglmm.records import MirnaRecord, ModelNumbers
 
+logger = logging.getLogger(__name__)
+
 NESTING = 1e-6  # nats by which the full model may fall short of the reduced one before it is searched again
 
 
@@ -30,6 +34,7 @@ class Plan:
     design: Design
     offset: np.ndarray
     options: Options
+    throw: bool = False  #: let what goes wrong in one miRNA stop them all
 
     @cached_property
     def full(self) -> list[int]:
@@ -85,9 +90,17 @@ def fit_mirna(plan: Plan, mirna: str, isomirs: Sequence[str], counts: np.ndarray
     try:
         record = _refused(plan, mirna, isomirs, counts) or _fitted(plan, mirna, isomirs, counts)
     except Exception as error:  # one miRNA that fails never stops the others
-        record = MirnaRecord(mirna, FAILED, f"{type(error).__name__}: {error}", n_isomirs=len(isomirs))
+        record = failed(plan, mirna, isomirs, error)
     seconds = time.perf_counter() - started
     return replace(record, seconds=seconds)
+
+
+def failed(plan: Plan, mirna: str, isomirs: Sequence[str], error: Exception) -> MirnaRecord:
+    """Return the record of a miRNA whose fit ended in an exception, which is logged; or raise it again."""
+    if plan.throw:
+        raise error
+    logger.debug("%s failed", mirna, exc_info=error)
+    return MirnaRecord(mirna, FAILED, describe_fault(error), n_isomirs=len(isomirs))
 
 
 def _refused(plan: Plan, mirna: str, isomirs: Sequence[str], counts: np.ndarray) -> MirnaRecord | None:

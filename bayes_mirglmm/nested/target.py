@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from bayes_mirglmm.interruption import stop_point
 from bayes_mirglmm.marginal import Centre, Problem, log_likelihoods, marginal
 from bayes_mirglmm.marginal.objective import unpack
 from bayes_mirglmm.nested.coordinates import PriorCoordinates
@@ -24,6 +25,7 @@ class Target:
 
     def value_and_gradient(self, x: np.ndarray) -> tuple[float, np.ndarray]:
         """Return the value at ``x`` (d,) and its gradient; -inf where there is no finite one."""
+        stop_point()
         phi = self.prior.parameters(x[None])[0]
         by_phi = np.zeros(len(phi))
         v, u = self.v.copy(), self.u.copy()
@@ -52,6 +54,7 @@ class Target:
         centre : Centre
         normals : array, shape (N, K J + n), or with no columns for no draws
         """
+        stop_point()
         n, n_isomirs = self.problem.y.shape
         count = len(x)
         values = np.empty(count)

@@ -1,9 +1,11 @@
 """One miRNA, one model, by NUTS: a first attempt, and a more careful one where that has trouble."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
+from bayes_mirglmm.interruption import POLL, stop_point
 from bayes_mirglmm.nuts.backend import compiled_model
 from bayes_mirglmm.nuts.data import Prepared
 from bayes_mirglmm.nuts.diagnostics import Diagnostics, diagnose
@@ -82,6 +84,20 @@ def _trouble(run: Sampled) -> tuple[int, float]:
     return len(run.diagnostics.complaints()), run.diagnostics.r_hat
 
 
+def _wait(running: Any) -> Any:
+    """Return the trace of a running sampler, looking now and then for a wish to stop."""
+    try:
+        while True:
+            stop_point()
+            try:
+                return running.wait(timeout=POLL)
+            except TimeoutError:
+                continue
+    except BaseException:  # nutpie itself would take Ctrl-C for "enough", and return what it has
+        running.cancel()
+        raise
+
+
 def _attempt(
     prepared: Prepared, settings: Settings, factor: int, seed: int, *, thin: int, number: int
 ) -> Sampled:
@@ -106,11 +122,7 @@ def _attempt(
         save_warmup=False,
         progress_bar=False,
     )
-    try:
-        trace = running.wait()
-    except BaseException:  # nutpie itself would take Ctrl-C for "enough", and return what it has
-        running.cancel()
-        raise
+    trace = _wait(running)
     stats = trace["sample_stats"]
     points = np.ascontiguousarray(trace["posterior"]["point"].values[:, ::thin])
     found = quantities(prepared, points, np.random.default_rng(int(streams[1])))
