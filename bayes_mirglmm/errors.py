@@ -10,3 +10,14 @@ class InputError(MirglmmError, ValueError):
 
     The message says what was found, where (file, line, column, miRNA, sample) and what to do about it.
     """
+
+
+class SaveError(MirglmmError, OSError):
+    """A run could not be written: the fault of the machine, such as a full disk. The fit in memory is not affected."""
+
+
+class UnknownMirnaError(InputError, KeyError):
+    """A miRNA that a fit does not have, or has no estimates of; the message has near names, or the reason."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])  # not its repr, as of other KeyErrors

@@ -122,8 +122,8 @@ def apart[T](task: Callable[[], T]) -> T:
         except BaseException as error:
             outcome.put((None, error))
 
-    threading.Thread(target=run, name="bayes_mirglmm", daemon=True).start()
     try:
+        threading.Thread(target=run, name="bayes_mirglmm", daemon=True).start()
         while True:
             try:
                 result, error = outcome.get(timeout=POLL)

@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
+from signal import Signals
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -236,7 +237,7 @@ def fit(
     reporter.json(summary)
     print_summary(reporter, result, summary)
     if result.metadata.get("interrupted"):
-        raise typer.Exit(130)
+        raise typer.Exit(128 + Signals[result.metadata["interrupted"]])
 
 
 def read_counts(

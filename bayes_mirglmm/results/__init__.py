@@ -6,8 +6,9 @@ From outside call :class:`Fit`, :func:`load`, the assembler (:func:`assemble` wi
 """
 
 from bayes_mirglmm.results.fit_result import Fit
+from bayes_mirglmm.results.loading import load
 from bayes_mirglmm.results.provenance import provenance
-from bayes_mirglmm.results.saving import check_target, load
+from bayes_mirglmm.results.run_folder import check_target
 from bayes_mirglmm.results.schema import (
     SCHEMA_VERSION,
     assemble,

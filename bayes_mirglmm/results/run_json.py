@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 #: What marks a folder as one of ours, so that no other is ever replaced.
 PROGRAM = "bayes_mirglmm"
+#: Of a sample table with 10,000 rows and 50 columns it has about 20 MB.
+MAX_BYTES = 64_000_000
 SECTIONS = (
     "program",
     "schema_version",
@@ -69,7 +71,8 @@ def describe_ml(fit: "Fit", arrays_sha256: str) -> dict[str, Any]:
 def write(path: Path, contents: dict[str, Any]) -> None:
     """Write ``contents`` as JSON, UTF-8."""
     text = json.dumps(contents, indent=2, ensure_ascii=False, allow_nan=False)
-    path.write_text(text + "\n", encoding="utf-8", newline="\n")
+    # Names of files need not be text: what is not becomes the escape that JSON has for it.
+    path.write_text(text + "\n", encoding="utf-8", errors="backslashreplace", newline="\n")
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -81,18 +84,19 @@ def read(path: Path) -> dict[str, Any]:
         The file is absent, damaged, of another program or of a schema that this version cannot read.
     """
     try:
-        contents = json.loads(path.read_text(encoding="utf-8"))
+        contents = _parse(path)
     except FileNotFoundError:
         raise InputError(
             f"{path.parent} has no run.json, so it is not a run of bayes_mirglmm: give the folder that "
             "Fit.save or `bayes-mirglmm fit --out` wrote."
         ) from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is damaged ({error}): restore it from a copy, or fit again.") from None
+    except (ValueError, RecursionError, OSError, MemoryError) as error:
+        why = "it is nested too deeply" if isinstance(error, RecursionError) else error
+        raise InputError(f"{path} is damaged ({why}): restore it from a copy, or fit again.") from None
     if not isinstance(contents, dict) or contents.get("program") != PROGRAM:
         raise InputError(f"{path} was not written by bayes_mirglmm: give the folder of a run.")
     found = contents.get("schema_version")
-    if not isinstance(found, int) or found < 1:
+    if not isinstance(found, int) or isinstance(found, bool) or found < 1:
         raise InputError(f"{path} is damaged (schema_version is {found!r}): restore it, or fit again.")
     if found > SCHEMA_VERSION:
         raise InputError(
@@ -106,6 +110,25 @@ def read(path: Path) -> dict[str, Any]:
             f"{path} is damaged (no {', '.join(missing)}): restore it from a copy, or fit again."
         )
     return contents
+
+
+def is_ours(path: Path) -> bool:
+    """Tell whether a file is the ``run.json`` of this program."""
+    try:
+        contents = _parse(path)
+    except (ValueError, RecursionError, OSError, MemoryError):
+        return False
+    return isinstance(contents, dict) and contents.get("program") == PROGRAM
+
+
+def _parse(path: Path) -> Any:
+    """Read a JSON file of a size that a run can have."""
+    if path.exists() and not path.is_file():
+        raise ValueError("it is not a file")
+    size = path.stat().st_size
+    if size > MAX_BYTES:
+        raise ValueError(f"it has {size:,} bytes, and no run has more than {MAX_BYTES:,}")
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def design_to_json(design: Design) -> dict[str, Any]:
@@ -172,12 +195,22 @@ def frame_to_json(frame: pd.DataFrame) -> dict[str, Any]:
 
 
 def frame_from_json(record: dict[str, Any]) -> pd.DataFrame:
-    """Return the sample table that :func:`frame_to_json` described."""
+    """Return the sample table that :func:`frame_to_json` described.
+
+    Raises
+    ------
+    TypeError, ValueError, KeyError
+        It describes no table.
+    """
     index = pd.Index(record["index"], name="sample", dtype=object)
     frame = pd.DataFrame(index=index)
     for column in record["columns"]:
         values: Any = column["values"]
-        if column["kind"] == "factor":
+        if column["kind"] == "int":
+            values = np.array([int(v) for v in values], dtype=np.int64)
+        elif column["kind"] == "bool":
+            values = np.array([v is True for v in values])
+        elif column["kind"] == "factor":
             values = pd.Categorical(values, categories=column["levels"])
         elif column["kind"] == "float":
             values = np.array([np.nan if v is None else float(v) for v in values])

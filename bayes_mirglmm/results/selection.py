@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayes_mirglmm.errors import InputError
+from bayes_mirglmm.errors import UnknownMirnaError
 from bayes_mirglmm.outcomes import CONVERGED
+from bayes_mirglmm.suggest import did_you_mean
 
 
 def model_index(data: xr.Dataset) -> np.ndarray:
@@ -51,17 +52,19 @@ def find_mirna(data: xr.Dataset, mirna: str) -> int:
 
     Raises
     ------
-    InputError
-        The fit does not have the miRNA, or has no estimates of it: the message gives the reason.
+    UnknownMirnaError
+        (An InputError and a KeyError.) The fit does not have the miRNA, or has no estimates of it; the message gives
+        the reason.
     """
     names = data["mirna"].values
     hits = np.flatnonzero(names == mirna)
     if not len(hits):
         close = [str(n) for n in names if isinstance(mirna, str) and mirna.lower() in str(n).lower()][:5]
-        hint = f" Similar names: {', '.join(close)}." if close else " fit.status() lists every miRNA."
-        raise InputError(f"this fit has no miRNA {mirna!r}.{hint}")
+        hint = f" Similar names: {', '.join(close)}." if close else did_you_mean(str(mirna), names.tolist())
+        hint = hint or " fit.status() lists every miRNA."
+        raise UnknownMirnaError(f"this fit has no miRNA {mirna!r}.{hint}")
     i = int(hits[0])
     if not fitted(data)[i]:
         reason = str(data["reason"].values[i]) or "no reason was recorded"
-        raise InputError(f"{mirna!r} has no estimates: {data['status'].values[i]} ({reason}).")
+        raise UnknownMirnaError(f"{mirna!r} has no estimates: {data['status'].values[i]} ({reason}).")
     return i

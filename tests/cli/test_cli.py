@@ -2,8 +2,10 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,6 +17,7 @@ import bayes_mirglmm as bm
 from bayes_mirglmm.cli import main, options
 from bayes_mirglmm.cli.console import plain
 from bayes_mirglmm.errors import InputError
+from bayes_mirglmm.interruption import stop_point
 from bayes_mirglmm.simulation.export import write_simulation
 
 DESIGN = ["--design", "~ group", "--reference", "group=ctrl"]
@@ -494,7 +497,7 @@ def test_real_data_from_files_to_tables(
     assert not status["status"].isin(["failed", "not_converged"]).any()
 
 
-def test_an_interrupted_sampling_is_written_and_is_exit_code_130(run, files, tmp_path: Path, monkeypatch):
+def test_an_interrupted_sampling_is_written_and_says_so(run, files, tmp_path: Path, monkeypatch):
     from bayes_mirglmm.methods import nuts
 
     original, calls = nuts.sample, []
@@ -502,17 +505,20 @@ def test_an_interrupted_sampling_is_written_and_is_exit_code_130(run, files, tmp
     def sample(*args):
         calls.append(1)
         if len(calls) > 2:
-            raise KeyboardInterrupt
+            signal.raise_signal(signal.SIGTERM)
+            while True:
+                stop_point()
+                time.sleep(0.01)
         return original(*args)
 
     monkeypatch.setattr(nuts, "sample", sample)
     options = ["--method", "nuts", "--draws", "60", "--tune", "60", "--quiet"]
     result = run("fit", *files.inputs, *DESIGN, *options, "--out", tmp_path / "run")
-    assert result.code == 130
+    assert result.code == 143
     status = bm.load(tmp_path / "run").status()
-    assert (status["reason"] == "The run was interrupted before this miRNA was sampled.").sum() == 8
+    assert (status["status"] == "interrupted").sum() == 8
     cautions = json.loads((tmp_path / "run" / "run.json").read_text())["metadata"]["cautions"]
-    assert "The run was interrupted: 8 of 9 miRNAs were not sampled." in cautions
+    assert "The run was interrupted: 8 of 9 miRNAs were not finished." in cautions
 
 
 def test_fit_by_nuts(run, files, tmp_path: Path):

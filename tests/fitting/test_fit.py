@@ -12,7 +12,6 @@ from scipy.stats import false_discovery_control
 import bayes_mirglmm as bm
 from bayes_mirglmm.counts.container import make_counts
 from bayes_mirglmm.methods import maximum_likelihood
-from bayes_mirglmm.methods.loop import resolve_jobs, run_all
 
 
 class Data(NamedTuple):
@@ -215,7 +214,7 @@ def test_the_other_shipped_models_fit(simulation, fitted, name):
     ],
 )
 def test_what_cannot_be_used_is_refused_before_anything_is_fitted(simulation, options, words, monkeypatch):
-    monkeypatch.setattr("bayes_mirglmm.fitting.fit._fit_mirnas", lambda *_: pytest.fail("fitted"))
+    monkeypatch.setattr("bayes_mirglmm.fitting.fit.fit_every_mirna", lambda *_, **__: pytest.fail("fitted"))
     with pytest.raises(bm.InputError, match=words):
         bm.fit(simulation.counts, "~ group", progress=False, **options)
 
@@ -230,27 +229,6 @@ def test_offsets_that_disagree_are_said_once(simulation, caplog):
     assert len(caplog.records) == 1
     assert "offsets disagree" in caplog.text
     assert fit.metadata["cautions"]
-
-
-def test_tasks_come_back_in_order_and_the_dearest_starts_first():
-    started = []
-
-    def task(i):
-        def run():
-            started.append(i)
-            return i * i
-
-        return run
-
-    results = run_all([task(i) for i in range(5)], n_jobs=1, weights=[1, 5, 3, 2, 4], progress=False)
-    assert list(results.items()) == [(0, 0), (1, 1), (2, 4), (3, 9), (4, 16)]
-    assert started == [1, 4, 2, 3, 0]
-    assert run_all([task(i) for i in range(5)], n_jobs=3, weights=[1] * 5, progress=False) == results
-
-
-def test_all_cores_are_at_least_one():
-    assert resolve_jobs(0) >= 1
-    assert resolve_jobs(3) == 3
 
 
 def test_a_singular_poisson_limit_takes_the_reduced_model_under_the_preset():

@@ -1,6 +1,8 @@
 """``bm.fit(method="nuts")``: tables, determinism, interruption, saving, the tree for ArviZ."""
 
+import signal
 import sys
+import time
 
 import arviz as az
 import matplotlib.pyplot as plt
@@ -10,6 +12,8 @@ import pytest
 import xarray as xr
 
 import bayes_mirglmm as bm
+from bayes_mirglmm.interruption import stop_point
+from bayes_mirglmm.methods import loop
 from bayes_mirglmm.methods import nuts as fitting_nuts
 from bayes_mirglmm.nuts import sampling
 from bayes_mirglmm.results import arrays
@@ -193,9 +197,13 @@ def test_one_failure_does_not_stop_the_others(counts, monkeypatch):
 
 def test_interruption_before_anything_is_finished(counts, monkeypatch):
     def interrupt(*args):
-        raise KeyboardInterrupt
+        signal.raise_signal(signal.SIGINT)
+        while True:
+            stop_point()
+            time.sleep(0.01)
 
     monkeypatch.setattr(fitting_nuts, "sample", interrupt)
+    monkeypatch.setattr(loop, "GRACE", 0.05)
     with pytest.raises(KeyboardInterrupt):
         bm.fit(counts, "~ group", **OPTIONS)
 
@@ -238,18 +246,21 @@ def test_interruption_keeps_what_is_finished(counts, monkeypatch, caplog):
     def interrupt_third(*args):
         seen.append(1)
         if len(seen) == 5:  # two models a miRNA
-            raise KeyboardInterrupt
+            signal.raise_signal(signal.SIGTERM)
+            while True:
+                stop_point()
+                time.sleep(0.01)
         return original(*args)
 
     monkeypatch.setattr(fitting_nuts, "sample", interrupt_third)
     fit = bm.fit(counts, "~ group", **OPTIONS | {"draws": 50})
     status = fit.status()
-    assert (status["status"] == "failed").sum() == 2
-    assert "interrupted before" in status.query("status == 'failed'")["reason"].iloc[0]
+    assert (status["status"] == "interrupted").sum() == 2
+    assert "interrupted before" in status.query("status == 'interrupted'")["reason"].iloc[0]
     assert len(fit.mirnas) == 2
     assert "2 of 4 miRNAs" in caplog.text
-    assert fit.metadata["interrupted"]
-    assert "interrupted: 2 of 4 miRNAs were not sampled" in fit.metadata["cautions"][-1]
+    assert fit.metadata["interrupted"] == "SIGTERM"
+    assert "interrupted: 2 of 4 miRNAs were not finished" in fit.metadata["cautions"][-1]
 
 
 def test_edge_cases(counts):
@@ -327,7 +338,8 @@ def test_a_real_interrupt_ends_the_run(jobs):
 
     code = (
         "import os, signal, sys, threading, time, bayes_mirglmm as bm\n"
-        "from bayes_mirglmm.methods import nuts\n"
+        "from bayes_mirglmm.methods import loop, nuts\n"
+        "loop.GRACE = 0.2\n"
         "made = bm.simulate(4, n_mirnas=8, n_isomirs=5, seed=3).counts\n"
         "made = made.isel(isomir=made['mirna'].values != 'background')\n"
         "original, calls = nuts.sample, []\n"
@@ -339,10 +351,10 @@ def test_a_real_interrupt_ends_the_run(jobs):
         "nuts.sample = sample\n"
         "start = time.time()\n"
         f"fit = bm.fit(made, '~ group', method='nuts', draws=3000, tune=100, n_jobs={jobs}, progress=False)\n"
-        "finished = (fit.status()['status'] != 'failed').sum()\n"
-        "reasons = set(fit.status().query(\"status == 'failed'\")['reason'])\n"
+        "finished = (fit.status()['status'] != 'interrupted').sum()\n"
+        "reasons = set(fit.status().query(\"status == 'interrupted'\")['reason'])\n"
         "assert 1 <= finished <= 4, finished\n"
-        "assert reasons == {'The run was interrupted before this miRNA was sampled.'}, reasons\n"
+        "assert reasons == {'The run was interrupted before this miRNA was finished.'}, reasons\n"
         "assert (fit.effects()['ess_bulk'] > 0).all()\n"
         "assert fit.data.sizes['draw'] == 12000\n"
     )
