@@ -17,10 +17,17 @@ from bayes_mirglmm.cli.fit import fit
 from bayes_mirglmm.cli.inspect import inspect
 from bayes_mirglmm.cli.report import report
 from bayes_mirglmm.cli.simulate import simulate
-from bayes_mirglmm.errors import MirglmmError
+from bayes_mirglmm.errors import MirglmmError, SaveError
 
 BAD_INPUT = 2
 INTERNAL = 1
+MACHINE = 3
+#: Errors of the system that neither the program nor its input can do anything about.
+OF_THE_MACHINE = {
+    getattr(errno, name)
+    for name in ("ENOSPC", "EDQUOT", "EIO", "EROFS", "EMFILE", "ENFILE", "ENOMEM", "EFBIG")
+    if hasattr(errno, name)
+}
 
 app = typer.Typer(
     name="bayes-mirglmm",
@@ -53,7 +60,7 @@ def _commands(
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line; exit code 0, 2 for unusable input, 1 for an error of the program.
+    """Run the command line; exit code 0, 2 for unusable input, 1 for an error of the program, 3 for one of the machine.
 
     Parameters
     ----------
@@ -74,15 +81,25 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _explain(error: Exception) -> tuple[str, int]:
+    if isinstance(error, SaveError):
+        return str(error), MACHINE
     if isinstance(error, MirglmmError):
         return str(error), BAD_INPUT
+    if isinstance(error, MemoryError):
+        return f"there is not enough memory ({error or 'no more is said'}): take a larger machine.", MACHINE
     if isinstance(error, OSError) and error.filename is not None:
         remedy = {
             errno.ENOENT: "Check the path.",
             errno.EACCES: "Choose a place that you may read or write.",
             errno.ENOSPC: "Free some space, or choose another place.",
         }.get(error.errno or 0, "Check the path and its permissions.")
-        return f"{os.fspath(error.filename)}: {error.strerror}. {remedy}", BAD_INPUT
+        name = (
+            os.fsdecode(os.fspath(error.filename))
+            if isinstance(error.filename, str | bytes)
+            else error.filename
+        )
+        code = MACHINE if error.errno in OF_THE_MACHINE else BAD_INPUT
+        return f"{name}: {error.strerror}. {remedy}", code
     what = str(error) or "no message"
     return (
         f"{type(error).__name__}: {what}. This should not happen: it is a fault of the program, not of your "

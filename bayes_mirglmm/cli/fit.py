@@ -1,16 +1,18 @@
 """``bayes-mirglmm fit``: from count files to a folder of tables."""
 
+import secrets
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from signal import Signals
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
 import typer
 
 from bayes_mirglmm.cli import options as o
 from bayes_mirglmm.cli.console import Reporter
 from bayes_mirglmm.cli.report import REPORT, remove_stale
+from bayes_mirglmm.errors import MirglmmError, SaveError
 from bayes_mirglmm.outcomes import MIN_ISOMIR_LOG_CPM, MIN_MIRNA_LOG_CPM
 
 if TYPE_CHECKING:
@@ -18,9 +20,6 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from bayes_mirglmm.results import Fit
-
-#: Tables that a run has only when they are asked for.
-EXTRA_TABLES = ("contrasts", "isomir_contrasts", "moderated")
 
 
 def fit(
@@ -223,6 +222,8 @@ def fit(
         progress=reporter.progress,
     )
     result.metadata["command"] = shlex.join(["bayes-mirglmm", *(context.obj or [])])
+    if report:
+        result.metadata["files_besides"] = [REPORT]
     files = write(result, out, contrasts, moderate=moderate, force=force)
     if any(c.variable == result.slope and not of_isomirs(result, c) for c in contrasts):
         reporter.step(
@@ -271,23 +272,43 @@ def filtered(reporter: Reporter, data: "xr.Dataset", min_mirna: float, min_isomi
 def write(
     result: "Fit", out: Path, contrasts: Sequence[o.Contrast], *, moderate: bool, force: bool
 ) -> dict[str, Path]:
-    """Save the run, with the tables that were asked for besides, and return the table files."""
-    result.save(out, force=force)
-    for path in [out / f"{name}.{kind}" for name in EXTRA_TABLES for kind in ("tsv", "parquet")]:
-        path.unlink(missing_ok=True)  # those of a run that was replaced
-    remove_stale(out)
-    names = list(result.tables())
-    if contrasts:
-        names.append("contrasts")
-        write_table(result.contrast([c.spec for c in contrasts]), out / "contrasts")
-    own = [c.spec for c in contrasts if c.variable == result.slope and of_isomirs(result, c)]
-    if own:
-        names.append("isomir_contrasts")
-        write_table(result.isomir_effects(contrasts=own), out / "isomir_contrasts")
-    if moderate:
-        names.append("moderated")
-        write_table(result.ml.moderate(), out / "moderated")
-    return {name: out / f"{name}.tsv" for name in names}
+    """Save the run, with the tables that were asked for besides, and return the table files.
+
+    Ctrl-C and SIGTERM wait until it is written. Where the disk is full, the run goes to another folder that will do.
+    """
+    from bayes_mirglmm.interruption import deferred
+    from bayes_mirglmm.results.saving import save
+
+    with deferred(f"Saving to {out}"):
+        more = {}
+        if contrasts:
+            more["contrasts"] = result.contrast([c.spec for c in contrasts])
+        own = [c.spec for c in contrasts if c.variable == result.slope and of_isomirs(result, c)]
+        if own:
+            more["isomir_contrasts"] = result.isomir_effects(contrasts=own)
+        if moderate:
+            more["moderated"] = result.ml.moderate()
+        try:
+            save(result, out, force=force, tables=more)
+        except SaveError as error:
+            rescue(result, out, more, error)
+        remove_stale(out)
+    return {name: out / f"{name}.tsv" for name in (*result.tables(), *more)}
+
+
+def rescue(result: "Fit", out: Path, tables: "dict[str, pd.DataFrame]", error: SaveError) -> NoReturn:
+    """Save a run that its own folder does not take to another one, and say where."""
+    import tempfile
+
+    from bayes_mirglmm.results.saving import save
+
+    for folder in (Path.cwd(), Path.home(), Path(tempfile.gettempdir())):
+        try:
+            place = save(result, folder / f"{out.name}-{secrets.token_hex(4)}", tables=tables)
+        except (OSError, MirglmmError):
+            continue
+        raise SaveError(f"{error} The run was saved to {place} instead: move it from there.") from error
+    raise error
 
 
 def of_isomirs(result: "Fit", contrast: o.Contrast) -> bool:
@@ -297,11 +318,3 @@ def of_isomirs(result: "Fit", contrast: o.Contrast) -> bool:
     weights = contrast_weights(result.design, contrast.spec)
     used = weights.columns[(weights != 0).any(axis=0)]
     return set(used) <= set(result.design.slope_terms)
-
-
-def write_table(table: "pd.DataFrame", stem: Path) -> None:
-    """Write a table as TSV and parquet, as the tables of a run are written."""
-    from bayes_mirglmm.tsv import write_tsv
-
-    write_tsv(table, stem.with_suffix(".tsv"))
-    table.to_parquet(stem.with_suffix(".parquet"), index=False)

@@ -196,9 +196,11 @@ def parse_contrast(text: str, *, factors: Container[str]) -> Contrast:
 def claim_folder(path: Path, *, force: bool) -> None:
     """Check, before any work is done, that a run may be written to the folder ``path``."""
     from bayes_mirglmm.results import check_target
+    from bayes_mirglmm.results.run_folder import clear_leftovers
 
-    check_target(path, force=force)
+    target = check_target(path, force=force)
     check_writable(path)
+    clear_leftovers(target)
 
 
 def check_writable(path: Path) -> None:
