@@ -220,6 +220,7 @@ def fit(
         n_jobs=jobs,
         seed=seed,
         progress=reporter.progress,
+        throw=debug,
     )
     result.metadata["command"] = shlex.join(["bayes-mirglmm", *(context.obj or [])])
     if report:

@@ -176,8 +176,8 @@ def test_moderated_tests_get_a_table_of_their_own(run, files, tmp_path: Path):
 
 @pytest.mark.usefixtures("no_fit")
 def test_an_earlier_run_is_refused_before_the_fit(run, files, tmp_path: Path):
-    for name in ("run.json", "arrays.nc"):
-        (tmp_path / name).write_text("{}", encoding="utf-8")
+    (tmp_path / "run.json").write_text('{"program": "bayes_mirglmm"}', encoding="utf-8")
+    (tmp_path / "arrays.nc").touch()
     result = run("fit", *files.inputs, *DESIGN, "--out", tmp_path)
     assert result.code == 2
     assert "--force" in result.err
