@@ -7,6 +7,7 @@ import typer
 
 from bayes_mirglmm.cli import options as o
 from bayes_mirglmm.cli.console import Reporter, table
+from bayes_mirglmm.comparison.agreement import CALL, UNTESTED
 from bayes_mirglmm.errors import InputError
 
 if TYPE_CHECKING:
@@ -167,9 +168,11 @@ def _print(reporter: Reporter, compared: "Comparison") -> None:
 
     reporter.say(f"\nCalled at a false discovery rate of {compared.fdr:g} by exactly", "bold")
     for row in compared.calls().head(COMBINATIONS).to_dict("records"):
-        sides = " + ".join(name for name in compared.names if row[name]) or "none"
+        sides = " + ".join(name for name in compared.names if row[name] == CALL) or "none"
+        lacking = ", ".join(name for name in compared.names if row[name] == UNTESTED)
+        untested = f" (not tested by {lacking})" if lacking else ""
         opposite = f", {row['opposite']} in opposite directions" if row["opposite"] else ""
-        reporter.say(f"  {sides}: {row['mirnas']:,}{opposite}")
+        reporter.say(f"  {sides}{untested}: {row['mirnas']:,}{opposite}")
 
     a, b = compared.names[:2]
     reporter.say(f"\n{a} and {b} disagree most on", "bold")

@@ -9,15 +9,19 @@ import pandas as pd
 from bayes_mirglmm.comparison.sources import Source
 from bayes_mirglmm.results.inference import LOG_2
 
-UP, DOWN, NONE = "up", "down", "none"
+UP, DOWN, NONE, UNTESTED = "up", "down", "none", "not tested"
+CALLED = (UP, DOWN)
+#: What a side says of a miRNA where the direction does not matter; ``UNTESTED`` is the third.
+CALL, NO_CALL = "called", "not called"
 
 
 def called(source: Source, fdr: float) -> pd.Series:
-    """Return ``up``, ``down`` or ``none`` for each miRNA of a side."""
+    """Return ``up``, ``down``, ``none`` or, where a side has no test, ``not tested`` for each miRNA of a side."""
     table = source.table
-    hit = (table["measure"] <= fdr).to_numpy()
+    measure = table["measure"].to_numpy(dtype=float)
     direction = np.where(table["estimate"].to_numpy() > 0, UP, DOWN)
-    return pd.Series(np.where(hit, direction, NONE), index=table.index, dtype=object)
+    calls = np.select([np.isnan(measure), measure <= fdr], [UNTESTED, direction], NONE)
+    return pd.Series(calls, index=table.index, dtype=object)
 
 
 def agreement_table(sources: Sequence[Source], fdr: float) -> pd.DataFrame:
@@ -27,14 +31,14 @@ def agreement_table(sources: Sequence[Source], fdr: float) -> pd.DataFrame:
 
 def calls_table(sources: Sequence[Source], fdr: float) -> pd.DataFrame:
     """Return a row for each combination of sides that call a miRNA, most frequent first, no side last."""
+    names = [s.name for s in sources]
     every = pd.Index(dict.fromkeys(m for s in sources for m in s.table.index), name="mirna")
-    calls = pd.DataFrame({s.name: called(s, fdr).reindex(every) for s in sources}, index=every)
-    in_all = calls.notna().all(axis=1)
-    hit = calls.isin([UP, DOWN])
+    calls = pd.DataFrame({s.name: called(s, fdr).reindex(every, fill_value=UNTESTED) for s in sources})
     both_ways = (calls == UP).any(axis=1) & (calls == DOWN).any(axis=1)
-    frame = hit.assign(mirnas=1, in_all=in_all.astype(int), opposite=both_ways.astype(int))
-    counted = frame.groupby([s.name for s in sources], sort=False, as_index=False).sum()
-    none = ~counted[[s.name for s in sources]].any(axis=1)
+    state = calls.replace({UP: CALL, DOWN: CALL, NONE: NO_CALL})
+    frame = state.assign(mirnas=1, opposite=both_ways.astype(int))
+    counted = frame.groupby(names, sort=False, as_index=False).sum()
+    none = ~(counted[names] == CALL).any(axis=1)
     order = np.lexsort((-counted["mirnas"].to_numpy(), none.to_numpy()))
     return counted.iloc[order].reset_index(drop=True)
 
@@ -76,7 +80,7 @@ def _pair(a: Source, b: Source, fdr: float) -> dict[str, object]:
     overlap = (one["lower"].to_numpy() <= two["upper"]) & (two["lower"].to_numpy() <= one["upper"])
     intervals = np.isfinite(width_a) & np.isfinite(width_b)
     calls_a, calls_b = called(a, fdr).loc[shared], called(b, fdr).loc[shared]
-    hit_a, hit_b = calls_a != NONE, calls_b != NONE
+    hit_a, hit_b = calls_a.isin(CALLED), calls_b.isin(CALLED)
     either = int((hit_a | hit_b).sum())
     return {
         "a": a.name,
@@ -94,6 +98,7 @@ def _pair(a: Source, b: Source, fdr: float) -> dict[str, object]:
         "intervals_overlap": float(overlap[intervals].mean()) if intervals.any() else np.nan,
         "a_inside_b": _inside(x, two),
         "b_inside_a": _inside(y, one),
+        "tested_both": int(((calls_a != UNTESTED) & (calls_b != UNTESTED)).sum()),
         "called_a": int(hit_a.sum()),
         "called_b": int(hit_b.sum()),
         "called_both": int((hit_a & hit_b).sum()),

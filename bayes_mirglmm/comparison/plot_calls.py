@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bayes_mirglmm.comparison.agreement import CALL, UNTESTED
 from bayes_mirglmm.plots.canvas import BLACK, ORANGE
 
 if TYPE_CHECKING:
@@ -17,8 +18,8 @@ MOST = 20  # combinations that a picture can show
 def plot_calls(comparison: "Comparison", *, figsize: tuple[float, float] | None = None) -> "Figure":
     """Draw a bar for each combination of sides that call a miRNA, and below it which sides these are.
 
-    Orange: called in opposite directions. miRNAs that no side calls are counted in the title. At most 20 combinations,
-    the most frequent ones.
+    Orange: called in opposite directions. A cross stands for a side that has no test of these miRNAs. miRNAs that no
+    side calls are counted in the title. At most 20 combinations, the most frequent ones.
 
     Parameters
     ----------
@@ -34,11 +35,13 @@ def plot_calls(comparison: "Comparison", *, figsize: tuple[float, float] | None 
 
     names = list(comparison.names)
     table = comparison.calls()
-    member = table[names].to_numpy(dtype=bool)
+    state = table[names].to_numpy(dtype=object)
+    member = state == CALL
     none = ~member.any(axis=1)
     uncalled = int(table.loc[none, "mirnas"].sum())
     hidden = max(0, int((~none).sum()) - MOST)
-    member, shown = member[~none][:MOST], table[~none].head(MOST)
+    member, untested = member[~none][:MOST], (state == UNTESTED)[~none][:MOST]
+    shown = table[~none].head(MOST)
     size = shown["mirnas"].to_numpy()
     opposite = shown["opposite"].to_numpy()
     position = np.arange(len(shown))
@@ -66,18 +69,23 @@ def plot_calls(comparison: "Comparison", *, figsize: tuple[float, float] | None 
     title = f"called at a false discovery rate of {comparison.fdr:g}; {uncalled} by none"
     if opposite.any():
         title += f"; {int(opposite.sum())} in opposite directions (orange)"
+    if untested.any():
+        title += "; x: not tested"
     if hidden:
         title += f"; {hidden} rarer combinations not shown"
     bars.set_title(title, loc="left", fontsize=9, color="0.35", wrap=True)
 
     row = np.arange(len(names))[::-1]
-    for at, sides in zip(position, member, strict=True):
+    for at, sides, absent in zip(position, member, untested, strict=True):
+        tested = ~absent
+        colours = np.where(sides, BLACK, "#E3E3E3")[tested].tolist()
+        dots.scatter(np.full(int(tested.sum()), at), row[tested], s=36, c=colours, lw=0, zorder=2)
         dots.scatter(
-            np.full(len(names), at), row, s=36, c=np.where(sides, BLACK, "#E3E3E3").tolist(), lw=0, zorder=2
+            np.full(int(absent.sum()), at), row[absent], s=22, c="0.55", marker="x", lw=0.9, zorder=2
         )
         inside = row[sides]
         dots.vlines(at, inside.min(), inside.max(), color=BLACK, lw=1.4, zorder=1)
-    totals = [int(table.loc[table[name], "mirnas"].sum()) for name in names]
+    totals = [int(table.loc[table[name] == CALL, "mirnas"].sum()) for name in names]
     dots.set_yticks(row, [f"{name} ({n})" for name, n in zip(names, totals, strict=True)], parse_math=False)
     dots.set_ylim(-0.6, len(names) - 0.4)
     dots.set_xlim(-0.6, max(len(shown), 1) - 0.4)

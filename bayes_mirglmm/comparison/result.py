@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from bayes_mirglmm.comparison.agreement import agreement_table, called, calls_table, remarks
+from bayes_mirglmm.comparison.agreement import UNTESTED, agreement_table, called, calls_table, remarks
 from bayes_mirglmm.comparison.disagreement import absent_table, disagreements_table
 from bayes_mirglmm.comparison.sources import Source
 from bayes_mirglmm.errors import InputError
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 #: Files that :meth:`Comparison.save` writes.
 TABLES = ("table", "agreement", "calls", "disagreements", "absent")
 FIGURES = ("estimates", "calls")
-SHOWN = 3
 
 
 class Comparison:
@@ -54,8 +53,9 @@ class Comparison:
         """Return a row per miRNA of any side.
 
         Columns: mirna; for each side ``NAME`` estimate_NAME, std_error_NAME, lower_NAME, upper_NAME (natural log),
-        log2_fc_NAME, measure_NAME (adjusted p-value or s-value), call_NAME (``up``, ``down``, ``none``; missing where
-        the side lacks the miRNA); and difference_NAME for each side but the first, its estimate minus the first's.
+        log2_fc_NAME, measure_NAME (adjusted p-value or s-value), call_NAME (``up``, ``down``, ``none``, or
+        ``not tested`` where the side lacks the miRNA or has no test of it); and difference_NAME for each side but the
+        first, its estimate minus the first's.
         """
         every = pd.Index(dict.fromkeys(m for s in self.sources for m in s.table.index), name="mirna")
         columns: dict[str, pd.Series] = {}
@@ -65,7 +65,7 @@ class Comparison:
                 columns[f"{column}_{source.name}"] = own[column]
             columns[f"log2_fc_{source.name}"] = own["estimate"] / LOG_2
             columns[f"measure_{source.name}"] = own["measure"]
-            columns[f"call_{source.name}"] = called(source, self.fdr).reindex(every)
+            columns[f"call_{source.name}"] = called(source, self.fdr).reindex(every, fill_value=UNTESTED)
         first = self.names[0]
         for name in self.names[1:]:
             columns[f"difference_{name}"] = columns[f"estimate_{name}"] - columns[f"estimate_{first}"]
@@ -77,17 +77,17 @@ class Comparison:
         mirnas (in both, which all that follows is about), only_a, only_b; pearson, spearman of the estimates;
         spearman_of_evidence (of p-values or local false sign rates); mean_difference and rms_difference (b minus a,
         natural log); same_sign; interval_width_ratio (median, b over a), intervals_overlap, a_inside_b, b_inside_a
-        (shares of miRNAs whose estimate by one lies in the interval of the other); called_a, called_b, called_both,
-        called_opposite (in different directions), jaccard (called by both over called by either).
+        (shares of miRNAs whose estimate by one lies in the interval of the other); tested_both; called_a, called_b,
+        called_both, called_opposite (in different directions), jaccard (called by both over called by either).
         """
         return agreement_table(self.sources, self.fdr)
 
     def calls(self) -> pd.DataFrame:
         """Return a row for each combination of sides that call a miRNA.
 
-        A column of booleans for each side; mirnas: how many miRNAs are called by exactly these (a miRNA that a side
-        lacks is not called by it); in_all: how many of them every side has; opposite: how many are called up by one
-        and down by another.
+        A column for each side: ``called``, ``not called``, or ``not tested`` where the side lacks the miRNA or has no
+        test of it; mirnas: how many miRNAs this holds for; opposite: how many of them are called up by one side and
+        down by another.
         """
         return calls_table(self.sources, self.fdr)
 
@@ -120,12 +120,15 @@ class Comparison:
     def plot(self, a: str | None = None, b: str | None = None, *, labels: int = 8) -> "Figure":
         """Draw log2 fold changes of two sides against each other, both with their intervals.
 
-        See :func:`bayes_mirglmm.comparison.plot_estimates.plot_estimates`.
+        Without ``a`` and ``b``, a panel for each side against the first: every side is in the picture. See
+        :func:`bayes_mirglmm.comparison.plot_estimates.plot_estimates`.
         """
         from bayes_mirglmm.comparison.plot_estimates import plot_estimates
 
+        if a is None and b is None:
+            return plot_estimates(self, self.names[0], self.names[1:], labels=labels)
         one, two = self._pair(a, b)
-        return plot_estimates(self, one.name, two.name, labels=labels)
+        return plot_estimates(self, one.name, (two.name,), labels=labels)
 
     def plot_calls(self) -> "Figure":
         """Draw how many miRNAs each combination of sides calls (an UpSet plot); see :meth:`calls`."""
@@ -174,8 +177,6 @@ class Comparison:
     def __repr__(self) -> str:
         lines = [f"Comparison of {', '.join(self.names)} at a false discovery rate of {self.fdr:g}"]
         rows = self.agreement()
-        if len(self.names) > SHOWN:  # of many sides those pairs that the first is in
-            rows = rows[rows["a"] == self.names[0]]
         for row in rows.to_dict("records"):
             lines.append(
                 f"  {row['a']} and {row['b']}: {row['mirnas']} miRNAs, correlation {_number(row['pearson'])}, "

@@ -1,5 +1,6 @@
 """Two measures of isomiR usage side by side: Bayes factor against likelihood ratio test."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,7 +27,7 @@ def plot_bayes_factors(
     fit: "Fit",
     *,
     fdr: float = 0.05,
-    labels: int = 8,
+    labels: int | Sequence[str] = 8,
     ax: "Axes | None" = None,
     figsize: tuple[float, float] = (4.8, 4.2),
 ) -> "Figure":
@@ -43,8 +44,8 @@ def plot_bayes_factors(
         A Bayesian fit with Bayes factors: ``method="laplace"`` or ``"nuts"``.
     fdr : float
         Adjusted p-value of the likelihood ratio test up to which a miRNA is coloured.
-    labels : int
-        How many miRNAs to name, largest Bayes factors first, where there is room.
+    labels : int or sequence of str
+        How many miRNAs to name, largest Bayes factors first, where there is room; or the names of those to name.
     ax : matplotlib.axes.Axes, optional
         Where to draw; a new figure when omitted.
     figsize : tuple of float
@@ -57,9 +58,9 @@ def plot_bayes_factors(
     Raises
     ------
     InputError
-        The fit has no Bayes factors.
+        The fit has no Bayes factors, or a name in ``labels`` is not in the picture.
     """
-    from bayes_mirglmm.plots.labels import label_points
+    from bayes_mirglmm.plots.labels import label_points, rows_to_name
 
     table = fit.usage()
     if "log_bf10" not in table:
@@ -113,15 +114,10 @@ def plot_bayes_factors(
     heading = (f"{len(shown)} miRNAs", scale, f"{missing} more without a Bayes factor" if missing else "")
     legend_below(axes, own=ax is None)
     label_axes(axes, "likelihood ratio statistic", ("log Bayes factor", "natural log"), heading)
-    first = slice(0, labels)
-    label_points(
-        axes,
-        x[first],
-        y[first],
-        [str(name) for name in shown["mirna"][first]],
-        colours=["black" if significant else "0.45" for significant in hit[first]],
-        avoid=np.column_stack([x, y]),
-    )
+    names = shown["mirna"].astype(str).to_numpy()
+    named = rows_to_name(labels, names)
+    ink = ["black" if significant else "0.45" for significant in hit[named]]
+    label_points(axes, x[named], y[named], names[named], colours=ink, avoid=np.column_stack([x, y]))
     return figure
 
 

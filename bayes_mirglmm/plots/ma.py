@@ -1,13 +1,14 @@
 """MA plot: log fold changes of all miRNAs against their mean expression."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from bayes_mirglmm.plots.canvas import BLUE, GREY, ORANGE, canvas, label_axes, legend_below, log_axis
 from bayes_mirglmm.plots.changes import changes
 from bayes_mirglmm.plots.volcano import RATE
+from bayes_mirglmm.results.expression import mean_cpm
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,13 +24,13 @@ def plot_ma(
     contrast: Any = None,
     measure: str | None = None,
     fdr: float = 0.05,
-    labels: int = 8,
+    labels: int | Sequence[str] = 8,
     ax: "Axes | None" = None,
     figsize: tuple[float, float] = (5.2, 4.0),
 ) -> "Figure":
     """Draw log2 fold change against mean expression, a point a miRNA.
 
-    Expression: mean over the samples of the CPM of the summed isomiRs, with the offsets of the fit. The cloud lies
+    Expression: mean over the samples of the CPM of the summed isomiRs (of the total counts). The cloud lies
     around 0 where most miRNAs do not change; a cloud that is shifted or bent speaks of the offset. Colours as in the
     volcano.
 
@@ -38,8 +39,8 @@ def plot_ma(
     fit : Fit
     term, contrast, measure, fdr
         As for :func:`plot_volcano`.
-    labels : int
-        How many miRNAs to name, the surest hits first, where there is room.
+    labels : int or sequence of str
+        How many miRNAs to name, the surest hits first, where there is room; or the names of those to name.
     ax, figsize
         As for :func:`plot_volcano`.
 
@@ -50,12 +51,12 @@ def plot_ma(
     Raises
     ------
     InputError
-        The term, contrast or measure does not exist, or a contrast is not a single one.
+        The term, contrast, measure or a name in ``labels`` does not exist, or a contrast is not a single one.
     """
-    from bayes_mirglmm.plots.labels import label_points
+    from bayes_mirglmm.plots.labels import label_points, rows_to_name
 
     found = changes(fit, term, contrast, measure=measure, fdr=fdr)
-    table = found.table.assign(cpm=found.table["mirna"].map(mean_cpm(fit)))
+    table = found.table.assign(cpm=found.table["mirna"].map(mean_cpm(fit.data)))
     shown = table[np.isfinite(table["estimate"]) & (table["cpm"] > 0)]
     x, y, hit = (shown[name].to_numpy() for name in ("cpm", "estimate", "hit"))
 
@@ -77,19 +78,9 @@ def plot_ma(
     heading = (f"{len(shown)} miRNAs", f"{missing} more without a finite estimate" if missing else "")
     legend_below(axes, own=ax is None)
     label_axes(axes, "mean CPM of the summed isomiRs", ("log2 fold change", found.name), heading)
-    named = shown[shown["hit"]].head(labels)
-    label_points(
-        axes,
-        named["cpm"].to_numpy(),
-        named["estimate"].to_numpy(),
-        named["mirna"].tolist(),
-        colours=["black"] * len(named),
-        avoid=np.column_stack([x, y]),
-    )
+    hits_first = np.argsort(~hit, kind="stable")
+    names = shown["mirna"].to_numpy()
+    named = hits_first[rows_to_name(labels, names[hits_first], candidates=int(hit.sum()))]
+    ink = ["black" if significant else "0.45" for significant in hit[named]]
+    label_points(axes, x[named], y[named], names[named], colours=ink, avoid=np.column_stack([x, y]))
     return figure
-
-
-def mean_cpm(fit: "Fit") -> "pd.Series":
-    """Return the mean over samples of the summed counts of each miRNA per million of the offset, by miRNA."""
-    cpm = fit.data["counts"].values / np.exp(fit.data["offset"].values)
-    return pd.Series(cpm.mean(axis=1)).groupby(fit.data["isomir_mirna"].values.astype(str)).sum()

@@ -1,5 +1,6 @@
 """Volcano: log fold changes of all miRNAs against how sure they are."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -31,7 +32,7 @@ def plot_volcano(
     measure: str | None = None,
     fdr: float = 0.05,
     beyond: float = 0.0,
-    labels: int = 12,
+    labels: int | Sequence[str] = 12,
     ax: "Axes | None" = None,
     figsize: tuple[float, float] = (5.2, 4.2),
 ) -> "Figure":
@@ -57,8 +58,8 @@ def plot_volcano(
         Rate up to which a miRNA is coloured.
     beyond : float
         log2 fold change that ``"probability"`` asks for.
-    labels : int
-        How many miRNAs to name, the surest first, where there is room.
+    labels : int or sequence of str
+        How many miRNAs to name, the surest first, where there is room; or the names of those to name.
     ax : matplotlib.axes.Axes, optional
         Where to draw; a new figure when omitted.
     figsize : tuple of float
@@ -71,9 +72,9 @@ def plot_volcano(
     Raises
     ------
     InputError
-        The term, contrast or measure does not exist, or a contrast is not a single one.
+        The term, contrast, measure or a name in ``labels`` does not exist, or a contrast is not a single one.
     """
-    from bayes_mirglmm.plots.labels import label_points
+    from bayes_mirglmm.plots.labels import label_points, rows_to_name
 
     found = changes(fit, term, contrast, measure=measure, fdr=fdr, beyond=beyond)
     table = found.table
@@ -109,8 +110,8 @@ def plot_volcano(
     heading = (f"{len(shown)} miRNAs", lacking)
     legend_below(axes, own=ax is None)
     label_axes(axes, ("log2 fold change", found.name), (AXIS[found.measure], more), heading)
-    first = slice(0, labels)
-    ink = ["black" if significant else "0.45" for significant in hit[first]]
-    names = [str(name) for name in shown["mirna"][first]]
-    label_points(axes, x[first], y[first], names, colours=ink, avoid=np.column_stack([x, y]))
+    names = shown["mirna"].to_numpy()
+    named = rows_to_name(labels, names)
+    ink = ["black" if significant else "0.45" for significant in hit[named]]
+    label_points(axes, x[named], y[named], names[named], colours=ink, avoid=np.column_stack([x, y]))
     return figure

@@ -12,10 +12,11 @@ from bayes_mirglmm.report.columns import effect_columns, usage_columns
 from bayes_mirglmm.report.compact import compact
 from bayes_mirglmm.report.comparisons import Comparison, comparisons
 from bayes_mirglmm.report.diagnostics import diagnostics, statuses
-from bayes_mirglmm.report.isomirs import isomir_columns, mirna_cpm
+from bayes_mirglmm.report.isomirs import isomir_columns
 from bayes_mirglmm.report.origin import notes, origin, prior_rows, sample_rows
 from bayes_mirglmm.report.verdict import verdict
 from bayes_mirglmm.results.effects import INTERCEPT
+from bayes_mirglmm.results.expression import mean_cpm
 from bayes_mirglmm.results.hits import FDR, MEASURES, SHRUNKEN
 
 if TYPE_CHECKING:
@@ -115,7 +116,8 @@ def page_data(
 def _mirnas(fit: "Fit", usage: pd.DataFrame, effects: pd.DataFrame) -> pd.DataFrame:
     """Return what is known of every fitted miRNA, whatever the comparison."""
     status = fit.status().set_index("mirna").loc[list(fit.mirnas)]
-    table = pd.DataFrame({"mirna": list(fit.mirnas), "cpm": mirna_cpm(fit)})
+    names = list(fit.mirnas)
+    table = pd.DataFrame({"mirna": names, "cpm": mean_cpm(fit.data).reindex(names).to_numpy()})
     table["n_isomirs"] = status["n_isomirs"].to_numpy()
     for name in ("p_adjusted", "log_bf10"):
         if name in usage and usage[name].notna().any():

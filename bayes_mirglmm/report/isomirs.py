@@ -76,16 +76,6 @@ def isomir_columns(
     }
 
 
-def mirna_cpm(fit: "Fit") -> np.ndarray:
-    """Return the CPM of the summed isomiRs of each fitted miRNA, mean over the samples; shape (fitted,)."""
-    place = isomir_position(fit.data)
-    index = fit.data.indexes["mirna"].get_indexer(pd.Index(list(fit.mirnas)))
-    per_million = fit.data["counts"].values / (fit.data["total"].values / 1e6)
-    sums = np.zeros(fit.data.sizes["mirna"])
-    np.add.at(sums, place, per_million.mean(axis=1))
-    return sums[index]
-
-
 def _of_slope(comparisons: Sequence[Comparison]) -> list[str]:
     return [c.name for c in comparisons if c.of_slope]
 

@@ -19,6 +19,9 @@ DEPENDENCIES = (
     "pandas",
     "xarray",
     "formulaic",
+    "nutpie",
+    "pymc",
+    "arviz",
     "h5netcdf",
     "pyarrow",
 )

@@ -9,6 +9,7 @@ import pytest
 from scipy import stats
 
 import bayes_mirglmm as bm
+from bayes_mirglmm.comparison.agreement import CALL, NO_CALL, UNTESTED
 from bayes_mirglmm.comparison.sources import frame_source
 from bayes_mirglmm.errors import InputError
 
@@ -151,25 +152,22 @@ def test_calls_are_counted_like_an_upset_plot():
     p = {
         "a": [0.01, 0.01, 0.01, 0.9, 0.9],
         "b": [0.01, 0.01, 0.9, 0.9, 0.9],
-        "c": [0.01, 0.9, 0.9, 0.01, 0.9],
+        "c": [0.01, 0.9, np.nan, 0.01, 0.9],
     }
     frames = [table([1.0, 1, 1, 1, 1], p_adjusted=values) for values in p.values()]
     frames[2].loc[0, "estimate"] = -1.0
     frames[2] = frames[2].iloc[:4]
     calls = bm.compare(*frames, names=list(p), units="ln").calls()
-    found = {
-        tuple(row[n] for n in p): (row["mirnas"], row["in_all"], row["opposite"])
-        for row in calls.to_dict("records")
-    }
+    found = {tuple(row[n] for n in p): (row["mirnas"], row["opposite"]) for row in calls.to_dict("records")}
     assert found == {
-        (True, True, True): (1, 1, 1),
-        (True, True, False): (1, 1, 0),
-        (True, False, False): (1, 1, 0),
-        (False, False, True): (1, 1, 0),
-        (False, False, False): (1, 0, 0),
+        (CALL, CALL, CALL): (1, 1),
+        (CALL, CALL, NO_CALL): (1, 0),
+        (CALL, NO_CALL, UNTESTED): (1, 0),  # the third side has the miRNA, and no p-value for it
+        (NO_CALL, NO_CALL, CALL): (1, 0),
+        (NO_CALL, NO_CALL, UNTESTED): (1, 0),  # the third side lacks the miRNA
     }
     assert calls["mirnas"].sum() == 5
-    assert not calls.iloc[-1][list(p)].any()  # those that nobody calls come last
+    assert CALL not in calls.iloc[-1][list(p)].tolist()  # those that nobody calls come last
 
 
 def test_p_values_without_adjustment_are_adjusted(fit, exports):
@@ -228,7 +226,7 @@ def test_missing_mirnas_are_listed_with_their_reason(fit, exports):
         ("sim-miR-99", "ml", "not among the counts of the fit"),
     }
     table_ = bm.compare(fit, extra).table().set_index("mirna")
-    assert table_.loc["sim-miR-3", "call_DESeq2"] is np.nan or pd.isna(table_.loc["sim-miR-3", "call_DESeq2"])
+    assert table_.loc["sim-miR-3", "call_DESeq2"] == UNTESTED
     assert len(table_) == len(fit) + 1
 
 
@@ -277,6 +275,9 @@ def test_the_figures_show_every_mirna_and_every_combination(fit, exports):
     other["padj"] = 1.0
     other["log2FoldChange"] *= 1.1
     compared = bm.compare(fit, other, exports["edgeR"])
+    assert [axes.get_ylabel() for axes in compared.plot().axes] == [
+        f"log2 fold change, {name}" for name in compared.names[1:]
+    ]
     axes = compared.plot().axes[0]
     assert sum(
         len(c.get_offsets()) for c in axes.collections if hasattr(c, "get_sizes") and len(c.get_sizes())
@@ -285,7 +286,7 @@ def test_the_figures_show_every_mirna_and_every_combination(fit, exports):
     assert compared.plot("DESeq2", "edgeR").axes[0].get_ylabel() == "log2 fold change, edgeR"
     bars, dots = compared.plot_calls().axes
     called = compared.calls()
-    called = called[called[list(compared.names)].any(axis=1)]
+    called = called[(called[list(compared.names)] == CALL).any(axis=1)]
     heights = [text.get_text() for text in bars.texts]
     assert heights == [str(n) for n in called["mirnas"]]
     assert [t.get_text().split(" (")[0] for t in dots.get_yticklabels()] == list(compared.names)

@@ -9,7 +9,7 @@ import pytest
 from matplotlib.text import Text
 
 from bayes_mirglmm.errors import InputError
-from bayes_mirglmm.plots import plot_volcano
+from bayes_mirglmm.plots import plot_ma, plot_volcano
 from bayes_mirglmm.plots.canvas import new_figure
 from bayes_mirglmm.plots.labels import label_points
 from bayes_mirglmm.results import Fit
@@ -105,3 +105,12 @@ def test_names_with_dollars_are_no_mathematics():
     label_points(axes, [0.0], [0.0], ["miR-$\\frac$"], colours=["black"], avoid=np.zeros((1, 2)))
     figure.canvas.draw()
     assert axes.texts[0].get_text() == "miR-$\\frac$"
+
+
+def test_named_labels_are_written_and_absent_ones_refused(two_groups: Fit):
+    name = two_groups.effects(two_groups.design.terms[1]).sort_values("p_value")["mirna"].iloc[-1]
+    written = [text.get_text() for text in plot_volcano(two_groups, labels=[name]).axes[0].texts]
+    assert written == [name]
+    for plot in (plot_volcano, plot_ma):
+        with pytest.raises(InputError, match=r"labels: 'sim-miR-none' is not in this picture"):
+            plot(two_groups, labels=[name, "sim-miR-none"])
