@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from bayes_mirglmm.design.text import date_caution, refuse_disguised
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.outcomes import Caution
 from bayes_mirglmm.suggest import did_you_mean
@@ -76,6 +77,8 @@ def typed_columns(
         refuse_missing(column, name)
         numeric = pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
         if not numeric or name in as_factors:
+            if name not in as_factors:
+                refuse_disguised(column, name)
             table[name] = _factor(column, name, reference.get(name))
         elif name in reference:
             raise InputError(
@@ -106,7 +109,8 @@ def refuse_missing(column: pd.Series, name: str) -> None:
     if missing.any():
         raise InputError(
             f"column {name!r} of the sample table has no value for {some_samples(column.index[missing])}: "
-            "fill the values in, or leave those samples out of the counts."
+            "fill the values in, or leave those samples out (take their rows out of the sample table, and read with "
+            "samples_only=True, on the command line --samples-only)."
         )
 
 
@@ -165,9 +169,15 @@ def _levels(column: pd.Series, name: str) -> list[str]:
 
 
 def coded_levels(table: pd.DataFrame) -> list[Caution]:
-    """Return a sentence for every covariate that looks like a factor in numbers: patients 1, 2, 3, each repeated."""
+    """Return a sentence for every column that may have been meant otherwise.
+
+    Covariates that look like a factor in numbers (patients 1, 2, 3, each repeated), and dates.
+    """
     found = []
     for name, column in table.items():
+        if sentence := date_caution(column, str(name)):
+            found.append(Caution("dates", sentence))
+            continue
         if is_factor(column):
             continue
         values = column.to_numpy(dtype=np.float64)

@@ -1,0 +1,70 @@
+"""Text that is numbers or dates at heart does not become a factor by accident."""
+
+import pandas as pd
+import pytest
+
+from bayes_mirglmm.design.build import build_design
+from bayes_mirglmm.design.covariates import coded_levels
+from bayes_mirglmm.errors import InputError
+
+GROUP = ["x", "y"] * 4
+
+
+def design(values, formula="~ group + v"):
+    table = pd.DataFrame({"group": GROUP, "v": values}, index=[f"s{i}" for i in range(8)])
+    return build_design(table, formula)
+
+
+def test_one_odd_cell_among_numbers_is_named():
+    cells = ["8.5", "8", "7.5", "high", "8", "7", "6.5", "8"]
+    with pytest.raises(InputError, match=r"column 'v' .* holds numbers, but 'high' for sample s3: .*C\(v\)"):
+        design(cells)
+    assert design(cells, "~ group + C(v)").factors["v"] == ("6.5", "7", "7.5", "8", "8.5", "high")
+    with pytest.raises(InputError, match=r"'<5' for sample s0 \(and 1 more\)"):
+        design(["<5", "8", "7.5", "high", "8", "7", "6.5", "8"])
+
+
+def test_a_comma_that_could_be_either():
+    with pytest.raises(InputError, match="has '1,250' for sample s0: the comma could be a decimal one"):
+        design(["1,250", "1,300"] * 4)
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ["1", "1", "2", "2"] * 2,  # digits as text are a choice
+        ["01", "01", "02", "02"] * 2,
+        ["b1", "b1", "b2", "b2"] * 2,
+        pd.Categorical(["1", "1", "2", "high"] * 2),
+    ],
+)
+def test_groups_are_factors(cells):
+    assert "v" in design(cells).factors
+
+
+def test_dates_of_which_most_occur_once_are_refused():
+    days = [f"2021-03-0{i + 1}" for i in range(8)]
+    with pytest.raises(
+        InputError, match=r"holds dates \(2021-03-01, \.\.\.\), 8 different ones in 8 samples"
+    ):
+        design(days)
+
+
+def test_dates_of_batches_get_a_caution():
+    found = design(["2021-03-01", "2021-03-01", "2021-04-01", "2021-04-01"] * 2)
+    assert found.factors["v"] == ("2021-03-01", "2021-04-01")
+    assert coded_levels(found.table) == [
+        "v holds dates and was fitted as a factor of 2 levels: for a trend over time give a column of numbers, such "
+        "as days since the first"
+    ]
+
+
+def test_numbers_that_read_as_dates_get_a_caution():
+    days = [20210128, 20210130, 20210202, 20210203, 20210301, 20210305, 20210401, 20210402]
+    assert "reads as a date (20210128)" in coded_levels(design(days).table)[0]
+    assert coded_levels(design([20211328 + i for i in range(8)]).table) == []
+
+
+def test_missing_values_say_how_to_leave_samples_out():
+    with pytest.raises(InputError, match=r"has no value for sample s1: .*--samples-only"):
+        design([1.0, float("nan"), *range(6)])
