@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from bayes_mirglmm.counts.filtering import filter_counts
     from bayes_mirglmm.counts.inspection import inspect_counts
     from bayes_mirglmm.counts.isomir_types import isomir_types
+    from bayes_mirglmm.counts.replicates import sum_replicates
     from bayes_mirglmm.errors import InputError, MirglmmError
     from bayes_mirglmm.fitting.fit import fit
     from bayes_mirglmm.model import build_model, load_model
@@ -71,6 +72,7 @@ _HOME = {
     "read_counts": "readers",
     "simulate": "simulation.from_model",
     "simulate_into": "simulation",
+    "sum_replicates": "counts.replicates",
     "write_report": "report",
 }
 
@@ -106,6 +108,7 @@ __all__ = [
     "read_counts",
     "simulate",
     "simulate_into",
+    "sum_replicates",
     "write_report",
 ]
 

@@ -27,6 +27,8 @@ def fit(
     counts: o.Counts,
     *,
     samples: o.Samples = None,
+    samples_only: o.SamplesOnly = False,
+    sum_by: o.SumBy = None,
     format: o.Format = "auto",
     read: o.Read = None,
     filter: Annotated[
@@ -194,7 +196,8 @@ def fit(
         check_report_target(out / REPORT, force=force)
 
     reporter = Reporter(quiet=quiet, as_json=json)
-    data = read_counts(reporter, counts, samples, format, o.parse_reads(read or []))
+    reading = o.reading(read or [], samples_only=samples_only, sum_by=sum_by)
+    data = read_counts(reporter, counts, samples, format, reading)
     if filter:
         data = filtered(reporter, data, min_mirna_log_cpm, min_isomir_log_cpm)
     # Before time is spent on the fit.

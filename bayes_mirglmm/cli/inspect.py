@@ -18,6 +18,8 @@ def inspect(
     counts: o.Counts,
     *,
     samples: o.Samples = None,
+    samples_only: o.SamplesOnly = False,
+    sum_by: o.SumBy = None,
     format: o.Format = "auto",
     read: o.Read = None,
     min_mirna_log_cpm: o.MinMirna = MIN_MIRNA_LOG_CPM,
@@ -40,9 +42,8 @@ def inspect(
     import bayes_mirglmm as bm
 
     reporter = Reporter(quiet=quiet, as_json=json)
-    data = bm.read_counts(
-        counts if len(counts) > 1 else counts[0], samples=samples, format=format, **o.parse_reads(read or [])
-    )
+    reading = o.reading(read or [], samples_only=samples_only, sum_by=sum_by)
+    data = bm.read_counts(counts if len(counts) > 1 else counts[0], samples=samples, format=format, **reading)
     found = bm.inspect_counts(
         data, min_mirna_log_cpm=min_mirna_log_cpm, min_isomir_log_cpm=min_isomir_log_cpm
     )

@@ -75,6 +75,24 @@ Read = Annotated[
         show_default=False,
     ),
 ]
+SamplesOnly = Annotated[
+    bool,
+    typer.Option(
+        "--samples-only",
+        help="Leave out the samples of the counts that the sample table does not list.",
+        rich_help_panel=INPUT,
+    ),
+]
+SumBy = Annotated[
+    str | None,
+    typer.Option(
+        "--sum-by",
+        metavar="COLUMN",
+        help="Add up the samples with the same value in this column: runs or lanes of one library.",
+        rich_help_panel=INPUT,
+        show_default=False,
+    ),
+]
 MinMirna = Annotated[
     float,
     typer.Option(
@@ -102,6 +120,11 @@ Force = Annotated[
     bool,
     typer.Option("--force", "-f", help="Replace what an earlier run wrote there.", rich_help_panel=OUTPUT),
 ]
+
+
+def reading(pairs: Sequence[str], *, samples_only: bool, sum_by: str | None) -> dict[str, Any]:
+    """Return what ``--read``, ``--samples-only`` and ``--sum-by`` stand for: keyword arguments of ``read_counts``."""
+    return parse_reads(pairs) | {"samples_only": samples_only, "sum_replicates": sum_by}
 
 
 def parse_reads(pairs: Sequence[str]) -> dict[str, Any]:

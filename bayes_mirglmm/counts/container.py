@@ -156,12 +156,13 @@ def make_counts(
     rows = [str(i) for i in isomir]
     names = [str(s) for s in sample]
     matrix = integer_counts(values, rows=rows, columns=names, source=source)
+    sums = _summed(matrix, names, source)
     ids = unique_isomir_ids(rows, [str(m) for m in mirna])
     coords: dict[str, Any] = {
         "isomir": ids,
         "sample": np.asarray(names, dtype=object),
         "mirna": ("isomir", np.asarray([str(m) for m in mirna], dtype=object)),
-        "total": ("sample", matrix.sum(axis=0) if total is None else np.asarray(total, dtype=np.int64)),
+        "total": ("sample", sums if total is None else np.asarray(total, dtype=np.int64)),
     }
     if sequence is not None:
         coords["sequence"] = ("isomir", np.asarray([str(s) for s in sequence], dtype=object))
@@ -197,7 +198,7 @@ def attach_samples(dataset: xr.Dataset, samples: pd.DataFrame) -> xr.Dataset:
         raise InputError(
             f"{len(missing)} sample(s) of the counts are not in the sample table: {some(missing)}. "
             f"The sample table has {some(list(index))}.{hint} Add the rows, correct the names, or leave the "
-            "samples out of the counts."
+            "samples out with samples_only=True (--samples-only)."
         )
     clash = [
         str(c) for c in samples.columns if str(c) in dataset.variables and dataset[str(c)].dims != ("sample",)
@@ -263,7 +264,7 @@ def validate_counts(dataset: xr.Dataset) -> xr.Dataset:
     blank = np.array([not str(m).strip() for m in dataset["mirna"].values])
     if blank.any():
         raise InputError(f"isomiR {dataset['isomir'].values[blank][0]!r} has no miRNA name.")
-    short = counts.values.sum(axis=0) > dataset["total"].values
+    short = _summed(checked, list(dataset["sample"].values), "the counts") > dataset["total"].values
     if short.any():
         raise InputError(
             f"total of sample {dataset['sample'].values[short][0]!r} is smaller than the sum of its counts: "
@@ -312,6 +313,18 @@ def _r_name(name: str) -> str:
     """Return what R's make.names makes of a column name."""
     name = re.sub(r"[^\w.]", ".", name)
     return name if re.match(r"[A-Za-z]|\.(?!\d)", name) else f"X{name}"
+
+
+def _summed(matrix: np.ndarray, names: Sequence[Hashable], source: str) -> np.ndarray:
+    """Return the column sums, int64, or refuse those that an int64 may not hold."""
+    sums = matrix.sum(axis=0, dtype=np.float64)
+    if (sums > MAX_COUNT).any():
+        i = int(np.argmax(sums > MAX_COUNT))
+        raise InputError(
+            f"{source}: the counts of sample {names[i]!s} add up to {sums[i]:.3g}, more than 2^53: no library has as "
+            "many reads. Give raw read counts."
+        )
+    return matrix.sum(axis=0)
 
 
 def _columns(frame: pd.DataFrame, dim: str, what: str) -> dict[str, Any]:

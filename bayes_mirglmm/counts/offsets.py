@@ -36,6 +36,7 @@ from bayes_mirglmm.suggest import did_you_mean
 
 COLUMN, LOG_COLUMN = "column:", "log_column:"
 RATIO_TRIM = 0.3  # of the miRNAs, at each end of the log ratios (tmm)
+FEW_SAMPLES = 4  # fewer do not show which scale a column is on
 EXPRESSION_TRIM = 0.05  # of the miRNAs, at each end of the mean expression (tmm)
 
 
@@ -140,9 +141,11 @@ def offset_caution(
 def _raw_log_offset(counts: xr.Dataset, method: str) -> np.ndarray:
     """Return a log offset up to a constant, shape (sample,)."""
     if method.startswith(COLUMN):
-        return np.log(_column(counts, method.removeprefix(COLUMN), logs=False))
+        name = method.removeprefix(COLUMN)
+        return _on_scale(counts, name, np.log(_column(counts, name, logs=False)), "totals")
     if method.startswith(LOG_COLUMN):
-        return _column(counts, method.removeprefix(LOG_COLUMN), logs=True)
+        name = method.removeprefix(LOG_COLUMN)
+        return _on_scale(counts, name, _column(counts, name, logs=True), "natural logs")
     if method not in METHODS:
         raise InputError(
             f"the offset {method!r} is not known.{did_you_mean(method, ['total', *METHODS])} Choose 'total', "
@@ -221,6 +224,49 @@ METHODS: dict[str, Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]] =
     "tmm": _tmm,
     "upper_quartile": _upper_quartile,
 }
+
+
+def _on_scale(counts: xr.Dataset, name: str, given: np.ndarray, due: str) -> np.ndarray:
+    """Return ``given``, the column as a log offset, or refuse it where it follows the totals on another scale only.
+
+    Totals, library sizes and size factors are proportional to the totals but for composition; their logarithms, to any
+    base, are so when they are taken as such. Where another reading of the column leaves less than half of the spread
+    (standard deviation) around the logs of the totals that this one leaves, and little of theirs, it was meant.
+
+    Raises
+    ------
+    InputError
+        The column holds logarithms where totals are due, logs to another base, or totals where logs are due.
+    """
+    if len(given) < FEW_SAMPLES:
+        return given
+    logs = np.log(positive_totals(counts))
+    column = np.asarray(counts[name].values, dtype=np.float64)
+    readings = {
+        "natural logs": column,
+        "log10 of totals": column * np.log(10),
+        "log2 of totals": column * np.log(2),
+    }
+    if (column > 0).all():
+        readings["totals"] = np.log(column)
+
+    def spread(reading: np.ndarray) -> float:
+        return float(np.std(reading - logs))
+
+    meant = min(readings, key=lambda key: spread(readings[key]))
+    other = spread(readings[meant])
+    if meant == due or other > min(spread(given), float(np.std(logs))) / 2:
+        return given
+    remedy = {
+        "natural logs": f"write offset='{LOG_COLUMN}{name}'",
+        "totals": f"write offset='{COLUMN}{name}'",
+        "log10 of totals": "give the totals themselves (10 to the power of the column)",
+        "log2 of totals": "give the totals themselves (2 to the power of the column)",
+    }[meant]
+    raise InputError(
+        f"offset: column {name!r} of the sample table ({column.min():g} to {column.max():g}) follows the totals of the "
+        f"samples as {meant}, not as {due}, which are due here: {remedy}."
+    )
 
 
 def _column(counts: xr.Dataset, name: str, *, logs: bool) -> np.ndarray:

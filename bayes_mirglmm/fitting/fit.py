@@ -13,6 +13,8 @@ import xarray as xr
 
 from bayes_mirglmm.counts.container import sample_table, validate_counts
 from bayes_mirglmm.counts.offsets import log_offset, offset_caution
+from bayes_mirglmm.counts.plausibility import count_cautions
+from bayes_mirglmm.counts.replicates import replicate_caution
 from bayes_mirglmm.design.build import Design, build_design
 from bayes_mirglmm.design.covariates import coded_levels
 from bayes_mirglmm.errors import InputError
@@ -195,7 +197,9 @@ def _by_maximum_likelihood(plan: Plan, mirna: str, isomirs: list[str], counts: n
 
 def _cautions(counts: xr.Dataset, design: Design, options: Options) -> list[Caution]:
     """Return what is legal but limits the conclusions, a sentence each."""
-    cautions = [*design.cautions, *coded_levels(design.table)]
+    cautions = [*count_cautions(counts), *design.cautions, *coded_levels(design.table)]
+    if sentence := replicate_caution(counts, design.table.columns):
+        cautions.append(sentence)
     for name in design.factors:
         if name not in design.nuisance:
             sentence = offset_caution(counts, options.offset, design.table[name])

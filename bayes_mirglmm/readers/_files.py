@@ -11,6 +11,7 @@ import pandas as pd
 from bayes_mirglmm.counts.container import some
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.readers._layout import normalised
+from bayes_mirglmm.readers._notes import Note
 
 #: Files of per-sample tools, the more telling first: a folder is searched for the first that it has.
 FOLDER_PATTERNS = (
@@ -101,6 +102,25 @@ def sample_names(files: Sequence[Path], samples: pd.DataFrame | None) -> list[st
     return names
 
 
+def listed_files(files: Sequence[Path], samples: pd.DataFrame | None, notes: list[Note]) -> list[Path]:
+    """Leave out the files that the file column of the sample table, where it has one, does not list."""
+    column = file_column(samples)
+    if samples is None or column is None:
+        return list(files)
+    listed = {COMPRESSION.sub("", Path(str(file)).name) for file in samples[column].dropna()}
+    kept = [path for path in files if COMPRESSION.sub("", path.name) in listed]
+    if not kept:
+        raise InputError(
+            f"none of the {len(files)} files is in column {column!r} of the sample table, which has "
+            f"{some(sorted(listed), 3)}; the first file is {files[0].name}. Correct the column or the paths."
+        )
+    left = [path.name for path in files if path not in kept]
+    if left:
+        text = f"{{n}} file(s) are not in the sample table and were left out: {some(left)}"
+        notes.append(Note(text, len(left)))
+    return kept
+
+
 def file_column(samples: pd.DataFrame | None) -> str | None:
     """Return the column of the sample table that holds file names."""
     if samples is None:
@@ -119,7 +139,8 @@ def _from_table(files: Sequence[Path], column: pd.Series) -> list[str]:
             problem = f"stands for {some(matches)}" if matches else "is not there"
             raise InputError(
                 f"{path}: its name {problem} in column {column.name!r} of the sample table, which has "
-                f"{some(sorted(table), 3)}. Give each file one row."
+                f"{some(sorted(table), 3)}. Give each file one row, or leave out the files that have none with "
+                "samples_only=True (--samples-only)."
             )
         names.append(matches[0])
     return names

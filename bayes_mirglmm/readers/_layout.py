@@ -80,6 +80,7 @@ def guess_layout(
     annotation: Sequence[str] = (),
     sample_columns: Sequence[str] | None = None,
     known_samples: Sequence[str] | None = None,
+    samples_only: bool = False,
 ) -> Layout:
     """Say what each column is: as told, else by its name, else by its content.
 
@@ -93,6 +94,8 @@ def guess_layout(
         Names that the caller gives; anything not given is guessed.
     known_samples : sequence of str, optional
         Sample names of the sample table.
+    samples_only : bool
+        Leave out columns of numbers that are neither samples of the table nor known as annotation.
 
     Raises
     ------
@@ -127,7 +130,12 @@ def guess_layout(
     left = [i for i in free if i not in ids.values()]
     extra = [i for i in left if i not in numeric or find.keys[i] in ANNOTATION_NAMES]
     counted = [i for i in left if i not in extra]
-    if sample_columns is not None or (samples and not counted):
+    if samples_only and sample_columns is None and samples and counted:
+        stray = some([columns[i] for i in counted])
+        notes.append(
+            Note(f"{{n}} column(s) are not in the sample table and were left out: {stray}", len(counted))
+        )
+    elif sample_columns is not None or (samples and not counted):
         extra += counted
     elif samples:
         raise find.strangers(counted)
@@ -217,6 +225,7 @@ class _Finder:
     def strangers(self, counted: list[int]) -> InputError:
         names = [self.columns[i] for i in counted]
         return InputError(
-            f"{self.source}: column(s) {some(names)} are not in the sample table. Add them to it, or pass "
+            f"{self.source}: column(s) {some(names)} are not in the sample table. Add them to it; to leave samples out "
+            "on purpose, pass samples_only=True (--samples-only), or sample_columns=[...] with those to read; pass "
             "annotation=[...] for what is no sample."
         )

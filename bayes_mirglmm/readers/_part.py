@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayes_mirglmm.counts.container import make_counts, some
+from bayes_mirglmm.counts.container import MAX_COUNT, make_counts, some
+from bayes_mirglmm.counts.replicates import sum_columns
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.readers._notes import Note, sentences
 
@@ -33,6 +34,8 @@ class Part:
         Name of row ``i`` in a message (``"line 7"``).
     sample_table : pandas.DataFrame or None
         What the source itself says about its samples, indexed by sample.
+    origins : list of str or None
+        The file of each sample, where one source stands for several.
     """
 
     source: str
@@ -45,6 +48,7 @@ class Part:
     where: Callable[[int], str] = _row
     notes: list[Note] = field(default_factory=list)
     sample_table: pd.DataFrame | None = None
+    origins: list[str] | None = None
 
 
 def at_lines(lines: np.ndarray) -> Callable[[int], str]:
@@ -90,8 +94,7 @@ def without_duplicates(part: Part, policy: str) -> Part:
         verb = "repeat an isomiR and miRNA with the same counts (one row for each precursor): kept once"
     else:
         if policy == "sum":
-            counts = np.zeros_like(counts)
-            np.add.at(counts, codes, part.counts)
+            counts = _added(part, codes, len(first))
         elif policy == "max":
             np.maximum.at(counts, codes, part.counts)
         verb = f"repeat an isomiR and miRNA: merged by {policy}"
@@ -109,14 +112,58 @@ def without_duplicates(part: Part, policy: str) -> Part:
     )
 
 
-def join(parts: Sequence[Part]) -> Part:
+def _added(part: Part, codes: np.ndarray, n: int) -> np.ndarray:
+    """Return the rows added up by ``codes``, shape (n, samples), or refuse sums that an int64 may not hold."""
+    size = np.zeros((n, part.counts.shape[1]))
+    np.add.at(size, codes, part.counts.astype(np.float64))
+    if (size > MAX_COUNT).any():
+        i, j = np.argwhere(size > MAX_COUNT)[0]
+        row = int(np.flatnonzero(codes == i)[0])
+        raise InputError(
+            f"{part.source}: rows of isomiR {part.isomir[row]!r} add up to {size[i, j]:.3g} in sample "
+            f"{part.samples[j]!r}, more than 2^53. Give raw read counts."
+        )
+    counts = np.zeros((n, part.counts.shape[1]), dtype=np.int64)
+    np.add.at(counts, codes, part.counts)
+    return counts
+
+
+def join(parts: Sequence[Part], *, sum_samples: bool = False, table: pd.DataFrame | None = None) -> Part:
     """Join sources over isomiRs; an isomiR that a source does not have has 0 in its samples.
 
-    Rows keep the order in which they first occur; annotation is the first that a source gives.
+    Rows keep the order in which they first occur; annotation is the first that a source gives. A sample that occurs
+    more than once is refused, or added up with ``sum_samples``; ``table`` is the sample table, for the message.
     """
-    _distinct_samples(parts)
-    if len(parts) == 1:
-        return parts[0]
+    if not sum_samples:
+        _distinct_samples(parts, table)
+    joined = parts[0] if len(parts) == 1 else _joined(parts)
+    return _summed_samples(joined) if sum_samples else joined
+
+
+def only_listed(part: Part, table: pd.DataFrame) -> Part:
+    """Leave out the samples that a sample table does not list, and note it."""
+    listed = set(table.index)
+    keep = [i for i, name in enumerate(part.samples) if name in listed]
+    if len(keep) == len(part.samples):
+        return part
+    if not keep:
+        raise InputError(
+            f"{part.source}: none of its samples is in the sample table. The counts have {some(part.samples)}; the "
+            f"table has {some(list(table.index))}. Correct the names."
+        )
+    left = [name for name in part.samples if name not in listed]
+    note = Note(f"{{n}} sample(s) are not in the sample table and were left out: {some(left)}", len(left))
+    own = part.sample_table
+    return replace(
+        part,
+        samples=[part.samples[i] for i in keep],
+        counts=part.counts[:, keep],
+        notes=[*part.notes, note],
+        sample_table=None if own is None else own[own.index.astype(str).isin(listed)],
+    )
+
+
+def _joined(parts: Sequence[Part]) -> Part:
     codes, first = _keys(np.concatenate([p.isomir for p in parts]), np.concatenate([p.mirna for p in parts]))
     counts = np.zeros((len(first), sum(len(p.samples) for p in parts)), dtype=np.int64)
     row = column = 0
@@ -177,7 +224,7 @@ def to_counts(part: Part, samples: pd.DataFrame | None, format: str) -> xr.Datas
             notes.append(
                 Note("{n} isomiR(s) have N (an uncalled base) in their sequence; they were kept", uncalled)
             )
-    silent = [s for s, total in zip(part.samples, part.counts.sum(axis=0), strict=True) if total == 0]
+    silent = [s for s, seen in zip(part.samples, part.counts.any(axis=0), strict=True) if not seen]
     if silent:
         notes.append(Note(f"{{n}} sample(s) have no counts at all: {some(silent)}", len(silent)))
     return make_counts(
@@ -215,14 +262,33 @@ def _named(part: Part) -> None:
             )
 
 
-def _distinct_samples(parts: Sequence[Part]) -> None:
+def _summed_samples(part: Part) -> Part:
+    """Add up the columns of one sample."""
+    codes, names = pd.factorize(np.array(part.samples, dtype=object))
+    if len(names) == len(part.samples):
+        return part
+    text = f"{{n}} files were added up to {len(names)} samples, as asked for"
+    return replace(
+        part,
+        samples=[str(name) for name in names],
+        counts=sum_columns(part.counts, codes, len(names), names),
+        notes=[*part.notes, Note(text, len(part.samples))],
+        origins=None,
+    )
+
+
+def _distinct_samples(parts: Sequence[Part], table: pd.DataFrame | None) -> None:
     seen: dict[str, str] = {}
     for part in parts:
-        for sample in part.samples:
+        for sample, origin in zip(
+            part.samples, part.origins or [part.source] * len(part.samples), strict=True
+        ):
             if sample in seen:
+                column = "sample" if table is None else str(table.attrs.get("sample_column", "sample"))
                 raise InputError(
-                    f"sample {sample!r} is both in {seen[sample]} and in {part.source}. Give each sample "
-                    "once; where two files only share their name, put a column 'file' beside 'sample' in "
-                    "the sample table."
+                    f"sample {sample!r} is both in {seen[sample]} and in {origin}. Where they are runs of one library, "
+                    f"add them up with sum_replicates={column!r} (--sum-by {column!r}). To keep one, take the row of "
+                    "the other file out of the sample table and read with samples_only=True (--samples-only). Where "
+                    "two files only share their name, put a column 'file' beside 'sample' in the sample table."
                 )
-            seen[sample] = part.source
+            seen[sample] = origin

@@ -8,14 +8,17 @@ from typing import Any
 import pandas as pd
 import xarray as xr
 
-from bayes_mirglmm.counts.container import RESERVED
+from bayes_mirglmm.counts.container import RESERVED, some
+from bayes_mirglmm.counts.replicates import one_row_each
+from bayes_mirglmm.counts.replicates import sum_replicates as add_up
 from bayes_mirglmm.errors import InputError
-from bayes_mirglmm.readers import anndata
-from bayes_mirglmm.readers._files import PathLike, find_files
+from bayes_mirglmm.readers import anndata, r
+from bayes_mirglmm.readers import table as table_reader
+from bayes_mirglmm.readers._files import PathLike, find_files, listed_files
 from bayes_mirglmm.readers._formats import choose
 from bayes_mirglmm.readers._notes import Note
 from bayes_mirglmm.readers._open import peek
-from bayes_mirglmm.readers._part import Part, join, to_counts, without_duplicates
+from bayes_mirglmm.readers._part import Part, join, only_listed, to_counts, without_duplicates
 from bayes_mirglmm.readers.sampletable import only, sample_frame
 from bayes_mirglmm.readers.table import part_from_frame
 
@@ -25,6 +28,8 @@ def read_counts(
     samples: PathLike | pd.DataFrame | None = None,
     format: str = "auto",
     *,
+    samples_only: bool = False,
+    sum_replicates: str | None = None,
     duplicates: str | None = None,
     **options: Any,
 ) -> xr.Dataset:
@@ -44,6 +49,13 @@ def read_counts(
     format : str
         ``"auto"`` looks at the content. Else ``table``, ``mirge``, ``srnabench``, ``mirgff3``, ``mirtop``,
         ``seqbuster``, ``gdc``, ``r`` or ``anndata``.
+    samples_only : bool
+        Read the samples that the sample table lists and leave out the others, which is noted. Without it a sample that
+        the table lacks is an error.
+    sum_replicates : str, optional
+        Column of the sample table that names the libraries, where they were sequenced in several runs or lanes: samples
+        of one library are added up (:func:`bayes_mirglmm.sum_replicates`). The column of the sample names itself where
+        several files belong to one sample.
     duplicates : {"refuse", "identical", "sum", "max", "first"}, optional
         What to do with rows of one isomiR and one miRNA in a file, where the format's own rule (see the page on
         formats) is not wanted. ``identical`` keeps one of several rows with the same counts and refuses others.
@@ -61,18 +73,36 @@ def read_counts(
         A file cannot be used; the message names the file, the line or column, and the remedy.
     """
     if isinstance(path_or_paths, pd.DataFrame):
-        return from_dataframe(path_or_paths, samples, duplicates=duplicates or "refuse", **options)
+        return from_dataframe(
+            path_or_paths,
+            samples,
+            samples_only=samples_only,
+            sum_replicates=sum_replicates,
+            duplicates=duplicates or "refuse",
+            **options,
+        )
     notes: list[Note] = []
-    table = sample_frame(samples, notes)
+    table = _checked(sample_frame(samples, notes), samples_only)
     if anndata.is_anndata(path_or_paths):
         _known(options, anndata, {"layer", "mirna"})
         parts, module = [anndata.from_anndata(path_or_paths, **options)], anndata
     else:
-        heads = [peek(path) for path in find_files(path_or_paths)]
+        files = find_files(path_or_paths)
+        heads = [peek(path) for path in (listed_files(files, table, notes) if samples_only else files)]
         module = choose(heads, format)
         _known(options, module)
+        if samples_only and module in (table_reader, r):
+            options["samples_only"] = True
         parts = module.read(heads, table, **options)
-    return _assembled(parts, table, module.NAME, duplicates or module.POLICY, notes)
+    return _assembled(
+        parts,
+        table,
+        module.NAME,
+        duplicates or module.POLICY,
+        notes,
+        samples_only=samples_only,
+        sum_replicates=sum_replicates,
+    )
 
 
 def from_dataframe(
@@ -84,6 +114,8 @@ def from_dataframe(
     sequence: str | None = None,
     annotation: Sequence[str] = (),
     sample_columns: Sequence[str] | None = None,
+    samples_only: bool = False,
+    sum_replicates: str | None = None,
     duplicates: str = "refuse",
     missing: str = "refuse",
 ) -> xr.Dataset:
@@ -101,6 +133,8 @@ def from_dataframe(
         Columns that describe isomiRs and are no samples. Text columns are annotation anyway.
     sample_columns : sequence of str, optional
         The samples, where neither the sample table nor the content tells.
+    samples_only, sum_replicates
+        As in :func:`read_counts`.
     duplicates : {"refuse", "identical", "sum", "max", "first"}
         What to do with rows of one isomiR and one miRNA.
     missing : {"refuse", "zero"}
@@ -117,7 +151,7 @@ def from_dataframe(
         A column is not found, a cell is not a count, or rows repeat.
     """
     notes: list[Note] = []
-    table = sample_frame(samples, notes)
+    table = _checked(sample_frame(samples, notes), samples_only)
     part = part_from_frame(
         df,
         source="the table",
@@ -127,9 +161,18 @@ def from_dataframe(
         sequence=sequence,
         annotation=annotation,
         sample_columns=sample_columns,
+        samples_only=samples_only,
         missing=missing,
     )
-    return _assembled([part], table, "dataframe", duplicates, notes)
+    return _assembled(
+        [part],
+        table,
+        "dataframe",
+        duplicates,
+        notes,
+        samples_only=samples_only,
+        sum_replicates=sum_replicates,
+    )
 
 
 def _assembled(
@@ -138,12 +181,20 @@ def _assembled(
     format: str,
     duplicates: str,
     notes: list[Note],
+    *,
+    samples_only: bool,
+    sum_replicates: str | None,
 ) -> xr.Dataset:
-    part = join([without_duplicates(part, duplicates) for part in parts])
+    by_name = samples is not None and sum_replicates in ("sample", samples.attrs.get("sample_column"))
+    part = join([without_duplicates(part, duplicates) for part in parts], sum_samples=by_name, table=samples)
     part.notes = [*part.notes, *notes]
     if part.annotation is not None:
         part.annotation = _renamed(part.annotation, part.notes)
     if samples is not None:
+        if samples_only:
+            part = only_listed(part, samples)
+        if by_name:
+            samples = _one_row_each(samples, part.notes)
         samples = only(samples, part.samples, part.notes)
         if part.sample_table is not None:
             samples = _in_order_of(samples, part.sample_table, part.notes)
@@ -151,7 +202,24 @@ def _assembled(
         table = part.sample_table.set_axis([str(s) for s in part.sample_table.index])
         same = [c for c in table.columns if c == "sample" and list(table[c].astype(str)) == list(table.index)]
         samples = _renamed(table.drop(columns=same), part.notes)
-    return to_counts(part, samples, format)
+    counts = to_counts(part, samples, format)
+    return counts if sum_replicates is None or by_name else add_up(counts, sum_replicates)
+
+
+def _checked(samples: pd.DataFrame | None, samples_only: bool) -> pd.DataFrame | None:
+    if samples_only and samples is None:
+        raise InputError(
+            "samples_only=True (--samples-only) needs a sample table: give one with samples= (--samples)."
+        )
+    return samples
+
+
+def _one_row_each(samples: pd.DataFrame, notes: list[Note]) -> pd.DataFrame:
+    merged, left_out = one_row_each(samples)
+    if left_out:
+        text = f"column(s) left out, because they differ between files that were added up: {some(left_out)}"
+        notes.append(Note(text))
+    return merged
 
 
 def _in_order_of(samples: pd.DataFrame, own: pd.DataFrame, notes: list[Note]) -> pd.DataFrame:

@@ -82,6 +82,7 @@ def read(
             counts,
             annotation=described.reset_index(drop=True),
             notes=notes,
+            origins=[head.source for head in heads],
         )
     ]
 

@@ -27,6 +27,7 @@ def read(
     sequence: str | None = None,
     annotation: Sequence[str] = (),
     sample_columns: Sequence[str] | None = None,
+    samples_only: bool = False,
     missing: str = "refuse",
 ) -> list[Part]:
     """Read R files.
@@ -41,7 +42,7 @@ def read(
         Name of the object, where an ``.rda`` holds several.
     assay : str, optional
         Name of the assay; ``counts`` or the first when not given.
-    isomir, mirna, sequence, annotation, sample_columns, missing
+    isomir, mirna, sequence, annotation, sample_columns, samples_only, missing
         As for a table: columns of ``rowData`` or of the data frame.
 
     Raises
@@ -57,6 +58,7 @@ def read(
         "sequence": sequence,
         "annotation": annotation,
         "sample_columns": sample_columns,
+        "samples_only": samples_only,
         "missing": missing,
     }
     return [read_object(head, samples, object, assay, options) for head in heads]

@@ -85,7 +85,11 @@ def _read(path: PathLike, notes: list[Note]) -> pd.DataFrame:
     index = pd.Index(frame.iloc[:, at].astype(str), name="sample", dtype=object)
     rest = frame[[name for i, name in enumerate(columns) if i != at and name]]
     comma = "decimal" if table.delimiter == ";" else ""
-    return pd.DataFrame({name: _typed(rest[name], notes, comma) for name in rest}, rest.index).set_axis(index)
+    result = pd.DataFrame({name: _typed(rest[name], notes, comma) for name in rest}, rest.index).set_axis(
+        index
+    )
+    result.attrs["sample_column"] = columns[at]
+    return result
 
 
 def sample_frame(samples: PathLike | pd.DataFrame | None, notes: list[Note]) -> pd.DataFrame | None:
@@ -102,12 +106,12 @@ def sample_frame(samples: PathLike | pd.DataFrame | None, notes: list[Note]) -> 
 
 def _from_pandas(samples: pd.DataFrame, notes: list[Note]) -> pd.DataFrame:
     frame = samples.set_axis([str(name) for name in samples.columns], axis=1)
-    columns = list(frame.columns)
+    columns, own = list(frame.columns), "sample"
     has_name = any(normalised(name) in SAMPLE_NAMES for name in columns)
     plain = isinstance(frame.index, pd.RangeIndex) and frame.index.name is None
     if columns and (plain or (has_name and pd.api.types.is_integer_dtype(frame.index))):
         at = columns[_sample_column(columns)]
-        names, frame = list(frame[at]), frame.drop(columns=at)
+        names, frame, own = list(frame[at]), frame.drop(columns=at), at
     else:
         names = list(frame.index)
         if "sample" in columns and [str(v) for v in frame["sample"]] == [str(v) for v in names]:
@@ -115,7 +119,9 @@ def _from_pandas(samples: pd.DataFrame, notes: list[Note]) -> pd.DataFrame:
     for name in [c for c in frame.columns if _is_untyped(frame[c])]:
         cells = frame[name].map(lambda v: "" if pd.isna(v) else str(v).strip())
         frame = frame.assign(**{name: _typed(cells, notes, "")})
-    return frame.set_axis(pd.Index([str(name) for name in names], name="sample", dtype=object))
+    result = frame.set_axis(pd.Index([str(name) for name in names], name="sample", dtype=object))
+    result.attrs["sample_column"] = own
+    return result
 
 
 def only(samples: pd.DataFrame, names: list[str], notes: list[Note]) -> pd.DataFrame:

@@ -31,6 +31,7 @@ def read(
     sequence: str | None = None,
     annotation: Sequence[str] = (),
     sample_columns: Sequence[str] | None = None,
+    samples_only: bool = False,
     missing: str = "refuse",
 ) -> list[Part]:
     """Read wide tables.
@@ -43,6 +44,8 @@ def read(
         Columns that describe isomiRs and are no samples.
     sample_columns : sequence of str, optional
         Columns that are samples; every other column of numbers is kept as annotation.
+    samples_only : bool
+        Leave out columns of numbers that are not in the sample table.
     missing : {"refuse", "zero"}
         What an empty or ``NA`` count is.
     """
@@ -59,6 +62,7 @@ def read(
             annotation=_listed(annotation),
             sample_columns=None if sample_columns is None else _listed(sample_columns),
             known_samples=None if samples is None else [str(s) for s in samples.index],
+            samples_only=samples_only,
         )
         parts.append(read_wide(table, layout, missing))
     return parts
@@ -107,6 +111,7 @@ def part_from_frame(
     sequence: str | None = None,
     annotation: Sequence[str] = (),
     sample_columns: Sequence[str] | None = None,
+    samples_only: bool = False,
     missing: str = "refuse",
 ) -> Part:
     """Take the same from a pandas table; a named or textual index counts as leading columns."""
@@ -132,6 +137,7 @@ def part_from_frame(
         annotation=_listed(annotation),
         sample_columns=None if sample_columns is None else _listed(sample_columns),
         known_samples=None if samples is None else [str(s) for s in samples.index],
+        samples_only=samples_only,
     )
     counts, zeros = count_matrix(
         frame.iloc[:, list(layout.samples)], where=lambda i: f"row {i + 1}", source=source, missing=missing

@@ -1,0 +1,43 @@
+"""Numbers that are integers and yet no counts of reads: rounded CPM, rounded logarithms."""
+
+import numpy as np
+import xarray as xr
+
+ALIKE = 0.01  # relative spread of totals below which no sequencing run gives them
+SMALLEST_LOG = 40  # log2 of any number of reads is below
+FEW_SAMPLES = 3  # fewer totals can be alike by chance
+FEW_ISOMIRS = 20  # of so few, all may be small
+
+
+def count_cautions(counts: xr.Dataset) -> list[str]:
+    """Return a sentence for each sign that the numbers are not counts of reads.
+
+    Parameters
+    ----------
+    counts : xarray.Dataset
+        A counts container; filters do not matter.
+
+    Returns
+    -------
+    list of str
+        Empty for counts of libraries: of ordinary ones the totals differ, and some isomiR has many reads.
+    """
+    found = []
+    total = counts["total"].values.astype(np.float64)
+    alike = len(total) >= FEW_SAMPLES and total.min() > 0 and total.max() <= (1 + ALIKE) * total.min()
+    if alike:
+        spread = f"{total.min():,.0f} to {total.max():,.0f}"
+        found.append(
+            f"these do not look like counts: the totals of all {len(total)} samples are alike ({spread}), as of "
+            "rounded CPM or RPM, which hide how many reads there were, so that standard errors and tests are wrong. Give raw "
+            "read counts"
+        )
+    values = counts["counts"].values
+    isomirs = values.shape[0] + counts.sizes.get("dropped", 0)
+    small = values.size and values.max() < SMALLEST_LOG and total.max() <= SMALLEST_LOG * isomirs
+    if small and isomirs >= FEW_ISOMIRS and (values > 1).any():
+        found.append(
+            f"these do not look like counts: no value is above {values.max()} in {isomirs:,} isomiRs, as of rounded "
+            "logarithms (log2 CPM). Give raw read counts; logarithms are no counts, and no rounding makes them so"
+        )
+    return found
