@@ -173,6 +173,14 @@ CAUTIONS: dict[str, str] = {
         "If the numbers are codes of groups, fit again with C(column) in the formula; amounts are right as they are."
     ),
     "interrupted": "The miRNAs that are missing have the status interrupted; fit them again for a complete table.",
+    "dates": "Add a column that says what you mean: a number such as days since the first, or names of batches.",
+    "not_counts": (
+        "Give the raw read counts of the upstream tool. Only counts that were drawn to one depth on purpose may stay."
+    ),
+    "replicates": (
+        "Add runs of one library up (sum_replicates, --sum-by): counted as samples they make every p-value too small."
+    ),
+    "interrupted": "The miRNAs that are missing have the status failed; fit them again for a complete table.",
 }
 GENERAL_ADVICE = "Decide whether it touches your question before you use the results."
 

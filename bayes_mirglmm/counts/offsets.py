@@ -230,8 +230,9 @@ def _on_scale(counts: xr.Dataset, name: str, given: np.ndarray, due: str) -> np.
     """Return ``given``, the column as a log offset, or refuse it where it follows the totals on another scale only.
 
     Totals, library sizes and size factors are proportional to the totals but for composition; their logarithms, to any
-    base, are so when they are taken as such. Where another reading of the column leaves less than half of the spread
-    (standard deviation) around the logs of the totals that this one leaves, and little of theirs, it was meant.
+    base, are so when they are taken as such. Another reading of the column was meant where it leaves less than half of
+    the spread (standard deviation) around the logs of the totals that this one leaves, and little of theirs; where it
+    also meets the totals themselves, within a factor of 2, two thirds are enough.
 
     Raises
     ------
@@ -254,8 +255,9 @@ def _on_scale(counts: xr.Dataset, name: str, given: np.ndarray, due: str) -> np.
         return float(np.std(reading - logs))
 
     meant = min(readings, key=lambda key: spread(readings[key]))
-    other = spread(readings[meant])
-    if meant == due or other > min(spread(given), float(np.std(logs))) / 2:
+    meets = abs(float(np.mean(readings[meant] - logs))) < np.log(2) < abs(float(np.mean(given - logs)))
+    allowed = min(spread(given) * (2 / 3 if meets else 1 / 2), float(np.std(logs)) / 2)
+    if meant == due or spread(readings[meant]) > allowed:
         return given
     remedy = {
         "natural logs": f"write offset='{LOG_COLUMN}{name}'",

@@ -3,13 +3,15 @@
 import numpy as np
 import xarray as xr
 
+from bayes_mirglmm.outcomes import Caution
+
 ALIKE = 0.01  # relative spread of totals below which no sequencing run gives them
 SMALLEST_LOG = 40  # log2 of any number of reads is below
 FEW_SAMPLES = 3  # fewer totals can be alike by chance
 FEW_ISOMIRS = 20  # of so few, all may be small
 
 
-def count_cautions(counts: xr.Dataset) -> list[str]:
+def count_cautions(counts: xr.Dataset) -> list[Caution]:
     """Return a sentence for each sign that the numbers are not counts of reads.
 
     Parameters
@@ -19,7 +21,7 @@ def count_cautions(counts: xr.Dataset) -> list[str]:
 
     Returns
     -------
-    list of str
+    list of Caution
         Empty for counts of libraries: of ordinary ones the totals differ, and some isomiR has many reads.
     """
     found = []
@@ -28,16 +30,21 @@ def count_cautions(counts: xr.Dataset) -> list[str]:
     if alike:
         spread = f"{total.min():,.0f} to {total.max():,.0f}"
         found.append(
-            f"these do not look like counts: the totals of all {len(total)} samples are alike ({spread}), as of "
-            "rounded CPM or RPM, which hide how many reads there were, so that standard errors and tests are wrong. Give raw "
-            "read counts"
+            Caution(
+                "not_counts",
+                f"these do not look like counts: the totals of all {len(total)} samples are alike ({spread}), as of "
+                "rounded CPM or RPM, which hide how many reads there were, so that standard errors and tests are wrong",
+            )
         )
     values = counts["counts"].values
     isomirs = values.shape[0] + counts.sizes.get("dropped", 0)
     small = values.size and values.max() < SMALLEST_LOG and total.max() <= SMALLEST_LOG * isomirs
     if small and isomirs >= FEW_ISOMIRS and (values > 1).any():
         found.append(
-            f"these do not look like counts: no value is above {values.max()} in {isomirs:,} isomiRs, as of rounded "
-            "logarithms (log2 CPM). Give raw read counts; logarithms are no counts, and no rounding makes them so"
+            Caution(
+                "not_counts",
+                f"these do not look like counts: no value is above {values.max()} in {isomirs:,} isomiRs, as of "
+                "rounded logarithms (log2 CPM), of which nothing here is right",
+            )
         )
     return found

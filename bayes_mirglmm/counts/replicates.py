@@ -167,13 +167,10 @@ def replicate_caution(counts: xr.Dataset, used: Iterable[str] = ()) -> str:
     for name, key in keys.items():
         values = table[name].dropna().map(_name) if key in LIBRARY_COLUMNS else pd.Series(dtype=object)
         sizes = values.value_counts(sort=False)
-        if (
-            name in set(used)
-            or len(sizes) < 2
-            or sizes.max() < 2
-            or not _nested(table, name, list(used), keys)
-        ):
+        if len(sizes) < 2 or sizes.max() < 2 or not _nested(table, name, list(used), keys):
             continue
+        if name in set(used):
+            return ""
         first = sizes.index[int(np.argmax(sizes.to_numpy() > 1))]
         members = some(list(values.index[values == first]), 4)
         return (
@@ -202,7 +199,7 @@ def _nested(table: pd.DataFrame, library: str, used: list[str], keys: dict[str, 
     groups = table.dropna(subset=library).groupby(library, sort=False, observed=True)
     known = [name for name in used if name in table.columns]
     names = [n for n in (known or table.columns) if n != library and keys[str(n)] not in RUN_COLUMNS]
-    names = [n for n in names if known or 1 < table[n].nunique() < len(groups)]
+    names = [n for n in names if known or 1 < table[n].nunique() < len(table)]
     constant = [(groups[n].nunique(dropna=False) <= 1).all() for n in names]
     return all(constant) if known else (any(constant) or not constant)
 

@@ -199,7 +199,7 @@ def _cautions(counts: xr.Dataset, design: Design, options: Options) -> list[Caut
     """Return what is legal but limits the conclusions, a sentence each."""
     cautions = [*count_cautions(counts), *design.cautions, *coded_levels(design.table)]
     if sentence := replicate_caution(counts, design.table.columns):
-        cautions.append(sentence)
+        cautions.append(Caution("replicates", sentence))
     for name in design.factors:
         if name not in design.nuisance:
             sentence = offset_caution(counts, options.offset, design.table[name])

@@ -242,3 +242,60 @@ def test_tmm_of_counts_too_sparse_for_quartiles():
     factors = [0.893942149573, 0.932204264924, 1.785546266155, 0.851618906453, 0.789156425971]
     expected = np.log(counts["total"].values * factors)
     np.testing.assert_allclose(centred(log_offset(counts, "tmm")), centred(expected), atol=1e-10)
+
+
+TOTALS = np.array([1.2e6, 4.1e6, 0.6e6, 2.2e6, 9.0e6, 1.7e6])
+COMPOSITION = np.array([1.1, 0.8, 1.3, 0.9, 1.0, 0.95])  # what size factors have beside depth
+
+
+def scaled(values):
+    counts = make_counts(
+        np.vstack([np.ones(6), TOTALS - 1]).astype(np.int64),
+        isomir=["a", "b"],
+        mirna=["m", "n"],
+        sample=[f"s{i}" for i in range(6)],
+    )
+    return counts.assign_coords(depth=("sample", values))
+
+
+@pytest.mark.parametrize("composition", [1.0, COMPOSITION], ids=["alone", "with composition"])
+@pytest.mark.parametrize(
+    ("method", "function", "message"),
+    [
+        (
+            "column",
+            np.log10,
+            r"\(5\.\d+ to .* as log10 of totals, not as totals, .*10 to the power of the column",
+        ),
+        ("column", np.log2, "as log2 of totals, not as totals"),
+        (
+            "column",
+            np.log,
+            "as natural logs, not as totals, which are due here: write offset='log_column:depth'",
+        ),
+        ("log_column", np.log10, "as log10 of totals, not as natural logs"),
+        ("log_column", np.log2, "as log2 of totals, not as natural logs"),
+        (
+            "log_column",
+            np.array,
+            "as totals, not as natural logs, which are due here: write offset='column:depth'",
+        ),
+    ],
+)
+def test_a_column_on_another_scale_is_refused(method, function, message, composition):
+    with pytest.raises(InputError, match=message):
+        log_offset(scaled(function(TOTALS * composition)), f"{method}:depth")
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e-6, 1 / 2e6], ids=["totals", "millions", "size factors"])
+def test_totals_and_size_factors_on_any_scale_are_taken(scale):
+    values = TOTALS * COMPOSITION * scale
+    for method, column in (("column", values), ("log_column", np.log(values))):
+        offset = log_offset(scaled(column), f"{method}:depth").values
+        np.testing.assert_allclose(offset - offset.mean(), np.log(values) - np.log(values).mean(), atol=1e-12)
+
+
+def test_an_offset_that_does_not_follow_the_totals_is_taken():
+    spike_in = np.array([5.1, 3.3, 4.0, 2.7, 3.1, 6.2])
+    log_offset(scaled(spike_in), "column:depth")
+    log_offset(scaled(spike_in), "log_column:depth")
