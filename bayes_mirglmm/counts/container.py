@@ -45,6 +45,7 @@ RESERVED = frozenset(
 )
 DROPPED_COLUMNS = ("isomir", "mirna", "reason", "log_cpm")
 MAX_COUNT = 2**53  # beyond this a float64 no longer holds every integer
+MAX_SUM = 2**62  # sums beyond this are near the end of an int64, where they would wrap to negative numbers
 
 
 def integer_counts(
@@ -318,10 +319,10 @@ def _r_name(name: str) -> str:
 def _summed(matrix: np.ndarray, names: Sequence[Hashable], source: str) -> np.ndarray:
     """Return the column sums, int64, or refuse those that an int64 may not hold."""
     sums = matrix.sum(axis=0, dtype=np.float64)
-    if (sums > MAX_COUNT).any():
-        i = int(np.argmax(sums > MAX_COUNT))
+    if (sums > MAX_SUM).any():
+        i = int(np.argmax(sums > MAX_SUM))
         raise InputError(
-            f"{source}: the counts of sample {names[i]!s} add up to {sums[i]:.3g}, more than 2^53: no library has as "
+            f"{source}: the counts of sample {names[i]!s} add up to {sums[i]:.3g}, more than 2^62: no library has as "
             "many reads. Give raw read counts."
         )
     return matrix.sum(axis=0)

@@ -12,7 +12,7 @@ import pandas as pd
 import xarray as xr
 
 from bayes_mirglmm.counts.container import (
-    MAX_COUNT,
+    MAX_SUM,
     attach_samples,
     dropped,
     make_counts,
@@ -76,7 +76,7 @@ def sum_replicates(counts: xr.Dataset, by: str) -> xr.Dataset:
     Raises
     ------
     InputError
-        There is no such column, a value is missing, the counts are filtered already, or a sum is beyond 2^53.
+        There is no such column, a value is missing, the counts are filtered already, or a sum is beyond 2^62.
     """
     validate_counts(counts)
     if len(dropped(counts)):
@@ -130,14 +130,14 @@ def sum_columns(values: np.ndarray, codes: np.ndarray, n: int, names: Iterable[o
     Raises
     ------
     InputError
-        A sum is beyond 2^53.
+        A sum is beyond 2^62.
     """
     membership = np.zeros((len(codes), n))
     membership[np.arange(len(codes)), codes] = 1
-    large = values.astype(np.float64) @ membership > MAX_COUNT
+    large = values.astype(np.float64) @ membership > MAX_SUM
     if large.any():
         name = list(names)[int(np.argmax(large.any(axis=0)))]
-        raise InputError(f"sample {name!r}: counts added up are beyond 2^53. Give raw read counts.")
+        raise InputError(f"sample {name!r}: counts added up are beyond 2^62. Give raw read counts.")
     out = np.zeros((len(values), n), dtype=np.int64)
     for i, code in enumerate(codes):
         out[:, code] += values[:, i]

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayes_mirglmm.counts.container import MAX_COUNT, make_counts, some
+from bayes_mirglmm.counts.container import MAX_SUM, make_counts, some
 from bayes_mirglmm.counts.replicates import sum_columns
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.readers._notes import Note, sentences
@@ -116,12 +116,12 @@ def _added(part: Part, codes: np.ndarray, n: int) -> np.ndarray:
     """Return the rows added up by ``codes``, shape (n, samples), or refuse sums that an int64 may not hold."""
     size = np.zeros((n, part.counts.shape[1]))
     np.add.at(size, codes, part.counts.astype(np.float64))
-    if (size > MAX_COUNT).any():
-        i, j = np.argwhere(size > MAX_COUNT)[0]
+    if (size > MAX_SUM).any():
+        i, j = np.argwhere(size > MAX_SUM)[0]
         row = int(np.flatnonzero(codes == i)[0])
         raise InputError(
             f"{part.source}: rows of isomiR {part.isomir[row]!r} add up to {size[i, j]:.3g} in sample "
-            f"{part.samples[j]!r}, more than 2^53. Give raw read counts."
+            f"{part.samples[j]!r}, more than 2^62. Give raw read counts."
         )
     counts = np.zeros((n, part.counts.shape[1]), dtype=np.int64)
     np.add.at(counts, codes, part.counts)
