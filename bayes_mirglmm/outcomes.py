@@ -180,7 +180,6 @@ CAUTIONS: dict[str, str] = {
     "replicates": (
         "Add runs of one library up (sum_replicates, --sum-by): counted as samples they make every p-value too small."
     ),
-    "interrupted": "The miRNAs that are missing have the status failed; fit them again for a complete table.",
 }
 GENERAL_ADVICE = "Decide whether it touches your question before you use the results."
 
