@@ -13,7 +13,8 @@ from bayes_mirglmm.counts.container import make_counts, sample_table
 from bayes_mirglmm.counts.offsets import log_offset
 from bayes_mirglmm.design.build import build_design
 from bayes_mirglmm.marginal import likelihood, make_problem
-from bayes_mirglmm.marginal.objective import half_square, means
+from bayes_mirglmm.marginal.objective import means
+from bayes_mirglmm.marginal.side import Side, half_square
 
 N, J = 7, 4
 FORMULAS = {1: "~ 1", 2: "~ group", 3: "~ three"}
@@ -84,7 +85,8 @@ def test_kernels_agree_with_the_readable_model(counts, k, model_name):
         theta = np.inf if poisson else np.exp(log_theta)
         fixed = problem.offset + problem.x @ beta
         zl = problem.z @ chol
-        mu = means(fixed, zl, sigma, v, w)
+        side = Side(sigma, np.empty((0, 0)), np.empty((N, 0)), np.empty(0))
+        mu = means(fixed, zl, side, v, w)
         ours = likelihood.saturated(problem.distinct, problem.multiplicity, theta)
         ours += likelihood.log_likelihood(problem.y, mu, theta)
         effects_logp, data_logp, gradient = density(point)
@@ -97,7 +99,7 @@ def test_kernels_agree_with_the_readable_model(counts, k, model_name):
         np.testing.assert_allclose(curvature[np.argsort(order)].T, found_curvature, rtol=1e-9, atol=1e-9)
 
         # Joint density of counts and random effects, and its gradient in v, w and beta (less the prior's).
-        effects = half_square(v, w) + 0.5 * (v.size + w.size) * LOG_2PI
+        effects = half_square(v, w, side.precision) + 0.5 * (v.size + w.size) * LOG_2PI
         assert float(effects_logp) == pytest.approx(-effects, abs=1e-9)
         names = [value.name for value in model.value_vars]
         pieces = dict(

@@ -16,7 +16,7 @@ from bayes_mirglmm.marginal.describe import MarginalFit
 from bayes_mirglmm.marginal.fit import fit_frame, fit_marginal
 from bayes_mirglmm.marginal.frame import Frame, make_frame
 from bayes_mirglmm.marginal.objective import marginal
-from bayes_mirglmm.marginal.problem import Problem, make_problem
+from bayes_mirglmm.marginal.problem import Problem, Terms, make_problem
 from bayes_mirglmm.marginal.separation import separated_coefficients
 from bayes_mirglmm.marginal.warmup import compile_kernels, is_compiled
 
@@ -25,6 +25,7 @@ __all__ = [
     "Frame",
     "MarginalFit",
     "Problem",
+    "Terms",
     "compile_batch",
     "compile_kernels",
     "fit_frame",

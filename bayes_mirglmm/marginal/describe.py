@@ -1,15 +1,15 @@
 """From an optimum to estimates, standard errors and modes in the user's units."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
 from bayes_mirglmm.marginal.frame import Frame
+from bayes_mirglmm.marginal.leverage import Leverage, leverage
 from bayes_mirglmm.marginal.objective import find_mode, unpack
 from bayes_mirglmm.marginal.optimize import Optimum
-from bayes_mirglmm.marginal.precision import leverage
-from bayes_mirglmm.marginal.problem import Problem
+from bayes_mirglmm.marginal.problem import Problem, parameter_layout, sample_effects, term_entries
 
 Outcome = Literal["ok", "boundary", "poisson_limit", "not_converged"]
 ZERO_SD = 1e-4  # below this, in units of a scaled covariate, a standard deviation is zero (lme4's isSingular)
@@ -21,9 +21,11 @@ class MarginalFit:
     """A fitted mixed model; arrays in the caller's order and units."""
 
     outcome: Outcome
-    log_likelihood: float  #: marginal, by Laplace, with all constants
+    log_likelihood: (
+        float  #: marginal, by Laplace, with all constants; restricted where beta is integrated out
+    )
     beta: np.ndarray  #: fixed effects, natural log (p,)
-    beta_cov: np.ndarray  #: their covariance, all other parameters profiled (p, p)
+    beta_cov: np.ndarray  #: their covariance, all other parameters profiled; nan where f is flat (p, p)
     beta_cov_theta_fixed: np.ndarray  #: and with theta held at its estimate (p, p)
     theta: float  #: negative binomial size; inf for the Poisson
     log_theta_se: float  #: standard error of log theta; nan for the Poisson
@@ -31,7 +33,11 @@ class MarginalFit:
     sigma_sample: float  #: SD of the sample effects
     zero_isomir_sd: np.ndarray  #: which isomiR SDs are zero (K,)
     zero_sample_sd: bool
-    singular_correlation: bool  #: isomiR effects with a correlation of -1 or 1
+    term_covs: tuple[np.ndarray, ...]  #: covariance of the effects of each random term (c, c)
+    term_effects: tuple[np.ndarray, ...]  #: conditional modes of each term's effects, level by column (q, c)
+    zero_terms: tuple[np.ndarray, ...]  #: which of its SDs are zero (c,)
+    flat: np.ndarray  #: fixed effects along which f is flat, so that no standard error exists (p,)
+    singular_correlation: bool  #: isomiR or term effects with a correlation of -1 or 1
     b: np.ndarray  #: conditional modes of the isomiR effects (J, K)
     b_se: np.ndarray  #: their standard errors, uncertainty of the parameters included (J, K)
     effect: np.ndarray  #: fixed effect plus mode of every column of z (J, K)
@@ -46,7 +52,8 @@ class MarginalFit:
     @property
     def singular(self) -> bool:
         """Whether a variance is zero or a correlation -1 or 1, also in the Poisson limit."""
-        return bool(self.zero_isomir_sd.any() or self.zero_sample_sd or self.singular_correlation)
+        terms = any(zero.any() for zero in self.zero_terms)
+        return bool(self.zero_isomir_sd.any() or self.zero_sample_sd or terms or self.singular_correlation)
 
     @property
     def converged(self) -> bool:
@@ -57,62 +64,58 @@ class MarginalFit:
 def describe(problem: Problem, frame: Frame, optimum: Optimum, *, poisson_limit: bool) -> MarginalFit:
     """Take the optimum of ``problem`` back to the user's units and order."""
     scaling, order = frame.scaling, frame.layout.order
-    n, p, k, d = len(problem.y), problem.x.shape[1], problem.z.shape[1], len(optimum.phi)
+    n, k = len(problem.y), problem.z.shape[1]
     point = unpack(problem, optimum.phi)
     cov = optimum.covariance
-    beta = scaling.beta @ point.beta
-    beta_slopes = np.zeros((d, p))
-    beta_slopes[:p] = scaling.beta.T
     cov_fixed = cov
     if not problem.poisson and cov[-1, -1] > 0.0:  # conditioning on theta takes out what goes with it
         cov_fixed = cov - np.multiply.outer(cov[:, -1], cov[:, -1]) / cov[-1, -1]
 
     mode = find_mode(problem, point, optimum.v.copy(), optimum.u.copy())
-    inverse = leverage(problem, mode.observed, point.chol, point.sigma, mode.w)
-    conditional = scaling.b @ inverse.b_cov @ scaling.b.T  # (J, K, K)
+    inverse = leverage(problem, mode.observed, point.chol, point.side, mode.w)
+    fixed = _fixed_effects(problem, frame, optimum, inverse)
     chol = scaling.b @ point.chol
     b = (chol @ optimum.v).T
     b_slopes = optimum.b_slopes.transpose(2, 0, 1) @ scaling.b.T  # (J, d, K)
-    mean, mean_slopes = np.zeros(k), np.zeros((d, k))
+    own = scaling.b @ inverse.b_cov @ scaling.b.T  # (J, K, K)
+    # The fixed effect that each column of z varies around, and how it goes with the isomiRs' deviations from it.
+    around = np.zeros((k, len(fixed.beta)))
     for a, c in enumerate(frame.fixed):
         if c >= 0:
-            mean[a], mean_slopes[:, a] = beta[c], beta_slopes[:, c]
-    slopes = b_slopes + mean_slopes
-    b_cov = conditional + b_slopes.transpose(0, 2, 1) @ cov @ b_slopes
-    effect_cov = conditional + slopes.transpose(0, 2, 1) @ cov @ slopes
+            around[a, c] = 1.0
+    shared = around @ fixed.with_b @ scaling.b.T  # (J, K, K)
+    conditional = own + shared + shared.transpose(0, 2, 1) + around @ fixed.cov @ around.T
+    slopes = b_slopes + fixed.slopes @ around.T
 
     u, u_se = np.empty(n), np.empty(n)
-    u[order] = point.sigma * optimum.u
-    u_se[order] = np.sqrt(inverse.u_var + ((cov @ optimum.u_slopes) * optimum.u_slopes).sum(axis=0))
+    u[order] = point.sigma * sample_effects(problem, optimum.u[:n])
+    u_slopes = optimum.u_slopes[:, :n]
+    u_se[order] = np.sqrt(inverse.u_var + ((cov @ u_slopes) * u_slopes).sum(axis=0))
 
     sd_scaled = np.sqrt((point.chol**2).sum(axis=1))
-    zero_isomir = sd_scaled < ZERO_SD
-    zero_sample = bool(problem.has_sample and abs(point.sigma) < ZERO_SD)
-    singular = _singular_correlation(point.chol, sd_scaled, scaling.blocks)
-    outcome: Outcome = "ok"
-    if not optimum.converged:
-        outcome = "not_converged"
-    elif poisson_limit:
-        outcome = "poisson_limit"
-    elif zero_isomir.any() or zero_sample or singular:
-        outcome = "boundary"
-    return MarginalFit(
-        outcome=outcome,
-        log_likelihood=-optimum.value,
-        beta=beta,
-        beta_cov=beta_slopes.T @ cov @ beta_slopes,
-        beta_cov_theta_fixed=beta_slopes.T @ cov_fixed @ beta_slopes,
+    terms = _terms(problem, frame, optimum)
+    fit = MarginalFit(
+        outcome="ok",
+        log_likelihood=-optimum.value + (np.linalg.slogdet(scaling.beta)[1] if problem.inner else 0.0),
+        beta=fixed.beta,
+        beta_cov=fixed.covariance(cov),
+        beta_cov_theta_fixed=fixed.covariance(cov_fixed),
         theta=point.theta,
         log_theta_se=np.nan if problem.poisson else float(np.sqrt(cov[-1, -1])),
         omega=chol @ chol.T,
         sigma_sample=abs(point.sigma),
-        zero_isomir_sd=zero_isomir,
-        zero_sample_sd=zero_sample,
-        singular_correlation=singular,
+        zero_isomir_sd=sd_scaled < ZERO_SD,
+        zero_sample_sd=bool(problem.has_sample and abs(point.sigma) < ZERO_SD),
+        term_covs=tuple(term.cov for term in terms),
+        term_effects=tuple(term.effects for term in terms),
+        zero_terms=tuple(term.zero for term in terms),
+        flat=fixed.flat,
+        singular_correlation=_singular_correlation(point.chol, sd_scaled, scaling.blocks)
+        or any(term.singular for term in terms),
         b=b,
-        b_se=np.sqrt(np.diagonal(b_cov, axis1=1, axis2=2)),
-        effect=b + mean,
-        effect_cov=effect_cov,
+        b_se=np.sqrt(np.diagonal(own + b_slopes.transpose(0, 2, 1) @ cov @ b_slopes, axis1=1, axis2=2)),
+        effect=b + around @ fixed.beta,
+        effect_cov=conditional + slopes.transpose(0, 2, 1) @ cov @ slopes,
         u=u,
         u_se=u_se,
         iterations=optimum.iterations,
@@ -120,6 +123,88 @@ def describe(problem: Problem, frame: Frame, optimum: Optimum, *, poisson_limit:
         decrement=optimum.decrement,
         phi=optimum.phi,
     )
+    return replace(fit, outcome=_outcome(fit, converged=optimum.converged, poisson_limit=poisson_limit))
+
+
+def _outcome(fit: MarginalFit, *, converged: bool, poisson_limit: bool) -> Outcome:
+    if not converged:
+        return "not_converged"
+    if poisson_limit:
+        return "poisson_limit"
+    return "boundary" if fit.singular else "ok"
+
+
+@dataclass(frozen=True, slots=True)
+class _FixedEffects:
+    """Fixed effects in the user's units, whether they are parameters or integrated out."""
+
+    beta: np.ndarray  #: (p,)
+    cov: np.ndarray  #: covariance given the parameters; 0 where they are parameters themselves (p, p)
+    with_b: np.ndarray  #: and with the scaled isomiR effects (J, p, K)
+    slopes: np.ndarray  #: derivatives in the parameters phi (d, p)
+    flat: np.ndarray  #: (p,)
+
+    def covariance(self, cov: np.ndarray) -> np.ndarray:
+        """Add what the uncertainty ``cov`` (d, d) of the parameters contributes."""
+        whole = self.cov + self.slopes.T @ cov @ self.slopes
+        whole[self.flat] = np.nan
+        whole[:, self.flat] = np.nan
+        return whole
+
+
+def _fixed_effects(problem: Problem, frame: Frame, optimum: Optimum, inverse: Leverage) -> _FixedEffects:
+    back, p, n = frame.scaling.beta, problem.x.shape[1], len(problem.y)
+    if problem.inner:
+        return _FixedEffects(
+            beta=back @ optimum.u[n : n + p],
+            cov=back @ inverse.g_cov[:p, :p] @ back.T,
+            with_b=back @ inverse.gb_cov[:, :p],
+            slopes=optimum.u_slopes[:, n : n + p] @ back.T,
+            flat=np.zeros(p, dtype=bool),
+        )
+    slopes = np.zeros((len(optimum.phi), p))
+    slopes[:p] = back.T
+    return _FixedEffects(
+        beta=back @ optimum.phi[:p],
+        cov=np.zeros((p, p)),
+        with_b=np.zeros((inverse.b_cov.shape[0], p, problem.z.shape[1])),
+        slopes=slopes,
+        flat=((back != 0.0) & optimum.flat[:p]).any(axis=1),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Term:
+    """A random term of the samples."""
+
+    cov: np.ndarray  #: (c, c)
+    effects: np.ndarray  #: (q, c)
+    zero: np.ndarray  #: (c,)
+    singular: bool
+
+
+def _terms(problem: Problem, frame: Frame, optimum: Optimum) -> list[_Term]:
+    """Return covariances and modes of the random terms, in the user's units."""
+    if not problem.width:
+        return []
+    found = []
+    entry = parameter_layout(problem).terms
+    first = len(optimum.u) - problem.width
+    for columns, levels, back in zip(
+        frame.terms.columns, frame.terms.levels, frame.scaling.terms, strict=True
+    ):
+        c, q = columns.shape[1], int(levels.max()) + 1
+        chol = np.zeros((c, c))
+        for a, b in term_entries(columns):
+            chol[a, b] = optimum.phi[entry]
+            entry += 1
+        w = optimum.u[first : first + c * q].reshape(c, q)
+        first += c * q
+        sd = np.sqrt((chol**2).sum(axis=1))
+        root = back @ chol
+        block = np.zeros(c, dtype=np.int64)
+        found.append(_Term(root @ root.T, (root @ w).T, sd < ZERO_SD, _singular_correlation(chol, sd, block)))
+    return found
 
 
 def _singular_correlation(chol: np.ndarray, sd: np.ndarray, blocks: np.ndarray) -> bool:

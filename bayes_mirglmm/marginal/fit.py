@@ -10,13 +10,14 @@ from bayes_mirglmm.marginal.describe import MarginalFit, describe
 from bayes_mirglmm.marginal.frame import Frame, make_frame
 from bayes_mirglmm.marginal.objective import MAX_LOG_THETA
 from bayes_mirglmm.marginal.optimize import Optimum, minimize
-from bayes_mirglmm.marginal.problem import Problem, place_counts
-from bayes_mirglmm.marginal.start import start_values
+from bayes_mirglmm.marginal.problem import Problem, Terms, parameter_layout, place_counts
+from bayes_mirglmm.marginal.start import start_effects, start_values
 
 POISSON_RATIO = 0.1  # mu/theta below which the Poisson limit is worth a fit
 POISSON_GAIN = 1e-6  # nats that a finite theta must be worth
 Family = Literal["negative_binomial", "poisson"]
 Curvature = Literal["observed", "expected"]
+Criterion = Literal["ml", "reml"]
 
 
 def fit_marginal(
@@ -29,7 +30,10 @@ def fit_marginal(
     fixed: Sequence[int] | None = None,
     family: Family = "negative_binomial",
     curvature: Curvature = "observed",
+    criterion: Criterion = "ml",
     sample_effect: bool = True,
+    terms: Terms | None = None,
+    sample_covariance: np.ndarray | None = None,
     start: np.ndarray | None = None,
 ) -> MarginalFit:
     """Fit by maximum marginal likelihood, the random effects integrated out by Laplace.
@@ -53,8 +57,16 @@ def fit_marginal(
     curvature : {"observed", "expected"}
         ``"observed"`` is the Laplace approximation, as glmmTMB makes it; ``"expected"`` puts the expected curvature
         into the determinant, as ``lme4::glmer.nb`` does.
+    criterion : {"ml", "reml"}
+        ``"reml"`` integrates the fixed effects out as well, under a flat prior, as glmmTMB does with ``REML = TRUE``:
+        variances without the bias that estimating many fixed effects brings. ``log_likelihood`` then is restricted,
+        and compares only fits with the same ``x``.
     sample_effect : bool
         Whether there is a random intercept per sample.
+    terms : Terms, optional
+        Random terms of the samples, ``(1 | patient)``.
+    sample_covariance : array, shape (n, n), optional
+        Covariance of the sample effects up to sigma^2; the identity when omitted.
     start : array, optional
         ``phi`` of a fit with the same layout.
 
@@ -65,9 +77,10 @@ def fit_marginal(
     """
     return fit_frame(
         y,
-        make_frame(offset, x, z, blocks, fixed),
+        make_frame(offset, x, z, blocks, fixed, terms, sample_covariance),
         family=family,
         curvature=curvature,
+        criterion=criterion,
         sample_effect=sample_effect,
         start=start,
     )
@@ -79,13 +92,19 @@ def fit_frame(
     *,
     family: Family = "negative_binomial",
     curvature: Curvature = "observed",
+    criterion: Criterion = "ml",
     sample_effect: bool = True,
     start: np.ndarray | None = None,
 ) -> MarginalFit:
     """Fit counts (J, n) of one miRNA to a prepared design; see :func:`fit_marginal`."""
     expected = curvature == "expected"
     problem = place_counts(
-        y.T, frame.layout, has_sample=sample_effect, poisson=family == "poisson", expected=expected
+        y.T,
+        frame.layout,
+        has_sample=sample_effect,
+        poisson=family == "poisson",
+        expected=expected,
+        precision=np.zeros(frame.layout.x.shape[1]) if criterion == "reml" else None,
     )
     best = _search(problem, frame, start)
     evaluations, iterations = best.evaluations, best.iterations
@@ -103,16 +122,15 @@ def fit_frame(
 
 def _search(problem: Problem, frame: Frame, start: np.ndarray | None) -> Optimum:
     """Search from ``start``, else from moments; where that fails, from two more places."""
-    k, (n, n_isomirs) = problem.z.shape[1], problem.y.shape
-    v, u = np.zeros((k, n_isomirs)), np.zeros(n)
+    v, u = start_effects(problem, frame.projections)
     moments = start_values(problem, frame.projections)
     best = minimize(problem, moments if start is None else start, v, u)
-    p = problem.x.shape[1]
+    first = parameter_layout(problem).chol
     for factor in (0.3, 3.0):
         if best.converged:
             break
         other = moments.copy()
-        other[p:] *= factor
+        other[first:] *= factor
         again = minimize(problem, other, v, u)
         if again.converged or again.value < best.value:
             best = again

@@ -1,13 +1,15 @@
 """What the fits of one design share: prepared once, used for every miRNA."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from bayes_mirglmm.marginal.problem import Layout, make_layout
-from bayes_mirglmm.marginal.scaling import Scaling, scale_design
+from bayes_mirglmm.marginal.problem import Layout, Terms, make_layout
+from bayes_mirglmm.marginal.scaling import Scaling, scale_design, scale_terms
 from bayes_mirglmm.marginal.start import Projections, make_projections
+
+NO_TERMS = Terms((), ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +20,7 @@ class Frame:
     layout: Layout
     projections: Projections
     fixed: tuple[int, ...]  #: column of x that is the mean of each column of z, -1 where there is none
+    terms: Terms = NO_TERMS  #: random terms of the samples, scaled, samples in the caller's order
 
 
 def make_frame(
@@ -26,12 +29,16 @@ def make_frame(
     z: np.ndarray,
     blocks: Sequence[int] | None = None,
     fixed: Sequence[int] | None = None,
+    terms: Terms | None = None,
+    sample_covariance: np.ndarray | None = None,
 ) -> Frame:
     """Prepare the fits of one design; arguments as in :func:`~bayes_mirglmm.marginal.fit.fit_marginal`."""
     scaling = scale_design(x, z, blocks)
-    layout = make_layout(offset, scaling.x, scaling.z, scaling.blocks)
+    scaled_terms, back = scale_terms(terms or NO_TERMS)
+    layout = make_layout(offset, scaling.x, scaling.z, scaling.blocks, scaled_terms, sample_covariance)
     columns = _equal_columns(x, z) if fixed is None else tuple(fixed)
-    return Frame(scaling, layout, make_projections(layout.x, layout.z), columns)
+    projections = make_projections(layout.x, layout.z)
+    return Frame(replace(scaling, terms=back), layout, projections, columns, scaled_terms)
 
 
 def _equal_columns(x: np.ndarray, z: np.ndarray) -> tuple[int, ...]:

@@ -7,7 +7,7 @@ import numpy as np
 
 from bayes_mirglmm.kernels.compilation import kernel
 from bayes_mirglmm.marginal.objective import marginal
-from bayes_mirglmm.marginal.problem import Problem, cholesky_of, sigma_of
+from bayes_mirglmm.marginal.problem import Problem, cholesky_of, parameter_layout, sample_effects, sigma_of
 
 STEP = 1e-4
 ONE_SIDED_STEP = 1e-5
@@ -31,7 +31,7 @@ def gradients_around(
     """
     d = phi.shape[0]
     k, n_isomirs = v.shape
-    n = u.shape[0]
+    n = u.shape[0]  # with the further columns of the sample side
     moved = np.empty(d)
     new_v = np.empty((k, n_isomirs))
     new_u = np.empty(n)
@@ -74,7 +74,7 @@ def hessian_and_slopes(
     ----------
     problem : Problem
     phi : array, shape (d,)
-    v, u : arrays, shapes (K, J) and (n,)
+    v, u : arrays, shapes (K, J) and (n + r,)
         The modes at ``phi``, in spherical coordinates.
 
     Returns
@@ -82,20 +82,22 @@ def hessian_and_slopes(
     hessian : array, shape (d, d)
     b_slopes : array, shape (d, K, J)
         Derivatives of b_j = L v_j.
-    u_slopes : array, shape (d, n)
-        Derivatives of u_i = sigma w_i.
+    u_slopes : array, shape (d, n + r)
+        Derivatives of the sample effects u_i = sigma (S w)_i, and of the coefficients g.
     """
     gradients, all_v, all_u = _around(problem, phi, v, u, np.array([STEP, -STEP]))
     hessian = (gradients[:, 0] - gradients[:, 1]) / (2.0 * STEP)
     # b = L v moves with v and with L itself.
     chol, sigma = cholesky_of(problem, phi), sigma_of(problem, phi)
     b_slopes = chol @ ((all_v[:, 0] - all_v[:, 1]) / (2.0 * STEP))
-    p = problem.x.shape[1]
+    at = parameter_layout(problem)
     for entry, (row, col) in enumerate(zip(problem.rows, problem.cols, strict=True)):
-        b_slopes[p + entry, row] += v[col]
-    u_slopes = sigma * (all_u[:, 0] - all_u[:, 1]) / (2.0 * STEP)
+        b_slopes[at.chol + entry, row] += v[col]
+    n = len(problem.y)
+    u_slopes = (all_u[:, 0] - all_u[:, 1]) / (2.0 * STEP)
+    u_slopes[:, :n] = sigma * sample_effects(problem, u_slopes[:, :n])
     if problem.has_sample:
-        u_slopes[p + len(problem.rows)] += u
+        u_slopes[at.sigma, :n] += sample_effects(problem, u[:n])
     return 0.5 * (hessian + hessian.T), b_slopes, u_slopes
 
 

@@ -2,6 +2,9 @@
 
     f(phi) = -log p(y | beta, theta, v^, w^) + (|v^|^2 + |w^|^2)/2 + logdet(H)/2     at the mode (v^, w^)
 
+Where the fixed effects are integrated out too, they are part of w (the sample side) and of H; a flat prior adds
+-log(2 pi)/2 for each, a normal prior minus half the log of its precision.
+
 The mode always uses the observed curvature; the log determinant uses the observed or the expected one. The gradient
 is exact: the envelope theorem for the first two terms, leverages for the third, and one adjoint solve for how the
 mode moves (Skaug & Fournier 2006).
@@ -13,6 +16,8 @@ import numpy as np
 
 from bayes_mirglmm.kernels.compilation import kernel
 from bayes_mirglmm.kernels.dense import row_sums, times, times_vector, transposed_times
+from bayes_mirglmm.kernels.special import HALF_LOG_2PI
+from bayes_mirglmm.marginal.leverage import leverage
 from bayes_mirglmm.marginal.likelihood import (
     by_log_theta,
     curvature_slopes,
@@ -21,8 +26,9 @@ from bayes_mirglmm.marginal.likelihood import (
     score_and_curvature,
     score_by_log_theta,
 )
-from bayes_mirglmm.marginal.precision import Factor, factor, leverage, predictor, solve_precision
-from bayes_mirglmm.marginal.problem import Problem
+from bayes_mirglmm.marginal.precision import Factor, factor, predictor, solve_precision
+from bayes_mirglmm.marginal.problem import Problem, parameter_layout
+from bayes_mirglmm.marginal.side import Side, gather, half_square, make_side, prior_pull
 
 MODE_ITERATIONS = 100
 SAFE_DECREMENT = 1e-3  # nats: from here on full Newton steps converge
@@ -33,10 +39,11 @@ MAX_LOG_THETA = 30.0
 class Point(NamedTuple):
     """The parameters, taken apart."""
 
-    beta: np.ndarray
+    beta: np.ndarray  #: 0 where it is integrated out
     chol: np.ndarray  #: L (K, K)
     sigma: float
     theta: float
+    side: Side
 
 
 class Mode(NamedTuple):
@@ -56,24 +63,36 @@ def unpack(problem: Problem, phi: np.ndarray) -> Point:
     """Take the parameter vector apart; see :class:`~bayes_mirglmm.marginal.problem.Problem` for its order."""
     p = problem.x.shape[1]
     k = problem.z.shape[1]
-    m = problem.rows.shape[0]
+    at = parameter_layout(problem)
     chol = np.zeros((k, k))
-    for e in range(m):
-        chol[problem.rows[e], problem.cols[e]] = phi[p + e]
-    sigma = phi[p + m] if problem.has_sample else 0.0
-    theta = np.inf if problem.poisson else np.exp(min(phi[phi.shape[0] - 1], MAX_LOG_THETA))
-    beta = np.empty(p)
-    for c in range(p):
-        beta[c] = phi[c]
-    return Point(beta, chol, sigma, theta)
+    for e in range(problem.rows.shape[0]):
+        chol[problem.rows[e], problem.cols[e]] = phi[at.chol + e]
+    theta = np.inf if problem.poisson else np.exp(min(phi[at.theta], MAX_LOG_THETA))
+    beta = np.zeros(p)
+    if not problem.inner:
+        for c in range(p):
+            beta[c] = phi[at.beta + c]
+    side = make_side(problem, phi)
+    return Point(beta, chol, side.sigma, theta, side)
+
+
+@kernel
+def prior_constant(problem: Problem) -> float:
+    """What the prior of the fixed effects adds to f where they are integrated out."""
+    value = 0.0
+    if problem.inner:
+        for c in range(problem.precision.shape[0]):
+            weight = problem.precision[c]
+            value -= 0.5 * np.log(weight) if weight > 0.0 else HALF_LOG_2PI
+    return value
 
 
 @kernel
 def find_mode(problem: Problem, point: Point, v: np.ndarray, u: np.ndarray) -> Mode:
-    """Newton's method from ``v`` (K, J) and ``u`` (n,), which are overwritten with the mode."""
+    """Newton's method from ``v`` (K, J) and ``u`` (n + r,), which are overwritten with the mode."""
     n, n_isomirs = problem.y.shape
     k = v.shape[0]
-    sigma = point.sigma
+    side = point.side
     fixed = times_vector(problem.x, point.beta)
     for i in range(n):
         fixed[i] += problem.offset[i]
@@ -82,36 +101,36 @@ def find_mode(problem: Problem, point: Point, v: np.ndarray, u: np.ndarray) -> M
     score = np.empty((n, n_isomirs))
     w = np.empty((n, n_isomirs))
     dv = np.empty((k, n_isomirs))
-    du = np.empty(n)
+    du = np.empty(u.shape[0])
 
-    mu = means(fixed, zl, sigma, v, u)
-    value = constant + log_likelihood(problem.y, mu, point.theta) - half_square(v, u)
+    mu = means(fixed, zl, side, v, u)
+    value = constant + log_likelihood(problem.y, mu, point.theta) - half_square(v, u, side.precision)
     if not np.isfinite(value):
         step_from(v, u, v, u, -1.0)
-        mu = means(fixed, zl, sigma, v, u)
+        mu = means(fixed, zl, side, v, u)
         value = constant + log_likelihood(problem.y, mu, point.theta)
     known = True  # whether value belongs to the current v and u
     iteration = 0
     while True:
         score_and_curvature(problem.y, mu, point.theta, False, score, w)
-        observed = factor(problem, point.chol, sigma, w)
+        observed = factor(problem, point.chol, side, w)
         if not (observed.ok and np.isfinite(value)) or iteration == MODE_ITERATIONS:
             return Mode(False, iteration, value, mu, score, w, observed)
         rv = transposed_times(zl, score)
-        ru = row_sums(score)
         for a in range(k):
             for j in range(n_isomirs):
                 rv[a, j] -= v[a, j]
                 dv[a, j] = rv[a, j]
-        for i in range(n):
-            ru[i] = sigma * ru[i] - u[i]
+        ru = gather(side, row_sums(score))
+        prior_pull(side, u, ru)
+        for i in range(u.shape[0]):
             du[i] = ru[i]
-        solve_precision(observed, sigma, w, dv, du)
+        solve_precision(observed, side, w, dv, du)
         decrement = 0.0
         for a in range(k):
             for j in range(n_isomirs):
                 decrement += rv[a, j] * dv[a, j]
-        for i in range(n):
+        for i in range(u.shape[0]):
             decrement += ru[i] * du[i]
         if not np.isfinite(decrement):
             return Mode(False, iteration, value, mu, score, w, observed)
@@ -119,51 +138,39 @@ def find_mode(problem: Problem, point: Point, v: np.ndarray, u: np.ndarray) -> M
             # The last step is taken with H as it stands: the score must be that of the mode to many more digits than
             # H, since differences of the gradient make the Hessian.
             step_from(v, u, dv, du, 1.0)
-            mu = means(fixed, zl, sigma, v, u)
+            mu = means(fixed, zl, side, v, u)
             score_and_curvature(problem.y, mu, point.theta, False, score, w)
-            value = constant + log_likelihood(problem.y, mu, point.theta) - half_square(v, u)
+            value = constant + log_likelihood(problem.y, mu, point.theta) - half_square(v, u, side.precision)
             return Mode(True, iteration, value, mu, score, w, observed)
         if not known and decrement >= SAFE_DECREMENT:
-            value = constant + log_likelihood(problem.y, mu, point.theta) - half_square(v, u)
+            value = constant + log_likelihood(problem.y, mu, point.theta) - half_square(v, u, side.precision)
             known = True
         iteration += 1
         step = 1.0
         step_from(v, u, dv, du, step)
-        mu = means(fixed, zl, sigma, v, u)
+        mu = means(fixed, zl, side, v, u)
         if decrement < SAFE_DECREMENT:
             known = False  # so close to the mode a full step needs no check, and its value is not needed
             continue
         # The objective is concave and the direction ascends, so halving ends.
         while True:
-            new = constant + log_likelihood(problem.y, mu, point.theta) - half_square(v, u)
+            new = constant + log_likelihood(problem.y, mu, point.theta) - half_square(v, u, side.precision)
             if new >= value + 1e-4 * step * decrement or step < 1e-10:
                 break
             step *= 0.5
             step_from(v, u, dv, du, -step)
-            mu = means(fixed, zl, sigma, v, u)
+            mu = means(fixed, zl, side, v, u)
         value = new
 
 
 @kernel
-def means(fixed: np.ndarray, zl: np.ndarray, sigma: float, v: np.ndarray, u: np.ndarray) -> np.ndarray:
+def means(fixed: np.ndarray, zl: np.ndarray, side: Side, v: np.ndarray, u: np.ndarray) -> np.ndarray:
     """Means of all cells (n, J)."""
-    mu = predictor(zl, sigma, v, u)
+    mu = predictor(zl, side, v, u)
     for i in range(mu.shape[0]):
         for j in range(mu.shape[1]):
             mu[i, j] = np.exp(mu[i, j] + fixed[i])
     return mu
-
-
-@kernel
-def half_square(v: np.ndarray, u: np.ndarray) -> float:
-    """Half the squared length of (v, u)."""
-    total = 0.0
-    for a in range(v.shape[0]):
-        for j in range(v.shape[1]):
-            total += v[a, j] * v[a, j]
-    for i in range(u.shape[0]):
-        total += u[i] * u[i]
-    return 0.5 * total
 
 
 @kernel
@@ -189,19 +196,20 @@ def marginal(problem: Problem, phi: np.ndarray, v: np.ndarray, u: np.ndarray, gr
     n, n_isomirs = problem.y.shape
     p = problem.x.shape[1]
     n_free = problem.rows.shape[0]
-    sigma = point.sigma
+    at = parameter_layout(problem)
+    side = point.side
     if problem.expected:
         w = np.empty((n, n_isomirs))
         unused = np.empty((n, n_isomirs))
         score_and_curvature(problem.y, mode.mu, point.theta, True, unused, w)
-        f = factor(problem, point.chol, sigma, w)
+        f = factor(problem, point.chol, side, w)
         if not f.ok:
             return np.inf
     else:
         w = mode.w
         f = mode.observed
-    value = -mode.joint + 0.5 * f.log_determinant
-    inv = leverage(problem, f, point.chol, sigma, w)
+    value = -mode.joint + 0.5 * f.log_determinant + prior_constant(problem)
+    inv = leverage(problem, f, point.chol, side, w)
 
     by_eta = np.empty((n, n_isomirs))
     w_by_theta = np.empty((n, n_isomirs))
@@ -213,22 +221,22 @@ def marginal(problem: Problem, phi: np.ndarray, v: np.ndarray, u: np.ndarray, gr
     # The adjoint: how the log determinant feels a shift of the mode.
     zl = mode.observed.zl
     av = transposed_times(zl, half)
-    au = row_sums(half)
-    for i in range(n):
-        au[i] *= sigma
-    solve_precision(mode.observed, sigma, mode.w, av, au)
-    moved = predictor(zl, sigma, av, au)
+    au = gather(side, row_sums(half))
+    solve_precision(mode.observed, side, mode.w, av, au)
+    moved = predictor(zl, side, av, au)
     by_predictor = half
     for i in range(n):
         for j in range(n_isomirs):
             by_predictor[i, j] -= mode.score[i, j] + moved[i, j] * mode.w[i, j]
 
     rows = row_sums(by_predictor)
-    for c in range(p):
-        total = 0.0
-        for i in range(n):
-            total += problem.x[i, c] * rows[i]
-        gradient[c] = total
+    scores = row_sums(mode.score)
+    if not problem.inner:
+        for c in range(p):
+            total = 0.0
+            for i in range(n):
+                total += problem.x[i, c] * rows[i]
+            gradient[at.beta + c] = total
     z_predictor = transposed_times(problem.z, by_predictor)
     z_score = transposed_times(problem.z, mode.score)
     for e in range(n_free):
@@ -237,13 +245,16 @@ def marginal(problem: Problem, phi: np.ndarray, v: np.ndarray, u: np.ndarray, gr
         total = inv.by_chol[a, b]
         for j in range(n_isomirs):
             total += z_predictor[a, j] * v[b, j] + z_score[a, j] * av[b, j]
-        gradient[p + e] = total
-    if problem.has_sample:
-        scores = row_sums(mode.score)
-        total = inv.by_sigma
+        gradient[at.chol + e] = total
+    first = u.shape[0] - problem.width
+    for e in range(problem.starts.shape[0]):
+        total = inv.by_terms[e]
         for i in range(n):
-            total += rows[i] * u[i] + scores[i] * au[i]
-        gradient[p + n_free] = total
+            c = first + problem.starts[e] + problem.levels[e, i]
+            total += problem.entries[e, i] * (rows[i] * u[c] + scores[i] * au[c])
+        gradient[at.terms + e] = total
+    if problem.has_sample:
+        gradient[at.sigma] = inv.by_sigma + _along_samples(side, rows, u) + _along_samples(side, scores, au)
     if not problem.poisson:
         change = np.empty((n, n_isomirs))
         score_by_log_theta(problem.y, mode.mu, point.theta, change)
@@ -251,5 +262,19 @@ def marginal(problem: Problem, phi: np.ndarray, v: np.ndarray, u: np.ndarray, gr
         for i in range(n):
             for j in range(n_isomirs):
                 total += 0.5 * inv.h[i, j] * w_by_theta[i, j] + moved[i, j] * change[i, j]
-        gradient[phi.shape[0] - 1] = total
+        gradient[at.theta] = total
     return value
+
+
+@kernel
+def _along_samples(side: Side, rows: np.ndarray, u: np.ndarray) -> float:
+    """Return sum_i rows_i (S w)_i."""
+    n = rows.shape[0]
+    total = 0.0
+    for i in range(n):
+        if side.root.shape[0]:
+            for m in range(n):
+                total += rows[i] * side.root[i, m] * u[m]
+        else:
+            total += rows[i] * u[i]
+    return total

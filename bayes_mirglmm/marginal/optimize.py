@@ -24,6 +24,7 @@ LARGEST_STEP = 2.0
 SMALLEST_STEP = 1e-12
 SADDLE = 1e-3  # nats per unit squared: more negative curvature than this is no minimum
 FLAT = 1e-7  # relative curvature below which a direction is not moved along
+SHARE = 1e-3  # of a direction's squared length, from which on it is a parameter's own
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +43,10 @@ class Optimum:
     iterations: int
     evaluations: int
     v: np.ndarray  #: modes in spherical coordinates (K, J)
-    u: np.ndarray  #: (n,)
+    u: np.ndarray  #: (n + r,)
     b_slopes: np.ndarray  #: derivative of the modes b_j = L v_j in phi (d, K, J)
-    u_slopes: np.ndarray  #: derivative of the modes u_i = sigma w_i in phi (d, n)
+    u_slopes: np.ndarray  #: derivative of the modes u_i = sigma (S w)_i, and of g, in phi (d, n + r)
+    flat: np.ndarray  #: parameters with a share in a direction that the covariance leaves out (d,)
 
 
 class _Search:
@@ -64,6 +66,7 @@ class _Search:
         self.decrement = np.inf
         self.lowest = np.inf  # smallest eigenvalue of the Hessian
         self.lowest_vector = np.zeros(d)
+        self.flat = np.zeros(d, dtype=bool)
         self.value = marginal(problem, self.phi, self.v, self.u, self.gradient)
 
     def rough(self) -> None:
@@ -88,6 +91,7 @@ class _Search:
         kept = curvature > FLAT * curvature.max()
         self.inverse = (vectors[:, kept] / curvature[kept]) @ vectors[:, kept].T
         rising = kept & (values > 0.0)
+        self.flat = (vectors[:, ~rising] ** 2 > SHARE).any(axis=1)
         self.covariance = (
             self.inverse
             if rising.sum() == kept.sum()
@@ -145,11 +149,12 @@ class _Search:
             u=self.u,
             b_slopes=self.b_slopes,
             u_slopes=self.u_slopes,
+            flat=self.flat,
         )
 
 
 def minimize(problem: Problem, phi: np.ndarray, v: np.ndarray, u: np.ndarray) -> Optimum:
-    """Minimise f from ``phi``, with the modes' search started at ``v`` (K, J) and ``u`` (n,)."""
+    """Minimise f from ``phi``, with the modes' search started at ``v`` (K, J) and ``u`` (n + r,)."""
     search = _Search(problem, phi, v, u)
     if not np.isfinite(search.value):
         return search.result(converged=False)

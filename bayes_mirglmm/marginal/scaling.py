@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bayes_mirglmm.marginal.problem import Terms
+
 
 @dataclass(frozen=True, slots=True)
 class Scaling:
@@ -15,6 +17,7 @@ class Scaling:
     beta: np.ndarray  #: beta = this @ scaled beta (p, p)
     b: np.ndarray  #: b_j = this @ scaled b_j (K, K)
     blocks: np.ndarray  #: covariance block of each column of z (K,)
+    terms: tuple[np.ndarray, ...] = ()  #: the same of the effects of each random term (c, c)
 
 
 def scale_design(x: np.ndarray, z: np.ndarray, blocks: Sequence[int] | None = None) -> Scaling:
@@ -40,6 +43,16 @@ def _orthogonal(x: np.ndarray, back: np.ndarray) -> tuple[np.ndarray, np.ndarray
     signs = np.where(np.diagonal(r) < 0, -1.0, 1.0)
     size = np.sqrt(len(x)) * signs
     return q * size, back @ np.linalg.inv(r) * size
+
+
+def scale_terms(terms: Terms) -> tuple[Terms, tuple[np.ndarray, ...]]:
+    """Scale the columns of random terms; also return the matrices that take their effects back."""
+    scaled, back = [], []
+    for columns in terms.columns:
+        values, matrix = _scale(columns, np.ones(columns.shape[1], dtype=bool))
+        scaled.append(values)
+        back.append(matrix)
+    return Terms(tuple(scaled), terms.levels), tuple(back)
 
 
 def _intercept(design: np.ndarray) -> int:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bayes_mirglmm.marginal.problem import Problem, n_parameters
+from bayes_mirglmm.marginal.problem import Problem, n_parameters, n_side, parameter_layout
 
 SMALLEST_SD = 0.1  # the gradient in a standard deviation of zero is zero: never start there
 
@@ -43,13 +43,25 @@ def start_values(problem: Problem, projections: Projections | None = None) -> np
     own_variance = own.var(axis=1) - project.z_noise * noise_variance
     sd = np.sqrt(np.maximum(own_variance, SMALLEST_SD**2))
     phi = np.zeros(n_parameters(problem))
-    p, m = len(beta), len(problem.rows)
-    phi[:p] = beta
-    phi[p : p + m] = np.where(problem.rows == problem.cols, sd[problem.rows], 0.0)
-    if problem.has_sample:
-        phi[p + m] = max(float(sample.std()), SMALLEST_SD)
+    at = parameter_layout(problem)
+    if not problem.inner:
+        phi[: len(beta)] = beta
+    phi[at.chol : at.terms] = np.where(problem.rows == problem.cols, sd[problem.rows], 0.0)
+    # The variance between samples, shared out evenly.
+    parts = int(problem.has_sample) + len(problem.starts)
+    phi[at.terms : at.theta] = max(float(sample.std()) / np.sqrt(max(parts, 1)), SMALLEST_SD)
     if not problem.poisson:
         poisson_part = float((1.0 / (problem.y + 1.0)).mean())
         theta = 1.0 / max(noise_variance - poisson_part, 0.01)
         phi[-1] = math.log(min(max(theta, 0.3), 100.0))
     return phi
+
+
+def start_effects(problem: Problem, projections: Projections) -> tuple[np.ndarray, np.ndarray]:
+    """Return where the search for the modes starts: 0, but for fixed effects that are integrated out."""
+    n, n_isomirs = problem.y.shape
+    u = np.zeros(n_side(problem))
+    if problem.inner:
+        response = np.log(problem.y + 0.5) - problem.offset[:, None]
+        u[n : n + problem.x.shape[1]] = projections.x @ response.mean(axis=1)
+    return np.zeros((problem.z.shape[1], n_isomirs)), u

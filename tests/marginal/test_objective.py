@@ -6,7 +6,7 @@ from scipy.stats import nbinom, poisson
 
 from bayes_mirglmm.marginal import make_problem, marginal
 from bayes_mirglmm.marginal.objective import unpack
-from bayes_mirglmm.marginal.problem import n_parameters
+from bayes_mirglmm.marginal.problem import Terms, n_parameters, n_side, parameter_layout
 
 # n, J, K, continuous: with K J <= n the samples are eliminated, else the isomiRs.
 SIZES = [
@@ -24,24 +24,62 @@ FLAVOURS = [
     {"poisson": True},
     {"poisson": True, "expected": True},
     {"has_sample": False},
+    {"flat": True},
+    {"flat": True, "expected": True},
+    {"normal": True, "poisson": True},
+    {"terms": 1},
+    {"terms": 2, "flat": True},
+    {"terms": 2, "has_sample": False},
+    {"correlated": True},
+    {"correlated": True, "flat": True, "terms": 2},
 ]
 
 
 def problem_at(simulated, n, n_isomirs, k, continuous, **flavour):
     data = simulated(n, n_isomirs, k, seed=n + n_isomirs, continuous=continuous)
+    p = data["x"].shape[1]
+    if flavour.pop("flat", False):
+        flavour["precision"] = np.zeros(p)
+    if flavour.pop("normal", False):
+        flavour["precision"] = np.linspace(0.5, 2.0, p)
+    if flavour.pop("correlated", False):
+        flavour["sample_covariance"] = 0.7 ** np.abs(np.subtract.outer(np.arange(n), np.arange(n)))
+    columns = flavour.pop("terms", 0)
+    if (
+        columns
+    ):  # an intercept (and a slope) of each of n / 2 subjects, and an intercept of each of three batches
+        x = np.column_stack([np.ones(n), np.linspace(-1.0, 1.0, n)])[:, :columns]
+        flavour["terms"] = Terms((x, np.ones((n, 1))), (np.arange(n) // 2, np.arange(n) % 3))
     problem, order = make_problem(data["y"].T, data["offset"], data["x"], data["z"], **flavour)
     rng = np.random.default_rng(k)
     phi = rng.normal(scale=0.3, size=n_parameters(problem))
-    phi[0] += 3.0
+    if not problem.inner:
+        phi[0] += 3.0
     if not problem.poisson:
         phi[-1] = 1.2
     return data, problem, order, phi
 
 
 def evaluate(problem, phi):
-    k, (n, n_isomirs) = problem.z.shape[1], problem.y.shape
-    v, u, gradient = np.zeros((k, n_isomirs)), np.zeros(n), np.empty(len(phi))
+    k, (_, n_isomirs) = problem.z.shape[1], problem.y.shape
+    v, u, gradient = np.zeros((k, n_isomirs)), np.zeros(n_side(problem)), np.empty(len(phi))
     return marginal(problem, phi, v, u, gradient), gradient, v, u
+
+
+def dense_side(problem, phi):
+    """T and the prior precision of its effects, written out from the definitions."""
+    n, at = len(problem.y), parameter_layout(problem)
+    sigma = phi[at.sigma] if problem.has_sample else 0.0
+    parts = [sigma * (problem.root if len(problem.root) else np.eye(n))]
+    precision = [np.ones(n)]
+    if problem.inner:
+        parts.append(problem.x)
+        precision.append(problem.precision)
+    random = np.zeros((n, problem.width))
+    for e, value in enumerate(phi[at.terms : at.sigma]):
+        for i in range(n):
+            random[i, problem.starts[e] + problem.levels[e, i]] += value * problem.entries[e, i]
+    return np.hstack([*parts, random]), np.concatenate([*precision, np.ones(problem.width)])
 
 
 def dense_value(problem, phi):
@@ -49,11 +87,13 @@ def dense_value(problem, phi):
     point = unpack(problem, phi)
     n, n_isomirs = problem.y.shape
     k = problem.z.shape[1]
-    a = np.zeros((n * n_isomirs, k * n_isomirs + n))
+    side, side_precision = dense_side(problem, phi)
+    a = np.zeros((n * n_isomirs, k * n_isomirs + side.shape[1]))
     for i in range(n):
         for j in range(n_isomirs):
             a[i * n_isomirs + j, j * k : (j + 1) * k] = point.chol.T @ problem.z[i]
-            a[i * n_isomirs + j, k * n_isomirs + i] = point.sigma
+            a[i * n_isomirs + j, k * n_isomirs :] = side[i]
+    prior = np.concatenate([np.ones(k * n_isomirs), side_precision])
     y = problem.y.ravel()
     fixed = np.repeat(problem.offset + problem.x @ point.beta, n_isomirs)
     theta = point.theta
@@ -65,13 +105,15 @@ def dense_value(problem, phi):
     def joint(effects):
         mu = np.exp(fixed + a @ effects)
         log_p = poisson.logpmf(y, mu) if problem.poisson else nbinom.logpmf(y, theta, theta / (theta + mu))
-        return log_p.sum() - 0.5 * effects @ effects
+        return log_p.sum() - 0.5 * effects @ (prior * effects)
 
     effects = np.zeros(a.shape[1])
+    if problem.inner:
+        effects[k * n_isomirs + n] = 3.0
     for _ in range(200):
         mu = np.exp(fixed + a @ effects)
-        gradient = a.T @ ((y - mu) / (1 + mu / theta)) - effects
-        hessian = np.eye(len(effects)) + a.T @ (curvature(mu, False)[:, None] * a)
+        gradient = a.T @ ((y - mu) / (1 + mu / theta)) - prior * effects
+        hessian = np.diag(prior) + a.T @ (curvature(mu, False)[:, None] * a)
         step = np.linalg.solve(hessian, gradient)
         size = 1.0
         while joint(effects + size * step) < joint(effects) - 1e-9:
@@ -80,8 +122,12 @@ def dense_value(problem, phi):
         if np.abs(step).max() < 1e-12:
             break
     mu = np.exp(fixed + a @ effects)
-    hessian = np.eye(len(effects)) + a.T @ (curvature(mu, problem.expected)[:, None] * a)
-    return -joint(effects) + 0.5 * np.linalg.slogdet(hessian)[1]
+    hessian = np.diag(prior) + a.T @ (curvature(mu, problem.expected)[:, None] * a)
+    integrated = problem.precision if problem.inner else np.empty(0)
+    constant = np.where(
+        integrated > 0, -0.5 * np.log(np.maximum(integrated, 1e-300)), -0.5 * np.log(2 * np.pi)
+    )
+    return -joint(effects) + 0.5 * np.linalg.slogdet(hessian)[1] + constant.sum()
 
 
 @pytest.mark.parametrize("flavour", FLAVOURS)

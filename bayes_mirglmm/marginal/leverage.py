@@ -1,0 +1,326 @@
+"""What the inverse of H says: variances of predictors, derivatives of the log determinant, conditional covariances."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from bayes_mirglmm.kernels.compilation import kernel
+from bayes_mirglmm.kernels.dense import inverse, times, times_transposed, transposed_times
+from bayes_mirglmm.marginal.precision import Factor, isomir_loads
+from bayes_mirglmm.marginal.problem import Problem
+from bayes_mirglmm.marginal.side import Side
+
+
+class Leverage(NamedTuple):
+    """Blocks of the inverse of H, in the space of b = L v and of the linear predictor."""
+
+    h: np.ndarray  #: variance of every cell's predictor, a_ij' H^-1 a_ij (n, J)
+    by_chol: np.ndarray  #: derivative of logdet(H)/2 in L, at fixed W (K, K)
+    by_sigma: float  #: in sigma
+    by_terms: np.ndarray  #: and in the entries of the random terms (t,)
+    b_cov: np.ndarray  #: conditional covariance of b_j (J, K, K)
+    u_var: np.ndarray  #: conditional variance of u_i = sigma (S w)_i (n,)
+    g_cov: np.ndarray  #: conditional covariance of g (r, r)
+    gb_cov: np.ndarray  #: conditional covariance of g and b_j (J, r, K)
+
+
+@kernel
+def leverage(problem: Problem, f: Factor, chol: np.ndarray, side: Side, w: np.ndarray) -> Leverage:
+    """Blocks of the inverse of a factored H."""
+    if f.over_isomirs:
+        return _leverage_over_isomirs(problem, f, chol, side, w)
+    return _leverage_over_samples(problem, f, chol, side, w)
+
+
+@kernel
+def _leverage_over_isomirs(
+    problem: Problem, f: Factor, chol: np.ndarray, side: Side, w: np.ndarray
+) -> Leverage:
+    n, n_isomirs = w.shape
+    n_features, k, _ = f.feature.shape
+    more = side.columns.shape[1]
+    sigma = side.sigma
+    inv = inverse(f.schur)
+    h = np.zeros((n, n_isomirs))  # first V z-weighted own variances, then all of h
+    shared = np.zeros(
+        (n, n_isomirs)
+    )  # U_ij = sum over j' of Cov(xi_ij, xi_ij') W_ij', xi the predictor without w
+    by_chol = np.zeros((k, k))
+    trace = np.empty((k, k))
+    for r in range(n_features):
+        t = np.zeros((n_isomirs, n_isomirs))
+        for a in range(k):
+            for b in range(k):
+                c = f.feature[r, a, b]
+                total = 0.0
+                for j in range(n_isomirs):
+                    row = a * n_isomirs + j
+                    col = b * n_isomirs
+                    for m in range(n_isomirs):
+                        t[j, m] += c * inv[row, col + m]
+                        total -= f.cross[r, j, m] * inv[row, col + m]
+                    total += f.sums[r, j] * inv[row, col + j]
+                trace[a, b] = total
+        for a in range(k):
+            for b in range(k):
+                for c in range(k):
+                    for d in range(k):
+                        by_chol[a, b] += problem.feature[r, a, c] * chol[c, d] * trace[d, b]
+        low = problem.segment[r] if problem.segment.shape[0] else 0
+        high = problem.segment[r + 1] if problem.segment.shape[0] else n
+        part = times(w[low:high], t)
+        for i in range(low, high):
+            c = problem.weight[i, r]
+            for j in range(n_isomirs):
+                shared[i, j] += c * part[i - low, j]
+                h[i, j] += c * t[j, j]
+    by_terms = np.zeros(problem.starts.shape[0])
+    if more:
+        _further_columns(problem, f, side, w, inv, h, shared, by_chol, by_terms)
+    u_var = np.empty(n)
+    by_sigma = 0.0
+    for i in range(n):
+        inverse_d = 1.0 / f.diagonal[i]
+        total = 0.0
+        for j in range(n_isomirs):
+            total += w[i, j] * shared[i, j]
+        weight = f.totals[i]
+        s2 = sigma * sigma * inverse_d
+        u_var[i] = s2 + s2 * s2 * total
+        for j in range(n_isomirs):
+            h[i, j] += u_var[i] - 2.0 * s2 * shared[i, j]
+        by_sigma += sigma * inverse_d * (weight * (1.0 + s2 * total) - total)
+    b_cov = np.zeros((n_isomirs, k, k))
+    gb_cov = np.zeros((n_isomirs, more, k))
+    size = k * n_isomirs
+    for j in range(n_isomirs):
+        for c in range(k):
+            for d in range(k):
+                own = inv[c * n_isomirs + j, d * n_isomirs + j]
+                for a in range(k):
+                    for b in range(k):
+                        b_cov[j, a, b] += chol[a, c] * own * chol[b, d]
+            for e in range(more):
+                for a in range(k):
+                    gb_cov[j, e, a] += inv[size + e, c * n_isomirs + j] * chol[a, c]
+    return Leverage(h, by_chol, by_sigma, by_terms, b_cov, u_var, inv[size:, size:].copy(), gb_cov)
+
+
+@kernel
+def _further_columns(
+    problem: Problem,
+    f: Factor,
+    side: Side,
+    w: np.ndarray,
+    inv: np.ndarray,
+    h: np.ndarray,
+    shared: np.ndarray,
+    by_chol: np.ndarray,
+    by_terms: np.ndarray,
+) -> None:
+    """Add what the uncertainty of g contributes, samples eliminated."""
+    n, n_isomirs = w.shape
+    k = f.zl.shape[1]
+    more = side.columns.shape[1]
+    size = k * n_isomirs
+    with_v = times(side.columns, inv[size:, :size].copy())  # Cov of columns g and v (n, K J)
+    own = times(side.columns, inv[size:, size:].copy())  # Cov of columns g and g (n, r)
+    mixed = np.empty(n_isomirs)
+    for i in range(n):
+        variance = 0.0
+        for c in range(more):
+            variance += own[i, c] * side.columns[i, c]
+        weighted = 0.0
+        for j in range(n_isomirs):
+            total = 0.0
+            for a in range(k):
+                total += f.zl[i, a] * with_v[i, a * n_isomirs + j]
+            mixed[j] = total
+            weighted += total * w[i, j]
+        for j in range(n_isomirs):
+            h[i, j] += 2.0 * mixed[j] + variance
+            shared[i, j] += f.totals[i] * (mixed[j] + variance) + weighted
+        for a in range(k):
+            for b in range(k):
+                total = 0.0
+                for j in range(n_isomirs):
+                    total += w[i, j] * with_v[i, b * n_isomirs + j]
+                by_chol[a, b] += problem.z[i, a] * total / f.diagonal[i]
+    if by_terms.shape[0]:
+        inner = more - problem.width
+        felt = times(isomir_loads(w, f.zl, f.diagonal), inv[:size, size:].copy())
+        for e in range(by_terms.shape[0]):
+            for i in range(n):
+                c = inner + problem.starts[e] + problem.levels[e, i]
+                by_terms[e] += problem.entries[e, i] * (felt[i, c] + f.totals[i] / f.diagonal[i] * own[i, c])
+
+
+@kernel
+def _leverage_over_samples(
+    problem: Problem, f: Factor, chol: np.ndarray, side: Side, w: np.ndarray
+) -> Leverage:
+    n, n_isomirs = w.shape
+    k = chol.shape[0]
+    more = side.columns.shape[1]
+    inv = inverse(f.schur)
+    spread_inv = _times_side(side, inv)  # T V (n, n + r)
+    e_cov = _side_covariance(side, spread_inv)  # Cov(e) (n, n)
+    weighted = np.empty((n, k * n_isomirs))
+    for i in range(n):
+        for a in range(k):
+            for j in range(n_isomirs):
+                weighted[i, a * n_isomirs + j] = w[i, j] * f.white[i, a * n_isomirs + j]
+    e_white = times(e_cov, weighted)
+    # I + E_j' Cov(e) E_j of every isomiR: the inverse block in whitened coordinates
+    block = np.zeros((n_isomirs, k, k))
+    for i in range(n):
+        for a in range(k):
+            for b in range(a + 1):
+                for j in range(n_isomirs):
+                    block[j, a, b] += weighted[i, a * n_isomirs + j] * e_white[i, b * n_isomirs + j]
+    for j in range(n_isomirs):
+        for a in range(k):
+            block[j, a, a] += 1.0
+            for b in range(a):
+                block[j, b, a] = block[j, a, b]
+    h = np.empty((n, n_isomirs))
+    slope = np.zeros((n_isomirs, k, k))  # sum_i W_ij z_i (whitened r_ij)'
+    for i in range(n):
+        for j in range(n_isomirs):
+            own = 0.0
+            shared = 0.0
+            for a in range(k):
+                g = f.white[i, a * n_isomirs + j]
+                r = 0.0
+                for b in range(k):
+                    r += block[j, a, b] * f.white[i, b * n_isomirs + j]
+                own += g * r
+                shared += g * e_white[i, a * n_isomirs + j]
+                r -= e_white[i, a * n_isomirs + j]
+                for b in range(k):
+                    slope[j, b, a] += w[i, j] * problem.z[i, b] * r
+            h[i, j] = own - 2.0 * shared + e_cov[i, i]
+    by_chol = np.zeros((k, k))
+    b_cov = np.zeros((n_isomirs, k, k))
+    half = np.empty((k, k))
+    for j in range(n_isomirs):
+        for a in range(k):
+            for b in range(k):
+                total = 0.0
+                for c in range(k):
+                    by_chol[a, b] += slope[j, a, c] * f.root[j, c, b]
+                    total += f.root[j, a, c] * chol[b, c]
+                half[a, b] = total
+        for a in range(k):
+            for b in range(k):
+                for c in range(k):
+                    for d in range(k):
+                        b_cov[j, a, b] += half[c, a] * block[j, c, d] * half[d, b]
+    gb_cov = np.zeros((n_isomirs, more, k))
+    if more:
+        mixed = transposed_times(spread_inv[:, n:].copy(), weighted)  # minus Cov(g, v) before root' (r, K J)
+        for j in range(n_isomirs):
+            for e in range(more):
+                for a in range(k):
+                    total = 0.0
+                    for c in range(k):
+                        for b in range(c + 1):
+                            total -= mixed[e, c * n_isomirs + j] * f.root[j, c, b] * chol[a, b]
+                    gb_cov[j, e, a] = total
+    return Leverage(
+        h,
+        by_chol,
+        _by_sigma(side, f.seen, inv),
+        _by_terms(problem, f.seen, inv),
+        b_cov,
+        _sample_variances(side, inv),
+        inv[n:, n:].copy(),
+        gb_cov,
+    )
+
+
+@kernel
+def _times_side(side: Side, inv: np.ndarray) -> np.ndarray:
+    """T V (n, n + r)."""
+    n, more = side.columns.shape
+    out = np.empty((n, n + more))
+    if side.root.shape[0]:
+        product = times(side.root, inv[:n].copy())
+        for i in range(n):
+            for m in range(n + more):
+                out[i, m] = side.sigma * product[i, m]
+    else:
+        for i in range(n):
+            for m in range(n + more):
+                out[i, m] = side.sigma * inv[i, m]
+    if more:
+        product = times(side.columns, inv[n:].copy())
+        for i in range(n):
+            for m in range(n + more):
+                out[i, m] += product[i, m]
+    return out
+
+
+@kernel
+def _side_covariance(side: Side, spread_inv: np.ndarray) -> np.ndarray:
+    """T V T' (n, n) from T V."""
+    n, more = side.columns.shape
+    if side.root.shape[0]:
+        out = times_transposed(spread_inv[:, :n].copy(), side.root)
+        for i in range(n):
+            for m in range(n):
+                out[i, m] *= side.sigma
+    else:
+        out = np.empty((n, n))
+        for i in range(n):
+            for m in range(n):
+                out[i, m] = side.sigma * spread_inv[i, m]
+    if more:
+        product = times_transposed(spread_inv[:, n:].copy(), side.columns)
+        for i in range(n):
+            for m in range(n):
+                out[i, m] += product[i, m]
+    return out
+
+
+@kernel
+def _by_sigma(side: Side, seen: np.ndarray, inv: np.ndarray) -> float:
+    """Trace of (dT/d sigma) V T' M, from ``seen`` = M T."""
+    n = seen.shape[0]
+    felt = transposed_times(side.root, seen) if side.root.shape[0] else seen
+    total = 0.0
+    for i in range(n):
+        for m in range(seen.shape[1]):
+            total += inv[i, m] * felt[i, m]
+    return total
+
+
+@kernel
+def _by_terms(problem: Problem, seen: np.ndarray, inv: np.ndarray) -> np.ndarray:
+    """Trace of (dT/d entry) V T' M of every entry of the random terms."""
+    n, size = seen.shape
+    out = np.zeros(problem.starts.shape[0])
+    for e in range(out.shape[0]):
+        for i in range(n):
+            row = size - problem.width + problem.starts[e] + problem.levels[e, i]
+            total = 0.0
+            for m in range(size):
+                total += inv[row, m] * seen[i, m]
+            out[e] += problem.entries[e, i] * total
+    return out
+
+
+@kernel
+def _sample_variances(side: Side, inv: np.ndarray) -> np.ndarray:
+    """Conditional variance of sigma (S w)_i (n,)."""
+    n = side.columns.shape[0]
+    out = np.empty(n)
+    for i in range(n):
+        total = inv[i, i]
+        if side.root.shape[0]:
+            total = 0.0
+            for a in range(n):
+                for b in range(n):
+                    total += side.root[i, a] * inv[a, b] * side.root[i, b]
+        out[i] = side.sigma * side.sigma * total
+    return out
