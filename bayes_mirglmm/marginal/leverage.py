@@ -163,8 +163,9 @@ def _leverage_over_samples(
     k = chol.shape[0]
     more = side.columns.shape[1]
     inv = inverse(f.schur)
-    spread_inv = _times_side(side, inv)  # T V (n, n + r)
-    e_cov = _side_covariance(side, spread_inv)  # Cov(e) (n, n)
+    plain = not more and side.root.shape[0] == 0
+    spread_inv = inv if plain else _times_side(side, inv)  # T V (n, n + r)
+    e_cov = _side_covariance(side, spread_inv, plain)  # Cov(e) (n, n)
     weighted = np.empty((n, k * n_isomirs))
     for i in range(n):
         for a in range(k):
@@ -262,9 +263,11 @@ def _times_side(side: Side, inv: np.ndarray) -> np.ndarray:
 
 
 @kernel
-def _side_covariance(side: Side, spread_inv: np.ndarray) -> np.ndarray:
-    """T V T' (n, n) from T V."""
+def _side_covariance(side: Side, spread_inv: np.ndarray, plain: bool) -> np.ndarray:
+    """T V T' (n, n) from T V; ``plain``, T = sigma I, from V."""
     n, more = side.columns.shape
+    if plain:
+        return spread_inv * (side.sigma * side.sigma)
     if side.root.shape[0]:
         out = times_transposed(spread_inv[:, :n].copy(), side.root)
         for i in range(n):

@@ -7,9 +7,31 @@ import pytest
 
 from bayes_mirglmm.marginal.batch import Centre, log_likelihoods
 from bayes_mirglmm.marginal.objective import marginal, unpack
-from bayes_mirglmm.marginal.problem import Problem, make_problem
+from bayes_mirglmm.marginal.problem import Problem, Terms, make_problem, n_side
 
 CASES = [(20, 4, 2, 5.0), (6, 9, 2, 5.0), (12, 5, 3, np.inf), (9, 4, 1, 2.0)]
+
+
+#: Options of make_problem whose sample side has more than independent samples.
+SIDES = ["flat", "normal", "terms", "correlated", "all"]
+
+
+def extended(data: dict[str, Any], what: str) -> tuple[Problem, np.ndarray]:
+    """A problem with more on its sample side, and parameters."""
+    n, p = data["x"].shape
+    options: dict[str, Any] = {}
+    if what in ("flat", "normal", "all"):
+        options["precision"] = np.full(p, 0.0 if what == "flat" else 0.5)
+    if what in ("terms", "all"):
+        slopes = np.column_stack([np.ones(n), np.linspace(-1.0, 1.0, n)])
+        options["terms"] = Terms((slopes, np.ones((n, 1))), (np.arange(n) // 2, np.arange(n) % 3))
+    if what in ("correlated", "all"):
+        options["sample_covariance"] = 0.6 ** np.abs(np.subtract.outer(np.arange(n), np.arange(n)))
+    problem, _ = make_problem(data["y"].T, data["offset"], data["x"], data["z"], **options)
+    beta = [] if problem.inner else [3.0, *np.zeros(p - 1)]
+    lower = np.where(problem.rows == problem.cols, 0.7, 0.2)
+    terms = [0.5, 0.2, 0.3, 0.4] if "terms" in options else []
+    return problem, np.array([*beta, *lower, *terms, 0.4, np.log(5.0)])
 
 
 def setting(data: dict[str, Any], theta: float) -> tuple[Problem, np.ndarray]:
@@ -89,6 +111,61 @@ def test_draws_have_the_covariance_of_the_dense_inverse(
     )
     prior[n_isomirs * k :, n_isomirs * k :] = np.eye(n) / point.sigma**2
     covariance = np.linalg.inv(prior + a.T @ (weight[:, None] * a))
+    np.testing.assert_allclose(root @ root.T, covariance, atol=2e-3 * np.abs(covariance).max())
+
+
+@pytest.mark.parametrize("what", SIDES)
+@pytest.mark.parametrize(("n", "n_isomirs"), [(20, 4), (6, 9)])
+def test_values_with_more_on_the_sample_side(simulated: Any, n: int, n_isomirs: int, what: str) -> None:
+    problem, phi = extended(simulated(n, n_isomirs, 2, 1), what)
+    q, d = n_side(problem), len(phi)
+    v, u = np.zeros((2, n_isomirs)), np.zeros(q)
+    marginal(problem, phi, v, u, np.empty(d))
+    centre = Centre(np.zeros((2, n_isomirs)), np.zeros(q), np.zeros((d, 2, n_isomirs)), np.zeros((d, q)))
+    shift = np.random.default_rng(2).normal(scale=0.2, size=(5, d))
+    values, nothing = np.empty(5), np.empty((0, 0, 0))
+    log_likelihoods(problem, phi + shift, shift, centre, np.empty((5, 0)), values, nothing, np.empty((0, 0)))
+    exact = [-marginal(problem, phi + s, v.copy(), u.copy(), np.empty(d)) for s in shift]
+    np.testing.assert_allclose(values, exact, rtol=0, atol=1e-3)
+
+
+@pytest.mark.parametrize("what", SIDES)
+@pytest.mark.parametrize(("n", "n_isomirs"), [(20, 4), (6, 9)])
+def test_draws_with_more_on_the_sample_side(simulated: Any, n: int, n_isomirs: int, what: str) -> None:
+    """Against the dense inverse in spherical coordinates, taken to effects by the definitions."""
+    problem, phi = extended(simulated(n, n_isomirs, 2, 1), what)
+    q, d = n_side(problem), len(phi)
+    size = 2 * n_isomirs + q
+    v, u = np.zeros((2, n_isomirs)), np.zeros(q)
+    marginal(problem, phi, v, u, np.empty(d))
+    centre = Centre(np.zeros((2, n_isomirs)), np.zeros(q), np.zeros((d, 2, n_isomirs)), np.zeros((d, q)))
+    normals = np.vstack([np.zeros(size), np.eye(size)])
+    phis = np.tile(phi, (size + 1, 1))
+    b, drawn = np.empty((size + 1, n_isomirs, 2)), np.empty((size + 1, q))
+    log_likelihoods(problem, phis, np.zeros_like(phis), centre, normals, np.empty(size + 1), b, drawn)
+    draws = np.hstack([b.reshape(size + 1, -1), drawn])
+    root = (draws[1:] - draws[0]).T
+
+    point = unpack(problem, phi)
+    side = np.hstack([0.4 * (problem.root if len(problem.root) else np.eye(n)), point.side.columns])
+    eta = (problem.x @ point.beta + side @ u)[:, None] + problem.z @ point.chol @ v
+    mu = np.exp(problem.offset[:, None] + eta)
+    weight = ((1 + problem.y / 5.0) * mu / (1 + mu / 5.0) ** 2).ravel()
+    v_cells = np.einsum("ik,jm->ijmk", problem.z @ point.chol, np.eye(n_isomirs)).reshape(n * n_isomirs, -1)
+    a = np.hstack([v_cells, np.repeat(side, n_isomirs, axis=0)])
+    prior = np.concatenate([np.ones(2 * n_isomirs + n), point.side.precision])
+    inverse = np.linalg.inv(np.diag(prior) + a.T @ (weight[:, None] * a))
+    to_effects = np.eye(q)
+    to_effects[:n, :n] = side[:, :n]
+    if problem.width:
+        first, subjects = q - problem.width, n // 2
+        lower = np.kron(np.array([[0.5, 0.0], [0.2, 0.3]]), np.eye(subjects))
+        to_effects[first : first + 2 * subjects, first : first + 2 * subjects] = lower
+        to_effects[first + 2 * subjects :, first + 2 * subjects :] *= 0.4
+    whole = np.zeros((size, size))
+    whole[: 2 * n_isomirs, : 2 * n_isomirs] = np.kron(np.eye(n_isomirs), point.chol)
+    whole[2 * n_isomirs :, 2 * n_isomirs :] = to_effects
+    covariance = whole @ inverse @ whole.T
     np.testing.assert_allclose(root @ root.T, covariance, atol=2e-3 * np.abs(covariance).max())
 
 

@@ -204,3 +204,18 @@ def test_recovers_the_truth_on_average():
     assert abs(slopes.mean() - 0.4) < 3.5 * slopes.std() / np.sqrt(60)
     assert errors.mean() == pytest.approx(slopes.std(), rel=0.3)
     assert np.median([f.theta for f in fits]) == pytest.approx(5.0, rel=0.15)
+
+
+def test_a_direction_that_is_left_out_of_the_covariance_is_named(simulated):
+    """Two columns that are one but for rounding: neither has a standard error, others have theirs."""
+    data = simulated(24, 8, 2, seed=11, continuous=True)
+    rng = np.random.default_rng(3)
+    other = rng.normal(size=24)
+    twin = other + 1e-6 * rng.normal(size=24)
+    x = np.column_stack([data["x"], other, twin])
+    fit = fit_marginal(data["y"], data["offset"], x, data["z"])
+    assert fit.flat[2:].all()
+    assert not fit.flat[1]
+    assert np.isnan(np.diag(fit.beta_cov)[2:]).all()
+    assert fit.beta_cov[1, 1] > 0.0
+    assert not fit_marginal(data["y"], data["offset"], x[:, :3], data["z"]).flat.any()
