@@ -8,11 +8,12 @@ import numpy as np
 from bayes_mirglmm.marginal.frame import Frame
 from bayes_mirglmm.marginal.leverage import Leverage, leverage
 from bayes_mirglmm.marginal.objective import find_mode, unpack
-from bayes_mirglmm.marginal.optimize import Optimum
+from bayes_mirglmm.marginal.optimize import FLAT, Optimum
 from bayes_mirglmm.marginal.problem import Problem, parameter_layout, sample_effects, term_entries
 
 Outcome = Literal["ok", "boundary", "poisson_limit", "not_converged"]
 ZERO_SD = 1e-4  # below this, in units of a scaled covariate, a standard deviation is zero (lme4's isSingular)
+SHARE = 1e-3  # of a coefficient's squared length in a flat direction, from which on it has no standard error
 SINGULAR_CORRELATION = 1e-6  # smallest eigenvalue of the correlation matrix
 
 
@@ -90,7 +91,7 @@ def describe(problem: Problem, frame: Frame, optimum: Optimum, *, poisson_limit:
     u, u_se = np.empty(n), np.empty(n)
     u[order] = point.sigma * sample_effects(problem, optimum.u[:n])
     u_slopes = optimum.u_slopes[:, :n]
-    u_se[order] = np.sqrt(inverse.u_var + ((cov @ u_slopes) * u_slopes).sum(axis=0))
+    u_se[order] = np.sqrt(np.maximum(inverse.u_var + ((cov @ u_slopes) * u_slopes).sum(axis=0), 0.0))
 
     sd_scaled = np.sqrt((point.chol**2).sum(axis=1))
     terms = _terms(problem, frame, optimum)
@@ -160,7 +161,7 @@ def _fixed_effects(problem: Problem, frame: Frame, optimum: Optimum, inverse: Le
             cov=back @ inverse.g_cov[:p, :p] @ back.T,
             with_b=back @ inverse.gb_cov[:, :p],
             slopes=optimum.u_slopes[:, n : n + p] @ back.T,
-            flat=np.zeros(p, dtype=bool),
+            flat=_touched(back, _widest(inverse.g_cov[:p, :p])),
         )
     slopes = np.zeros((len(optimum.phi), p))
     slopes[:p] = back.T
@@ -169,8 +170,19 @@ def _fixed_effects(problem: Problem, frame: Frame, optimum: Optimum, inverse: Le
         cov=np.zeros((p, p)),
         with_b=np.zeros((inverse.b_cov.shape[0], p, problem.z.shape[1])),
         slopes=slopes,
-        flat=((back != 0.0) & optimum.flat[:p]).any(axis=1),
+        flat=_touched(back, optimum.flat[:p]),
     )
+
+
+def _widest(cov: np.ndarray) -> np.ndarray:
+    """Return the directions along which a covariance of orthogonal coefficients is not that of data."""
+    values, vectors = np.linalg.eigh(cov)
+    return vectors[:, values * FLAT > values[0]]
+
+
+def _touched(back: np.ndarray, directions: np.ndarray) -> np.ndarray:
+    """Return the coefficients, rows of ``back`` (p, p), that a shift along ``directions`` (p, m) moves."""
+    return ((back @ directions) ** 2).sum(axis=1) > SHARE * (back**2).sum(axis=1)
 
 
 @dataclass(frozen=True, slots=True)

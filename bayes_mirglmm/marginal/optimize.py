@@ -24,7 +24,6 @@ LARGEST_STEP = 2.0
 SMALLEST_STEP = 1e-12
 SADDLE = 1e-3  # nats per unit squared: more negative curvature than this is no minimum
 FLAT = 1e-7  # relative curvature below which a direction is not moved along
-SHARE = 1e-3  # of a direction's squared length, from which on it is a parameter's own
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +45,7 @@ class Optimum:
     u: np.ndarray  #: (n + r,)
     b_slopes: np.ndarray  #: derivative of the modes b_j = L v_j in phi (d, K, J)
     u_slopes: np.ndarray  #: derivative of the modes u_i = sigma (S w)_i, and of g, in phi (d, n + r)
-    flat: np.ndarray  #: parameters with a share in a direction that the covariance leaves out (d,)
+    flat: np.ndarray  #: directions that the covariance leaves out, of length 1 (d, m)
 
 
 class _Search:
@@ -66,7 +65,7 @@ class _Search:
         self.decrement = np.inf
         self.lowest = np.inf  # smallest eigenvalue of the Hessian
         self.lowest_vector = np.zeros(d)
-        self.flat = np.zeros(d, dtype=bool)
+        self.flat = np.zeros((d, 0))
         self.value = marginal(problem, self.phi, self.v, self.u, self.gradient)
 
     def rough(self) -> None:
@@ -91,7 +90,7 @@ class _Search:
         kept = curvature > FLAT * curvature.max()
         self.inverse = (vectors[:, kept] / curvature[kept]) @ vectors[:, kept].T
         rising = kept & (values > 0.0)
-        self.flat = (vectors[:, ~rising] ** 2 > SHARE).any(axis=1)
+        self.flat = vectors[:, ~rising]
         self.covariance = (
             self.inverse
             if rising.sum() == kept.sum()
