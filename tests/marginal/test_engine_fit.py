@@ -209,7 +209,7 @@ def test_recovers_the_truth_on_average():
 def test_a_coefficient_along_which_the_likelihood_is_flat_is_named(simulated):
     """Samples of a batch without a count: the batch's effect has no standard error, the slope keeps its own.
 
-    The restricted likelihood, an integral over the batch's effect, does not exist: no coefficient has one.
+    The restricted likelihood, an integral over the effect of the batch, does not even exist.
     """
     data = simulated(24, 8, 2, seed=11, continuous=True)
     data["y"][:, :6] = 0
@@ -220,4 +220,4 @@ def test_a_coefficient_along_which_the_likelihood_is_flat_is_named(simulated):
     kept = fit_marginal(data["y"][:, 6:], data["offset"][6:], x[6:, :2], data["z"][6:])
     assert fit.beta_cov[1, 1] == pytest.approx(kept.beta_cov[1, 1], rel=0.02)
     assert not kept.flat.any()
-    assert fit_marginal(data["y"], data["offset"], x, data["z"], criterion="reml").flat.all()
+    assert fit_marginal(data["y"], data["offset"], x, data["z"], criterion="reml").flat[2]
