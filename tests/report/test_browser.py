@@ -354,3 +354,20 @@ def test_a_phone_scrolls_down_only(page: SimpleNamespace):
         assert page.browser.execute_script("return document.querySelector('dialog').scrollWidth") <= 390
     finally:
         page.browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_long_names_of_comparisons_stay_inside_a_phone(browser: Any, written: Callable[..., str]):
+    levels = (
+        "before surgery, untreated control",
+        "after surgery, low dose",
+        "after surgery, with complications",
+    )
+    drawn = bm.simulate(3, levels, n_mirnas=4, n_isomirs=4, theta=20.0, seed=5)
+    fit = bm.fit(drawn.counts, "~ group", progress=False)
+    metrics = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    try:
+        browser.get(written(fit, "long", contrasts="pairs:group"))
+        assert browser.execute_script("return document.documentElement.scrollWidth") <= 390
+    finally:
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
