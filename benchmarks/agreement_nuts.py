@@ -356,7 +356,7 @@ class Coordinates:
         self.at: dict[str, slice] = {}
         start, end = model.initial_point(), 0
         for name, value in start.items():
-            self.at[name.split("_cholesky")[0] if "packed" in name else name] = slice(end, end + value.size)
+            self.at[name] = slice(end, end + value.size)
             end += value.size
         self.shape_v, self.d = start["v"].shape, end
         first = self.at["v"].start
@@ -371,10 +371,12 @@ class Coordinates:
         if k == 1:
             root[:, 0, 0] = np.exp(points[:, self.at["sd_block0_log__"]][:, 0])
         else:
-            packed = points[:, self.at["cholesky_block0"]]
-            root[(slice(None), *np.tril_indices(k))] = packed
-            for i in range(k):
-                root[:, i, i] = np.exp(root[:, i, i])
+            left = np.exp(points[:, self.at["sd_block0_log__"]])
+            partial = np.tanh(0.5 * points[:, self.at["partial_block0_logodds__"]])  # row by row
+            for pair, (row, column) in enumerate(zip(*np.tril_indices(k, -1), strict=True)):
+                root[:, row, column] = left[:, row] * partial[:, pair]
+                left[:, row] *= np.sqrt(1 - partial[:, pair] ** 2)
+            root[:, np.arange(k), np.arange(k)] = left
         sd_sample = np.exp(points[:, self.at["sd_sample_log__"]][:, 0])
         n_samples = self.at["w"].stop - self.at["w"].start
         log_jacobian = np.zeros(m)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
@@ -49,3 +50,24 @@ def pytest_make_parametrize_id(val: object) -> str | None:
     Test names have to be the same in every worker of pytest-xdist.
     """
     return f"{len(val)} bytes" if isinstance(val, bytes) else None
+
+
+@pytest.fixture(scope="session")
+def scale_coordinates() -> Callable[[np.ndarray, int], dict[str, np.ndarray]]:
+    """What the readable model samples in place of the Cholesky factor of one covariance block, by name."""
+
+    def found(factor: np.ndarray, block: int = 0) -> dict[str, np.ndarray]:
+        sd = np.sqrt((factor**2).sum(axis=1))
+        if len(factor) == 1:
+            return {f"sd_block{block}_log__": np.log(sd[0])}
+        partial = []
+        for row, length in zip(factor, sd, strict=True):
+            left = length
+            for value in row[: np.flatnonzero(row)[-1]]:
+                partial.append(value / left)
+                left *= np.sqrt(1 - (value / left) ** 2)
+        # log odds of a correlation moved to (0, 1)
+        logodds = 2 * np.arctanh(np.array(partial))
+        return {f"sd_block{block}_log__": np.log(sd), f"partial_block{block}_logodds__": logodds}
+
+    return found

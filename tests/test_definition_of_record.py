@@ -52,7 +52,7 @@ def compile_cell_derivatives(model, poisson):
 
 @pytest.mark.parametrize("model_name", ["mirglmm", "poisson"])
 @pytest.mark.parametrize("k", [1, 2, 3])
-def test_kernels_agree_with_the_readable_model(counts, k, model_name):
+def test_kernels_agree_with_the_readable_model(counts, scale_coordinates, k, model_name):
     formula = FORMULAS[k]
     model = bm.build_model(counts, "m", formula, model=model_name)
     poisson = model_name == "poisson"
@@ -75,12 +75,7 @@ def test_kernels_agree_with_the_readable_model(counts, k, model_name):
         point["w"][order] = w
         if not poisson:
             point["log_theta"] = np.asarray(log_theta)
-        if k == 1:
-            point["sd_block0_log__"] = np.log(chol[0, 0])
-        else:
-            packed = chol.copy()
-            packed[np.diag_indices(k)] = np.log(np.diag(chol))
-            point["cholesky_block0_cholesky-cov-packed__"] = packed[np.tril_indices(k)]
+        point |= scale_coordinates(chol)
 
         theta = np.inf if poisson else np.exp(log_theta)
         fixed = problem.offset + problem.x @ beta

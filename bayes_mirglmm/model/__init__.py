@@ -10,6 +10,7 @@ readable model. From outside, use the names below. Importing this package does n
 from bayes_mirglmm.model.build import build_model
 from bayes_mirglmm.model.files import load_model, shipped_models
 from bayes_mirglmm.model.priors import LKJ, HalfNormal, Normal, Priors
+from bayes_mirglmm.model.scaling import pair_labels, slope_pairs
 from bayes_mirglmm.model.spec import FAMILIES, ModelSpec
 
 __all__ = [
@@ -21,5 +22,7 @@ __all__ = [
     "Priors",
     "build_model",
     "load_model",
+    "pair_labels",
     "shipped_models",
+    "slope_pairs",
 ]

@@ -14,12 +14,20 @@ import xarray as xr
 from bayes_mirglmm.counts.container import dropped, validate_counts
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.model.files import load_model
-from bayes_mirglmm.model.scaling import fixed_effect_priors, isomir_sd_scales, to_user
+from bayes_mirglmm.model.scaling import (
+    fixed_effect_priors,
+    isomir_sd_scales,
+    pair_labels,
+    slope_pairs,
+    to_user,
+)
 from bayes_mirglmm.model.spec import ModelSpec
 from bayes_mirglmm.suggest import did_you_mean
 
 if TYPE_CHECKING:
     import pymc as pm
+
+    from bayes_mirglmm.design.build import Design
 
 
 def build_model(
@@ -32,8 +40,11 @@ def build_model(
     offset: str = "total",
     model: str | Path | ModelSpec = "mirglmm",
     nuisance: Sequence[str] = (),
+    prefix: str = "",
 ) -> "pm.Model":
     """Build the model of one miRNA in PyMC.
+
+    The model of a fit that is there already is :meth:`bayes_mirglmm.results.Fit.build_model`.
 
     For counts ``C_ij`` of sample i and isomiR j, with natural logs::
 
@@ -60,12 +71,16 @@ def build_model(
         See :func:`load_model`.
     nuisance : sequence of str
         Sample variables with isomiR slopes that are independent of the others.
+    prefix : str
+        Put with ``::`` before the name of every variable and dimension, so that one outer model can hold the models of
+        several miRNAs: call this function inside its ``with`` block.
 
     Returns
     -------
     pymc.Model
+        Prints as what it says. PyMC's own tools take it as it is: ``pm.sample``, ``pm.do``, ``pm.observe``, ``copy``.
         Dims: ``isomir`` (J), ``sample_id`` (n; ``sample`` is ArviZ's word for a draw), ``term`` (p),
-        ``slope_term`` and ``slope_term2`` (K).
+        ``slope_term`` and ``slope_term2`` (K), ``slope_pair`` (pairs of them).
 
         ======================  ==========================  ================================================
         reported                dims                        in the user's units, natural log
@@ -73,7 +88,7 @@ def build_model(
         ``beta``                term                        fixed effects
         ``omega``               slope_term, slope_term2     covariance of the isomiR effects
         ``sd_isomir``           slope_term                  their SDs
-        ``correlation``         slope_term, slope_term2     their correlations, with K > 1
+        ``correlation``         slope_pair                  their correlations, within covariance blocks
         ``b``                   isomir, slope_term          isomiR effects
         ``sd_sample``           none                        SD of the sample effects
         ``u``                   sample_id                   sample effects
@@ -83,10 +98,10 @@ def build_model(
 
         Data: ``x`` (sample_id, term), ``z`` (sample_id, slope_term), ``offset`` (sample_id; log millions of
         reads). Observed: ``counts`` (isomir, sample_id). Sampled: ``beta`` (``beta_scaled`` where the design
-        has continuous columns), for covariance block i ``sd_block<i>`` (one column) or ``cholesky_block<i>``
-        (more: packed rows of the Cholesky factor), ``v``, ``w``, ``sd_sample`` and ``log_theta``; effects and
-        SDs of continuous columns are sampled in the units of their priors
-        (:mod:`bayes_mirglmm.model.scaling`).
+        has continuous columns), for covariance block i ``sd_block<i>`` (SDs of its columns) and, with more columns
+        than one, ``partial_block<i>`` (their partial correlations, moved to (0, 1), row by row), ``v``, ``w``,
+        ``sd_sample`` and ``log_theta``; effects and SDs of continuous columns are sampled in the units of their
+        priors (:mod:`bayes_mirglmm.model.scaling`).
 
     Raises
     ------
@@ -99,9 +114,6 @@ def build_model(
     The non-centred form (``v``, ``w``) is the one whose Laplace approximation ``method="ml"`` maximises;
     PyMC's samplers also cope with it when a variance is near zero.
     """
-    # Imported here so that reading specifications, and the whole ML path, do not load PyMC.
-    import pymc as pm
-
     from bayes_mirglmm.counts.container import sample_table
     from bayes_mirglmm.counts.offsets import log_offset
     from bayes_mirglmm.design.build import build_design
@@ -114,34 +126,64 @@ def build_model(
         )
     y = _counts_of(validate_counts(counts), mirna)
     design = build_design(sample_table(counts), formula, slope=slope, reference=reference, nuisance=nuisance)
+    log_offsets = log_offset(counts, offset).values
+    return model_of_design(
+        spec, design, y.values, log_offsets, mirna, list(y["isomir"].values), prefix=prefix
+    )
+
+
+def model_of_design(
+    spec: ModelSpec,
+    design: "Design",
+    counts: np.ndarray,
+    offset: np.ndarray,
+    mirna: str,
+    isomirs: Sequence[str],
+    *,
+    prefix: str = "",
+) -> "pm.Model":
+    """Return the model of counts (J, n) with log offsets (n,) and a design; see :func:`build_model`."""
+    # Imported here so that reading specifications, and the whole ML path, do not load PyMC.
+    import pymc as pm
+
+    from bayes_mirglmm.model.readable import ReadableModel, description
+
     columns = spec.random_columns(design.blocks)
     z, blocks = design.z[:, columns], tuple(design.blocks[k] for k in columns)
     slope_terms = [design.slope_terms[k] for k in columns]
-    coords = {
-        "isomir": y["isomir"].values,
-        "sample_id": y["sample"].values,
+
+    def dims(*names: str) -> tuple[str, ...]:
+        return tuple(f"{prefix}::{name}" if prefix else name for name in names)
+
+    labels = {
+        "isomir": list(isomirs),
+        "sample_id": list(design.samples),
         "term": list(design.terms),
         "slope_term": slope_terms,
         "slope_term2": slope_terms,
+        "slope_pair": pair_labels(slope_terms, blocks),
     }
-    with pm.Model(coords=coords) as result:
-        x_data = pm.Data("x", design.x, dims=("sample_id", "term"))
-        z_data = pm.Data("z", z, dims=("sample_id", "slope_term"))
-        offset_data = pm.Data("offset", log_offset(counts, offset).values, dims="sample_id")
+    told = description(spec, design, mirna, slope_terms, blocks, n_isomirs=len(counts))
+    with ReadableModel(
+        told, name=prefix, coords={dims(name)[0]: values for name, values in labels.items()}
+    ) as result:
+        x_data = pm.Data("x", design.x, dims=dims("sample_id", "term"))
+        z_data = pm.Data("z", z, dims=dims("sample_id", "slope_term"))
+        offset_data = pm.Data("offset", offset, dims=dims("sample_id"))
 
-        beta = _fixed_effects(spec, design.x)
-        root = _isomir_root(spec, z, blocks)
-        v = pm.Normal("v", dims=("isomir", "slope_term"))
-        b = pm.Deterministic("b", v @ root.T, dims=("isomir", "slope_term"))
+        beta = _fixed_effects(spec, design.x, dims("term"))
+        root = _isomir_root(spec, z, blocks, dims("slope_term", "slope_term2", "slope_pair"))
+        v = pm.Normal("v", dims=dims("isomir", "slope_term"))
+        b = pm.Deterministic("b", v @ root.T, dims=dims("isomir", "slope_term"))
         log_mu = offset_data + x_data @ beta + b @ z_data.T
 
         if spec.priors.sd_sample is not None:
             sd_sample = pm.HalfNormal("sd_sample", spec.priors.sd_sample.scale)
-            w = pm.Normal("w", dims="sample_id")
-            log_mu = log_mu + pm.Deterministic("u", sd_sample * w, dims="sample_id")
+            w = pm.Normal("w", dims=dims("sample_id"))
+            log_mu = log_mu + pm.Deterministic("u", sd_sample * w, dims=dims("sample_id"))
 
-        mu = pm.Deterministic("mu", pm.math.exp(log_mu), dims=("isomir", "sample_id"))
-        observed: dict[str, Any] = {"observed": y.values, "dims": ("isomir", "sample_id")}
+        mu = pm.Deterministic("mu", pm.math.exp(log_mu), dims=dims("isomir", "sample_id"))
+        observed: dict[str, Any] = {"observed": counts, "dims": dims("isomir", "sample_id")}
         if spec.priors.log_theta is not None:
             log_theta = pm.Normal("log_theta", spec.priors.log_theta.mean, spec.priors.log_theta.sd)
             theta = pm.Deterministic("theta", pm.math.exp(log_theta))
@@ -151,19 +193,19 @@ def build_model(
     return result
 
 
-def _fixed_effects(spec: ModelSpec, x: np.ndarray) -> Any:
+def _fixed_effects(spec: ModelSpec, x: np.ndarray, dims: tuple[str, ...]) -> Any:
     """Return ``beta`` (p,) in the user's units, with its prior."""
     import pymc as pm
 
     prior = fixed_effect_priors(spec.priors, x.shape[1])
     units = to_user(x)
     if np.array_equal(units, np.eye(len(units))):
-        return pm.Normal("beta", prior.mean, prior.sd, dims="term")
-    scaled = pm.Normal("beta_scaled", prior.mean, prior.sd, dims="term")
-    return pm.Deterministic("beta", units @ scaled, dims="term")
+        return pm.Normal("beta", prior.mean, prior.sd, dims=dims)
+    scaled = pm.Normal("beta_scaled", prior.mean, prior.sd, dims=dims)
+    return pm.Deterministic("beta", units @ scaled, dims=dims)
 
 
-def _isomir_root(spec: ModelSpec, z: np.ndarray, blocks: tuple[int, ...]) -> Any:
+def _isomir_root(spec: ModelSpec, z: np.ndarray, blocks: tuple[int, ...], dims: tuple[str, ...]) -> Any:
     """Return a square root (K, K) of the covariance of isomiR effects in the user's units, with its prior."""
     import pymc as pm
     import pytensor.tensor as pt
@@ -175,22 +217,40 @@ def _isomir_root(spec: ModelSpec, z: np.ndarray, blocks: tuple[int, ...]) -> Any
         if len(columns) == 1:
             part: Any = pm.HalfNormal(f"sd_block{block}", scales[columns[0]])
         else:
-            part, _, _ = pm.LKJCholeskyCov(
-                f"cholesky_block{block}",
-                n=len(columns),
-                eta=spec.priors.correlation.eta,
-                sd_dist=pm.HalfNormal.dist(scales[columns]),
-                compute_corr=True,
-                store_in_trace=False,
-                # Without a start PyMC compiles a draw from the prior for its shape, in C that wants BLAS.
-                initval=np.diag(scales[columns])[np.tril_indices(len(columns))],
-            )
+            sd = pm.HalfNormal(f"sd_block{block}", scales[columns])
+            part = sd[:, None] * _correlation_root(f"partial_block{block}", len(columns), spec)
         factor = factor[np.ix_(columns, columns)].set(part)
     root = to_user(z) @ factor
-    omega = pm.Deterministic("omega", root @ root.T, dims=("slope_term", "slope_term2"))
-    sd = pm.Deterministic("sd_isomir", pt.sqrt(pt.diag(omega)), dims="slope_term")
-    if len(blocks) > 1:
-        pm.Deterministic("correlation", omega / pt.outer(sd, sd), dims=("slope_term", "slope_term2"))
+    omega = pm.Deterministic("omega", root @ root.T, dims=dims[:2])
+    sd = pm.Deterministic("sd_isomir", pt.sqrt(pt.diag(omega)), dims=dims[:1])
+    pairs = slope_pairs(blocks)
+    if pairs:
+        correlation = pt.stack([omega[k, j] / (sd[k] * sd[j]) for k, j in pairs])
+        pm.Deterministic("correlation", correlation, dims=dims[2])
+    return root
+
+
+def _correlation_root(name: str, size: int, spec: ModelSpec) -> Any:
+    """Return a Cholesky factor of a correlation matrix with an LKJ prior.
+
+    By the partial correlations of a canonical vine, which are independent under that prior: each is a beta variable on
+    (-1, 1) (Lewandowski, Kurowicka & Joe 2009, Journal of Multivariate Analysis 100:1989, section 2.4). PyMC's own
+    ``LKJCholeskyCov`` would need an ``initval``, with which a model can be neither copied nor intervened upon.
+    """
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    eta = spec.priors.correlation.eta
+    pairs = [(j, k) for j in range(1, size) for k in range(j)]
+    shape = np.array([eta + (size - 2 - k) / 2 for _, k in pairs])
+    partial = 2 * pm.Beta(name, shape, shape) - 1
+    root = pt.zeros((size, size))
+    left: list[Any] = [1.0] * size  # what is left of the unit length of each row
+    for (j, k), r in zip(pairs, [partial[i] for i in range(len(pairs))], strict=True):
+        root = root[j, k].set(r * left[j])
+        left[j] = left[j] * pt.sqrt(1 - r**2)
+    for j in range(size):
+        root = root[j, j].set(left[j])
     return root
 
 

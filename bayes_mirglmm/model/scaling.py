@@ -7,6 +7,7 @@ and the effects are carried back into the user's units, in which everything is r
 untouched.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -90,3 +91,13 @@ def isomir_sd_scales(priors: Priors, blocks: tuple[int, ...]) -> np.ndarray:
         scales[slopes] = priors.sd_isomir_slope.scale
     scales[0] = priors.sd_isomir_intercept.scale
     return scales
+
+
+def slope_pairs(blocks: Sequence[int]) -> list[tuple[int, int]]:
+    """Return the pairs of columns of the isomiR effects that are correlated: those of one covariance block."""
+    return [(k, j) for j in range(len(blocks)) for k in range(j) if blocks[k] == blocks[j]]
+
+
+def pair_labels(slope_terms: Sequence[str], blocks: Sequence[int]) -> list[str]:
+    """Return the names of :func:`slope_pairs`: those of both columns."""
+    return [f"{slope_terms[k]}, {slope_terms[j]}" for k, j in slope_pairs(blocks)]

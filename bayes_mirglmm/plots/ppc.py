@@ -126,12 +126,11 @@ def _cells(tree: xr.DataTree) -> dict[str, xr.Dataset]:
 
 
 def _thinned(dataset: xr.Dataset) -> xr.Dataset:
-    """Leave every k-th draw, so that :data:`MAX_DRAWS` remain, and lay isomiRs and samples out as one dim of cells."""
+    """Leave every k-th draw, so that :data:`MAX_DRAWS` remain."""
     if "draw" in dataset.dims:
         step = -(-dataset.sizes["chain"] * dataset.sizes["draw"] // MAX_DRAWS)
         dataset = dataset.isel(draw=slice(None, None, max(step, 1)))
-    dataset = dataset.drop_vars([name for name in dataset.coords if name not in ("chain", "draw")])
-    return dataset.stack(cell=("isomir", "sample_id"), create_index=False)
+    return dataset
 
 
 def _adopted(collection: "PlotCollection") -> "Axes":

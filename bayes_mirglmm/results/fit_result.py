@@ -5,7 +5,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from os import PathLike
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -22,6 +22,9 @@ from bayes_mirglmm.results.selection import fitted
 from bayes_mirglmm.results.status import saturated_sentence, status_table
 from bayes_mirglmm.results.tree import mirna_tree
 from bayes_mirglmm.results.view import mirna_view, sample_coordinates
+
+if TYPE_CHECKING:
+    import pymc as pm
 
 
 class Fit:
@@ -368,6 +371,31 @@ class Fit:
         Smyth (2004), Statistical Applications in Genetics and Molecular Biology 3, article 3.
         """
         return _tables.moderate(self, terms, contrasts, prob)
+
+    def build_model(self, mirna: str, *, model: str | None = None, prefix: str = "") -> "pm.Model":
+        """Return the model of one miRNA of this fit in PyMC: the same counts, offsets, design, family and priors.
+
+        Parameters
+        ----------
+        mirna : str
+            A fitted miRNA.
+        model : str, optional
+            ``full`` or ``reduced``; the one that the tables show when omitted.
+        prefix : str
+            As in :func:`bayes_mirglmm.build_model`, which also says what the model has.
+
+        Returns
+        -------
+        pymc.Model
+
+        Raises
+        ------
+        InputError
+            The fit has no estimates of the miRNA, or no such model.
+        """
+        from bayes_mirglmm.results.readable import readable_model
+
+        return readable_model(self, mirna, model, prefix)
 
     def residuals(self, mirna: str, kind: str = "pearson") -> xr.DataArray:
         """Return residuals of one miRNA, dims (isomir, sample): pearson, deviance, working or response."""

@@ -53,7 +53,7 @@ def predictive_checks(fit: "Fit", mirnas: Sequence[str] | None = None) -> pd.Dat
     rows = []
     for mirna in fit.mirnas if mirnas is None else mirnas:
         tree = fit[mirna]
-        observed = np.asarray(tree["observed_data"]["counts"].values, dtype=float)
+        observed = np.asarray(tree["observed_data"]["counts"].values, dtype=float).reshape(-1, len(offset))
         replicates = np.asarray(tree["posterior_predictive"]["counts"].values, dtype=float)
         replicates = replicates.reshape(-1, *observed.shape)
         for name, statistic in STATISTICS.items():

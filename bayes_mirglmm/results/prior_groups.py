@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from bayes_mirglmm.model import ModelSpec
+from bayes_mirglmm.model import ModelSpec, slope_pairs
 from bayes_mirglmm.model.scaling import to_user
 from bayes_mirglmm.nested import PriorCoordinates
 
@@ -39,7 +39,7 @@ def prior_groups(
     Returns
     -------
     prior : dict
-        One chain of draws of everything in ``posterior``.
+        One chain of draws of everything that the posterior has.
     log_prior : dict
         Log densities of beta, sd_isomir, correlation (within covariance blocks), sd_sample and log_theta, in the units
         and on the scale in which priors are stated, constants left out.
@@ -48,7 +48,7 @@ def prior_groups(
     own_blocks = [blocks[c] for c in columns]
     to_beta, to_b = to_user(x), to_user(z[:, columns])
     prior = PriorCoordinates.of(spec, x.shape[1], own_blocks)
-    drawn = _draws(prior, to_beta, to_b, columns, posterior["b"].shape[2:], len(x), rng)
+    drawn = _draws(prior, to_beta, to_b, columns, blocks, posterior["b"].shape[2:], len(x), rng)
     if "theta" not in posterior:
         drawn.pop("theta")
     return drawn, _log_densities(spec, prior, to_beta, to_b, columns, own_blocks, posterior)
@@ -59,6 +59,7 @@ def _draws(
     to_beta: np.ndarray,
     to_b: np.ndarray,
     columns: list[int],
+    blocks: Sequence[int],
     shape: tuple[int, ...],
     n: int,
     rng: np.random.Generator,
@@ -74,19 +75,19 @@ def _draws(
     root[:, columns] = to_b @ chol
     omega = root @ root.transpose(0, 2, 1)
     sd = np.sqrt(np.einsum("skk->sk", omega))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        correlation = omega / (sd[:, :, None] * sd[:, None, :])
     sigma = phi[:, p + m] if prior.sample_scale is not None else np.zeros(DRAWS)
     found = {
         "beta": (("term",), phi[:, :p] @ to_beta.T),
-        "omega": (("slope_term", "slope_term2"), omega),
         "sd_isomir": (("slope_term",), sd),
-        "correlation": (("slope_term", "slope_term2"), correlation),
         "b": (("isomir", "slope_term"), rng.standard_normal((DRAWS, shape[0], k)) @ root.transpose(0, 2, 1)),
         "sd_sample": ((), sigma),
         "u": (("sample_id",), sigma[:, None] * rng.standard_normal((DRAWS, n))),
         "theta": ((), np.exp(phi[:, -1])),
     }
+    pairs = slope_pairs(blocks)
+    if pairs:
+        correlation = [omega[:, a, b] / (sd[:, a] * sd[:, b]) for a, b in pairs]
+        found["correlation"] = (("slope_pair",), np.stack(correlation, axis=-1))
     return {name: (dims, values[None]) for name, (dims, values) in found.items()}
 
 

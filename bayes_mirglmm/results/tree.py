@@ -2,6 +2,8 @@
 
 import json
 import zlib
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -9,10 +11,14 @@ import xarray as xr
 from scipy import special
 
 from bayes_mirglmm.design.build import varies_around
-from bayes_mirglmm.model import ModelSpec
+from bayes_mirglmm.model import ModelSpec, pair_labels, slope_pairs
 from bayes_mirglmm.results.posterior_schema import DRAW_STATS, EVIDENCE, IMPORTANCE, MCMC
 from bayes_mirglmm.results.selection import find_mirna, selected
 from bayes_mirglmm.results.view import plain_column
+
+Group = dict[
+    str, tuple[tuple[str, ...], np.ndarray]
+]  #: dims after chain and draw, and values, of each variable
 
 CHAINS = 4  # that draws without chains are laid out in
 
@@ -28,7 +34,7 @@ def mirna_tree(data: xr.Dataset, samples: pd.DataFrame, mirna: str, blocks: tupl
     data : xarray.Dataset
         The dataset of a Bayesian fit.
     samples : pandas.DataFrame
-        Sample table; its columns become coordinates on ``sample_id``.
+        Sample table; its columns become variables of ``constant_data`` (:func:`sample_columns`).
     mirna : str
         A fitted miRNA.
     blocks : tuple of int, length K
@@ -37,11 +43,15 @@ def mirna_tree(data: xr.Dataset, samples: pd.DataFrame, mirna: str, blocks: tupl
     Returns
     -------
     xarray.DataTree
-        Groups, with the names of :func:`bayes_mirglmm.build_model`: ``posterior`` (beta, omega, sd_isomir,
-        correlation, b, effect, sd_sample, u, theta), ``log_likelihood`` and ``posterior_predictive`` (counts, given
-        the random effects of a draw), ``prior``, ``prior_predictive`` and ``log_prior``
-        (:mod:`bayes_mirglmm.results.prior_groups`), ``observed_data`` (counts), ``constant_data`` (x, z, offset) and
-        ``sample_stats`` (of each draw; diagnostics of the miRNA as attributes).
+        Groups, with the names of :func:`bayes_mirglmm.build_model`: ``posterior`` (beta, sd_isomir, correlation, b,
+        effect, sd_sample, u, theta), ``log_likelihood`` and ``posterior_predictive`` (counts, given the random effects
+        of a draw), ``prior``, ``prior_predictive`` and ``log_prior`` (:mod:`bayes_mirglmm.results.prior_groups`),
+        ``observed_data`` (counts), ``constant_data`` (x, z, offset, the sample table) and ``sample_stats`` (of each
+        draw; diagnostics of the miRNA as attributes). Only the slope terms of the model that the draws are of.
+
+        Counts lie on one dimension ``cell``, isomiR by isomiR, with coordinates ``isomir`` and ``sample_id``: that is
+        how ArviZ's predictive checks take them. ``.set_index(cell=["isomir", "sample_id"]).unstack("cell")`` makes a
+        table of them.
 
     Raises
     ------
@@ -52,118 +62,185 @@ def mirna_tree(data: xr.Dataset, samples: pd.DataFrame, mirna: str, blocks: tupl
     from bayes_mirglmm.results.prior_groups import prior_groups
 
     i = find_mirna(data, mirna)
+    spec = ModelSpec.from_dict(json.loads(data.attrs["model"]), where="the model of the fit")
+    if data["coefficients_from"].values[i] == "reduced":
+        spec = spec.reduced()
+    columns = spec.random_columns(blocks)
+    blocks = tuple(blocks[k] for k in columns)
+    own = data.isel(slope_term=columns, slope_term2=columns)
     rows = np.flatnonzero(data["isomir_mirna"].values == mirna)
-    weight = data["draw_weight"].sel(drawn=mirna).values
+    rng = np.random.default_rng([zlib.crc32(mirna.encode("utf-8", "surrogatepass")), data.sizes["draw"]])
     chains = int(data.attrs.get("chains", CHAINS))
-    slope_terms, terms = list(data["slope_term"].values), list(data["term"].values)
-    rng = np.random.default_rng([zlib.crc32(mirna.encode("utf-8", "surrogatepass")), len(weight)])
-    chosen = equal_weights(
-        weight, data["draw_beta"].sel(drawn=mirna).values[:, _sorting_term(slope_terms, terms)], rng
+    taken = _taken(own, mirna, chains, rng)
+    found = _posterior(own, mirna, rows, blocks, taken)
+    beta, b, u = (found[name][1] for name in ("beta", "b", "u"))
+    theta = found["theta"][1] if "theta" in found else np.full(beta.shape[:2], np.inf)
+    x, z, offset = own["x"].values, own["z"].values, own["offset"].values
+    counts = own["counts"].values[rows].ravel()
+    log_mu = _log_mean(x, z, offset, beta, b, u)
+    log_likelihood = _log_probability(counts, log_mu, theta)
+    omega = taken(own["draw_omega"].sel(drawn=mirna).values)
+    prior, log_prior = prior_groups(
+        spec, blocks, x, z, {name: values for name, (_, values) in found.items()} | {"omega": omega}, rng
     )
+    prior_log_mu = _log_mean(x, z, offset, *(prior[name][1] for name in ("beta", "b", "u")))
+    prior_theta = prior["theta"][1] if "theta" in prior else np.full(prior_log_mu.shape[:2], np.inf)
+
+    labels = _Labels(
+        term=list(own["term"].values),
+        slope_term=list(own["slope_term"].values),
+        slope_pair=pair_labels(list(own["slope_term"].values), blocks),
+        isomir=list(own["isomir"].values[rows]),
+        sample_id=list(own["sample"].values),
+    )
+    cells = ("cell",)
+    posterior = labels.group(found, drawn=True)
+    posterior.attrs = {"mirna": mirna, "method": data.attrs["method"], "formula": data.attrs["formula"]}
+    stats = labels.group(_draw_stats(data, mirna, taken, log_likelihood), drawn=True)
+    stats.attrs = _diagnostics(data, i)
+    constants: Group = {
+        "x": (("sample_id", "term"), x),
+        "z": (("sample_id", "slope_term"), z),
+        "offset": (("sample_id",), offset),
+    }
+    constant = labels.group(constants, drawn=False)
+    return xr.DataTree.from_dict(
+        {
+            "posterior": posterior,
+            "log_likelihood": labels.group({"counts": (cells, log_likelihood)}, drawn=True),
+            "prior": labels.group(prior, drawn=True),
+            "prior_predictive": labels.group(
+                {"counts": (cells, _replicates(prior_log_mu, prior_theta, rng))}, drawn=True
+            ),
+            "log_prior": labels.group(log_prior, drawn=True),
+            "posterior_predictive": labels.group(
+                {"counts": (cells, _replicates(log_mu, theta, rng))}, drawn=True
+            ),
+            "sample_stats": stats,
+            "observed_data": labels.group({"counts": (cells, counts)}, drawn=False),
+            "constant_data": constant.assign(sample_columns(samples, set(map(str, constant.variables)))),
+        }
+    )
+
+
+def sample_columns(samples: pd.DataFrame, taken: set[str]) -> dict[str, xr.Variable]:
+    """Return the columns of a sample table as variables on ``sample_id``.
+
+    A ``/``, which parts the groups of a tree, becomes ``_``; a name that is ``taken`` (``x``, ``term``) gets a
+    ``_`` at its end. The attribute ``column`` has the name in the table.
+    """
+    found: dict[str, xr.Variable] = {}
+    names = {*taken, "chain", "draw", "sample"}
+    for column in samples.columns:
+        name = str(column).replace("/", "_")
+        while name in names:
+            name += "_"
+        names.add(name)
+        found[name] = xr.Variable("sample_id", plain_column(samples[column]), {"column": str(column)})
+    return found
+
+
+class _Labels:
+    """Puts names on arrays: the labels of each dim but chain, draw and cell."""
+
+    def __init__(self, **labels: list[str]) -> None:
+        self.labels = labels
+
+    def group(self, found: Group, *, drawn: bool) -> xr.Dataset:
+        lead = ("chain", "draw") if drawn else ()
+        dataset = xr.Dataset({name: ((*lead, *dims), values) for name, (dims, values) in found.items()})
+        coords: dict[str, Any] = {
+            name: values for name, values in self.labels.items() if name in dataset.dims
+        }
+        if drawn:
+            coords |= {name: np.arange(dataset.sizes[name]) for name in ("chain", "draw")}
+        if "cell" in dataset.dims:
+            isomirs, samples = self.labels["isomir"], self.labels["sample_id"]
+            coords |= {
+                "cell": [f"{isomir}, {sample}" for isomir in isomirs for sample in samples],
+                "isomir": ("cell", np.repeat(isomirs, len(samples))),
+                "sample_id": ("cell", np.tile(samples, len(isomirs))),
+            }
+        return dataset.assign_coords(coords)
+
+
+def _taken(data: xr.Dataset, mirna: str, chains: int, rng: np.random.Generator) -> Callable[..., np.ndarray]:
+    """Return what lays draws (S, ...) of a miRNA out in chains (chain, draw, ...), each of equal weight."""
+    weight = data["draw_weight"].sel(drawn=mirna).values
+    order_by = data["draw_beta"].sel(drawn=mirna).values[:, _sorting_term(data)]
+    chosen = equal_weights(weight, order_by, rng)
     chosen = chosen[: len(chosen) // chains * chains]
 
     def shaped(draws: np.ndarray) -> np.ndarray:
         taken = np.asarray(draws, dtype=np.float64)[chosen]
         return taken.reshape(chains, -1, *taken.shape[1:])
 
-    beta = shaped(data["draw_beta"].sel(drawn=mirna).values)
-    omega = shaped(data["draw_omega"].sel(drawn=mirna).values)
-    sd = np.sqrt(np.einsum("cskk->csk", omega))
+    return shaped
+
+
+def _posterior(
+    data: xr.Dataset,
+    mirna: str,
+    rows: np.ndarray,
+    blocks: tuple[int, ...],
+    shaped: Callable[..., np.ndarray],
+) -> Group:
+    """Return everything that the model reports."""
+    slope_terms, terms = list(data["slope_term"].values), list(data["term"].values)
+    beta, omega, u, sd_sample, log_theta = (
+        shaped(data[f"draw_{name}"].sel(drawn=mirna).values)
+        for name in ("beta", "omega", "u", "sigma_sample", "log_theta")
+    )
     b = shaped(data["draw_b"].isel(isomir=rows).values.transpose(1, 0, 2))
-    u = shaped(data["draw_u"].sel(drawn=mirna).values)
-    theta = np.exp(shaped(data["draw_log_theta"].sel(drawn=mirna).values))
+    sd = np.sqrt(np.einsum("cskk->csk", omega))
     around = varies_around(slope_terms, blocks, terms)
-    own = np.stack([beta[..., k] if k >= 0 else np.zeros(beta.shape[:2]) for k in around], axis=-1)
-    variables: dict[str, tuple[tuple[str, ...], np.ndarray]] = {
+    common = np.stack([beta[..., k] if k >= 0 else np.zeros(beta.shape[:2]) for k in around], axis=-1)
+    found: Group = {
         "beta": (("term",), beta),
-        "omega": (("slope_term", "slope_term2"), omega),
         "sd_isomir": (("slope_term",), sd),
         "b": (("isomir", "slope_term"), b),
-        "effect": (("isomir", "slope_term"), b + own[:, :, None, :]),
-        "sd_sample": ((), shaped(data["draw_sigma_sample"].sel(drawn=mirna).values)),
+        "effect": (("isomir", "slope_term"), b + common[:, :, None, :]),
+        "sd_sample": ((), sd_sample),
         "u": (("sample_id",), u),
     }
-    if len(slope_terms) > 1:
-        with np.errstate(invalid="ignore"):
-            correlation = omega / (sd[..., :, None] * sd[..., None, :])
-        variables["correlation"] = (("slope_term", "slope_term2"), correlation)
-    if np.isfinite(theta).all():
-        variables["theta"] = ((), theta)
+    pairs = slope_pairs(blocks)
+    if pairs:
+        correlation = [omega[..., k, j] / (sd[..., k] * sd[..., j]) for k, j in pairs]
+        found["correlation"] = (("slope_pair",), np.stack(correlation, axis=-1))
+    if np.isfinite(log_theta).all():
+        found["theta"] = ((), np.exp(log_theta))
+    return found
 
-    x, z, offset = data["x"].values, data["z"].values, data["offset"].values
+
+def _log_mean(
+    x: np.ndarray, z: np.ndarray, offset: np.ndarray, beta: np.ndarray, b: np.ndarray, u: np.ndarray
+) -> np.ndarray:
+    """Return the linear predictor of every cell, (chain, draw, J n)."""
     log_mu = (beta @ x.T + u + offset)[:, :, None, :] + b @ z.T
-    counts = data["counts"].values[rows]
-    cells = ("isomir", "sample_id")
-    coords = {
-        "term": terms,
-        "slope_term": slope_terms,
-        "slope_term2": slope_terms,
-        "isomir": data["isomir"].values[rows],
-        "sample_id": data["sample"].values,
-    }
-    taken = {*coords, *variables, "x", "z", "offset", "chain", "draw", "counts"}
-    table = {
-        str(name): ("sample_id", plain_column(samples[name]))
-        for name in samples.columns
-        if str(name) not in taken
-    }
+    return log_mu.reshape(*log_mu.shape[:2], -1)
 
-    def group(found: dict[str, tuple[tuple[str, ...], np.ndarray]], *, drawn: bool) -> xr.Dataset:
-        lead = ("chain", "draw") if drawn else ()
-        dataset = xr.Dataset({name: ((*lead, *dims), values) for name, (dims, values) in found.items()})
-        labels = {name: values for name, values in coords.items() if name in dataset.dims}
-        if drawn:
-            labels |= {name: np.arange(dataset.sizes[name]) for name in ("chain", "draw")}
-        return dataset.assign_coords(labels).assign_coords(table if "sample_id" in dataset.dims else {})
 
-    log_likelihood = _log_probability(counts, log_mu, theta)
-    of_draws: dict[str, tuple[tuple[str, ...], np.ndarray]] = {
+def _draw_stats(
+    data: xr.Dataset, mirna: str, shaped: Callable[..., np.ndarray], log_likelihood: np.ndarray
+) -> Group:
+    """Return what the sampler says of each draw."""
+    found: Group = {
         name.removeprefix("draw_"): ((), shaped(data[name].sel(drawn=mirna).values))
         for name in DRAW_STATS
         if name in data
     }
-    if "diverging" in of_draws:
-        of_draws["diverging"] = ((), of_draws["diverging"][1].astype(bool))
-    of_draws["log_likelihood_of_cells"] = ((), log_likelihood.sum(axis=(2, 3)))
-    stats = group(of_draws, drawn=True)
-    of_mirna = (EVIDENCE | IMPORTANCE | MCMC).items()
-    stats.attrs = {
+    if "diverging" in found:
+        found["diverging"] = ((), found["diverging"][1].astype(bool))
+    return found | {"log_likelihood_of_cells": ((), log_likelihood.sum(axis=2))}
+
+
+def _diagnostics(data: xr.Dataset, i: int) -> dict[str, Any]:
+    """Return what the method says of miRNA number ``i``, for the model that the draws are of."""
+    return {
         name: selected(data, name)[i] if variable.kind == "s" else float(selected(data, name)[i])
-        for name, variable in of_mirna
+        for name, variable in (EVIDENCE | IMPORTANCE | MCMC).items()
         if name in data
     }
-    spec = ModelSpec.from_dict(json.loads(data.attrs["model"]), where="the model of the fit")
-    if data["coefficients_from"].values[i] == "reduced":
-        spec = spec.reduced()
-    prior, log_prior = prior_groups(
-        spec, blocks, x, z, {name: values for name, (_, values) in variables.items()}, rng
-    )
-    prior_log_mu = (prior["beta"][1] @ x.T + prior["u"][1] + offset)[:, :, None, :] + prior["b"][1] @ z.T
-    prior_theta = prior["theta"][1] if "theta" in prior else np.full(prior_log_mu.shape[:2], np.inf)
-    posterior = group(variables, drawn=True)
-    posterior.attrs = {"mirna": mirna, "method": data.attrs["method"], "formula": data.attrs["formula"]}
-    return xr.DataTree.from_dict(
-        {
-            "posterior": posterior,
-            "log_likelihood": group({"counts": (cells, log_likelihood)}, drawn=True),
-            "prior": group(prior, drawn=True),
-            "prior_predictive": group(
-                {"counts": (cells, _replicates(prior_log_mu, prior_theta, rng))}, drawn=True
-            ),
-            "log_prior": group(log_prior, drawn=True),
-            "posterior_predictive": group({"counts": (cells, _replicates(log_mu, theta, rng))}, drawn=True),
-            "sample_stats": stats,
-            "observed_data": group({"counts": (cells, counts)}, drawn=False),
-            "constant_data": group(
-                {
-                    "x": (("sample_id", "term"), x),
-                    "z": (("sample_id", "slope_term"), z),
-                    "offset": (("sample_id",), offset),
-                },
-                drawn=False,
-            ),
-        }
-    )
 
 
 def equal_weights(weight: np.ndarray, order_by: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -181,17 +258,19 @@ def equal_weights(weight: np.ndarray, order_by: np.ndarray, rng: np.random.Gener
     return rng.permutation(found)
 
 
-def _sorting_term(slope_terms: list[str], terms: list[str]) -> int:
+def _sorting_term(data: xr.Dataset) -> int:
+    """Return the position of the coefficient that matters most: that of the slope variable, where there is one."""
+    slope_terms, terms = list(data["slope_term"].values), list(data["term"].values)
     names = [name for name in (*slope_terms[1:], *terms[1:], *terms) if name in terms]
     return terms.index(names[0])
 
 
 def _log_probability(counts: np.ndarray, log_mu: np.ndarray, theta: np.ndarray) -> np.ndarray:
-    """Return log p(counts) (chain, draw, J, n) of the negative binomial, or of the Poisson where theta is inf."""
+    """Return log p(counts) (chain, draw, cell) of the negative binomial, or of the Poisson where theta is inf."""
     constant = special.gammaln(counts + 1.0)
     if not np.isfinite(theta).all():
         return counts * log_mu - np.exp(log_mu) - constant
-    size = theta[:, :, None, None]
+    size = theta[:, :, None]
     log_ratio = log_mu - np.log(size)
     both = np.logaddexp(0.0, log_ratio)  # log(1 + mu / theta)
     return (
@@ -204,9 +283,9 @@ def _log_probability(counts: np.ndarray, log_mu: np.ndarray, theta: np.ndarray) 
 
 
 def _replicates(log_mu: np.ndarray, theta: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return counts drawn anew, (chain, draw, J, n)."""
+    """Return counts drawn anew, (chain, draw, cell)."""
     mu = np.exp(np.minimum(log_mu, 42.0))  # numpy's Poisson ends near 9e18
     if np.isfinite(theta).all():
-        size = np.broadcast_to(theta[:, :, None, None], mu.shape)
+        size = np.broadcast_to(theta[:, :, None], mu.shape)
         mu = np.minimum(mu * rng.standard_gamma(size) / size, 1e18)
     return rng.poisson(mu)

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from scipy import stats
+from scipy import special, stats
 
 from bayes_mirglmm.counts.container import make_counts, with_dropped
 from bayes_mirglmm.errors import InputError
@@ -114,28 +114,29 @@ def lkj_log_density(correlation: np.ndarray, eta: float) -> float:
     return beta(r12, eta + 0.5) + beta(r13, eta + 0.5) + beta(partial, eta) - np.log(spread)
 
 
-def cholesky_log_density(packed: np.ndarray, size: int, scales: np.ndarray) -> float:
-    """Return the density of a packed Cholesky factor: SDs half-normal, correlation LKJ(2), times the Jacobian."""
-    rows, cols = np.tril_indices(size)
+def correlation_of(partial: np.ndarray, size: int) -> np.ndarray:
+    """Return the correlations r12, r13, r23 that partial correlations, moved to (0, 1), stand for."""
+    r = 2 * partial - 1
+    return (
+        r
+        if size == 2
+        else np.array([r[0], r[1], r[2] * np.sqrt((1 - r[0] ** 2) * (1 - r[1] ** 2)) + r[0] * r[1]])
+    )
 
-    def parts(values: np.ndarray) -> np.ndarray:
-        factor = np.zeros((size, size), dtype=values.dtype)
-        factor[rows, cols] = values
-        sd = np.sqrt((factor**2).sum(axis=1))
-        correlation = factor @ factor.T / np.outer(sd, sd)
-        return np.concatenate([sd, correlation[np.tril_indices(size, -1)]])
 
-    # Complex steps: derivatives to the last digit
-    jacobian = np.column_stack([parts(packed + 1e-30j * e).imag / 1e-30 for e in np.eye(len(packed))])
-    values = parts(packed)
+def correlation_matrix(partial: np.ndarray, size: int) -> np.ndarray:
     correlation = np.eye(size)
     lower = np.tril_indices(size, -1)
-    correlation[lower] = correlation.T[lower] = values[size:]
-    return float(
-        stats.halfnorm(scale=scales).logpdf(values[:size]).sum()
-        + lkj_log_density(correlation, 2.0)
-        + np.log(abs(np.linalg.det(jacobian)))
-    )
+    correlation[lower] = correlation.T[lower] = correlation_of(partial, size)
+    return correlation
+
+
+def partial_log_density(partial: np.ndarray, size: int) -> float:
+    """Return the LKJ(2) density of the correlation matrix, times the Jacobian of its partial correlations."""
+    # Complex steps: derivatives to the last digit
+    steps = [correlation_of(partial + 1e-30j * e, size).imag / 1e-30 for e in np.eye(len(partial))]
+    jacobian = np.log(abs(np.linalg.det(np.column_stack(steps))))
+    return float(lkj_log_density(correlation_matrix(partial, size), 2.0) + jacobian)
 
 
 def random_point(case: Case, rng: np.random.Generator) -> dict[str, np.ndarray]:
@@ -150,9 +151,8 @@ def random_point(case: Case, rng: np.random.Generator) -> dict[str, np.ndarray]:
         if size == 1:
             point[f"sd_block{block}"] = np.exp(rng.normal())
         else:
-            factor = np.tril(rng.normal(size=(size, size)))
-            np.fill_diagonal(factor, np.exp(rng.normal(-0.5, 0.5, size)))
-            point[f"cholesky_block{block}"] = factor[np.tril_indices(size)]
+            point[f"sd_block{block}"] = np.exp(rng.normal(-0.5, 0.5, size))
+            point[f"partial_block{block}"] = rng.uniform(0.05, 0.95, size * (size - 1) // 2)
     point |= {"sd_sample": np.exp(rng.normal(-1)), "w": rng.normal(size=N)}
     if not case.poisson:
         point["log_theta"] = np.asarray(rng.normal(1, 1.5))
@@ -171,10 +171,10 @@ def log_density(case: Case, counts: xr.Dataset, point: dict[str, np.ndarray]) ->
             root[where[0], where[0]] = sd = point[f"sd_block{block}"]
             total += stats.halfnorm(scale=scales[0]).logpdf(sd)
         else:
-            packed = point[f"cholesky_block{block}"]
-            rows, cols = np.tril_indices(len(where))
-            root[np.array(where)[rows], np.array(where)[cols]] = packed
-            total += cholesky_log_density(packed, len(where), scales)
+            sd, partial = point[f"sd_block{block}"], point[f"partial_block{block}"]
+            correlation = correlation_matrix(partial, len(where))
+            root[np.ix_(where, where)] = sd[:, None] * np.linalg.cholesky(correlation)
+            total += stats.halfnorm(scale=scales).logpdf(sd).sum() + partial_log_density(partial, len(where))
     total += stats.norm(4, 5).logpdf(point["beta"][0]) + stats.norm(0, 2.5).logpdf(point["beta"][1:]).sum()
     total += stats.norm.logpdf(point["v"]).sum() + stats.norm.logpdf(point["w"]).sum()
     total += stats.halfnorm(scale=1.0).logpdf(point["sd_sample"])
@@ -190,17 +190,13 @@ def log_density(case: Case, counts: xr.Dataset, point: dict[str, np.ndarray]) ->
 
 
 def as_pymc(model: Any, point: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Rename and transform ``point`` for PyMC: logs of SDs and of the diagonals of Cholesky factors."""
+    """Rename and transform ``point`` for PyMC: logs of SDs, log odds of what lies in (0, 1)."""
     result: dict[str, Any] = {}
     for name, value in point.items():
         if name.startswith("sd_"):
             result[f"{name}_log__"] = np.log(value)
-        elif name.startswith("cholesky"):
-            size = {3: 2, 6: 3}[len(value)]
-            diagonal = np.cumsum(np.arange(1, size + 1)) - 1
-            moved = value.copy()
-            moved[diagonal] = np.log(value[diagonal])
-            result[f"{name}_cholesky-cov-packed__"] = moved
+        elif name.startswith("partial"):
+            result[f"{name}_logodds__"] = special.logit(value)
         elif name == "beta" and "beta_scaled" in model.named_vars:
             result["beta_scaled"] = value
         else:
@@ -266,14 +262,17 @@ def test_reports_are_in_the_users_units(rich: tuple[Case, Any], counts: xr.Datas
     units = np.eye(4)
     units[1, 1] = 1 / age.std(ddof=1)
     root = np.zeros((4, 4))
-    root[[0, 1, 1], [0, 0, 1]] = point["cholesky_block0"]
-    root[[2, 3, 3], [2, 2, 3]] = point["cholesky_block1"]
+    for block, where in ((0, slice(0, 2)), (1, slice(2, 4))):
+        correlation = correlation_matrix(point[f"partial_block{block}"], 2)
+        root[where, where] = point[f"sd_block{block}"][:, None] * np.linalg.cholesky(correlation)
     omega = units @ root @ root.T @ units.T
     np.testing.assert_allclose(found["omega"], omega, rtol=1e-10, atol=1e-12)
     np.testing.assert_array_equal(found["omega"][:2, 2:], 0)  # the nuisance is independent
     np.testing.assert_allclose(found["sd_isomir"], np.sqrt(np.diag(omega)), rtol=1e-10)
     sd = np.sqrt(np.diag(omega))
-    np.testing.assert_allclose(found["correlation"], omega / np.outer(sd, sd), rtol=1e-10, atol=1e-12)
+    pairs = [omega[0, 1] / (sd[0] * sd[1]), omega[2, 3] / (sd[2] * sd[3])]
+    np.testing.assert_allclose(found["correlation"], pairs, rtol=1e-10, atol=1e-12)
+    assert list(model.coords["slope_pair"]) == ["Intercept, age", "batch[T.v], batch[T.w]"]
     assert found["theta"] == pytest.approx(np.exp(point["log_theta"]))
 
 

@@ -249,7 +249,7 @@ def test_tree_for_arviz(fit: bm.Fit):
     assert float(draws.std()) == pytest.approx(row["std_error"], rel=0.03)
     np.testing.assert_array_equal(fit[mirna]["posterior"]["b"], posterior["b"])  # the same every time
     log_likelihood = tree["log_likelihood"]["counts"]
-    assert log_likelihood.dims == ("chain", "draw", "isomir", "sample_id")
+    assert log_likelihood.dims == ("chain", "draw", "cell")
     assert (log_likelihood < 0).all()
     observed, predicted = tree["observed_data"]["counts"], tree["posterior_predictive"]["counts"]
     assert float(predicted.mean()) == pytest.approx(float(observed.mean()), rel=0.5)

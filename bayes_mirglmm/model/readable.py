@@ -1,0 +1,98 @@
+"""A PyMC model that prints as the model that it is. Importing this module imports PyMC."""
+
+import html
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import pymc as pm
+
+from bayes_mirglmm.model.priors import HalfNormal, Normal
+from bayes_mirglmm.model.scaling import isomir_sd_scales
+from bayes_mirglmm.model.spec import ModelSpec
+
+if TYPE_CHECKING:
+    from bayes_mirglmm.design.build import Design
+
+
+class ReadableModel(pm.Model):
+    """A :class:`pymc.Model` with a description, which it shows in place of its address.
+
+    The description is of the model as it was built; ``model.str_repr()`` lists the variables that it has now. What
+    PyMC makes of it (``copy``, ``pm.do``, ``pm.observe``) is a plain :class:`pymc.Model`.
+
+    Parameters
+    ----------
+    description : str
+    *args, **kwargs
+        Of :class:`pymc.Model`.
+    """
+
+    def __init__(self, description: str, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.description = description
+
+    def __repr__(self) -> str:
+        return self.description
+
+    __str__ = __repr__
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(self.description)}</pre>"
+
+
+def description(
+    spec: ModelSpec,
+    design: "Design",
+    mirna: str,
+    slope_terms: Sequence[str],
+    blocks: Sequence[int],
+    *,
+    n_isomirs: int,
+) -> str:
+    """Return the model in words and symbols: what is observed, its mean, and every prior with its numbers.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+    design : Design
+    mirna : str
+    slope_terms : sequence of str, length K
+        Columns with isomiR effects, of this model.
+    blocks : sequence of int, length K
+        Their covariance blocks.
+    n_isomirs : int
+    """
+    priors, sample = spec.priors, spec.priors.sd_sample is not None
+    likelihood = "NegativeBinomial(mu, theta)" if priors.log_theta is not None else "Poisson(mu)"
+    lines: list[tuple[str, str, str]] = [
+        ("counts[isomir, sample_id]", "~", likelihood),
+        ("log mu", "=", f"offset + x beta + b z'{' + u' if sample else ''}"),
+    ]
+    for k, term in enumerate(design.terms):
+        lines.append((f"beta[{term}]", "~", _normal(priors.beta if k else priors.intercept)))
+    lines.append(("b[isomir]", "~", "MvNormal(0, omega)"))
+    for term, scale in zip(slope_terms, isomir_sd_scales(priors, tuple(blocks)), strict=True):
+        lines.append((f"sd_isomir[{term}]", "~", f"HalfNormal({scale:g})"))
+    for block in sorted(set(blocks)):
+        own = [term for term, other in zip(slope_terms, blocks, strict=True) if other == block]
+        if len(own) > 1:
+            lines.append((f"correlation[{', '.join(own)}]", "~", f"LKJ({priors.correlation.eta:g})"))
+    if priors.sd_sample is not None:
+        lines += [("u[sample_id]", "~", "Normal(0, sd_sample)"), ("sd_sample", "~", _half(priors.sd_sample))]
+    if priors.log_theta is not None:
+        lines.append(("log theta", "~", _normal(priors.log_theta)))
+    width = max(len(left) for left, _, _ in lines)
+    body = "\n".join(f"{left:>{width}} {sign} {right}" for left, sign, right in lines)
+    return (
+        f"Model {spec.name} of {mirna}: {n_isomirs} isomiRs in {len(design.samples)} samples, {design.formula}\n\n"
+        f"{body}\n\n"
+        "Natural logs; the offset is log millions of reads. Priors of continuous columns are of one standard deviation."
+    )
+
+
+def _normal(prior: Normal) -> str:
+    return f"Normal({prior.mean:g}, {prior.sd:g})"
+
+
+def _half(prior: HalfNormal) -> str:
+    return f"HalfNormal({prior.scale:g})"
