@@ -177,9 +177,7 @@ CAUTIONS: dict[str, str] = {
     "not_counts": (
         "Give the raw read counts of the upstream tool. Only counts that were drawn to one depth on purpose may stay."
     ),
-    "replicates": (
-        "Add runs of one library up (sum_replicates, --sum-by): counted as samples they make every p-value too small."
-    ),
+    "replicates": "Counted as samples, runs of one library make every p-value too small.",
 }
 GENERAL_ADVICE = "Decide whether it touches your question before you use the results."
 

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 LIBRARY = "bayes_mirglmm"
-FITTING = ("fit", "fitting")  # what reports progress, as log messages where there is no terminal
+FITTING = ("fitting", "methods")  # what reports progress, as log messages where there is no terminal
 _SHOWWARNING = warnings.showwarning
 
 

@@ -73,10 +73,16 @@ def print_inspection(reporter: Reporter, found: "Inspection", *, every_sample: b
     if len(found.columns):
         reporter.say("\nSample table", "bold")
         rows = [
-            (r["column"], r["kind"], r["values"] + (f"; {r['missing']} missing" if r["missing"] else ""))
+            (
+                r["column"],
+                r["kind"] + (" (its own order)" if r["order"] == "given" else ""),
+                r["values"] + (f"; {r['missing']} missing" if r["missing"] else ""),
+            )
             for r in found.columns.to_dict("records")
         ]
         reporter.show(table(["column", "kind", "values"], rows, left=3))
+        if (found.columns["order"] != "").any():
+            reporter.say("  The first level of a factor is its reference, unless --reference names another.")
 
     reporter.say("\nFrom the file to the fit", "bold")
     stages = [

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from bayes_mirglmm.cli.console import Reporter, table
-from bayes_mirglmm.outcomes import STATUSES
+from bayes_mirglmm.outcomes import STATUSES, from_metadata
 from bayes_mirglmm.results.effects import INTERCEPT
 from bayes_mirglmm.results.hits import (
     FDR,
@@ -52,6 +52,7 @@ def summarise(fit: "Fit", out: Path, files: dict[str, Path]) -> dict[str, Any]:
         "top": _top(effects[effects["term"] == default_term(fit.design)], status, fit.is_bayesian)
         if terms
         else [],
+        "cautions": [str(caution) for caution in from_metadata(fit.metadata)],
         "tables": {name: str(path) for name, path in files.items()},
     }
     if "log_bf10" in usage:
@@ -102,6 +103,11 @@ def print_summary(reporter: Reporter, fit: "Fit", summary: dict[str, Any]) -> No
             for row in summary["top"]
         ]
         reporter.show(table(["miRNA", "log2 FC", interval, *IN_HEADERS[bayesian], "isomiRs"], rows))
+
+    if summary["cautions"]:
+        reporter.say("\nBefore you use these numbers", "bold")
+        for caution in from_metadata(fit.metadata):
+            reporter.say(f"  - {caution}. {caution.advice}")
 
     reporter.say(f"\nTables in {summary['out']}", "bold")
     reporter.say("  " + ", ".join(Path(path).name for path in summary["tables"].values()))

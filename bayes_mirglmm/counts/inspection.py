@@ -7,8 +7,12 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bayes_mirglmm.counts.cells import is_date, is_number
 from bayes_mirglmm.counts.container import dropped, sample_table, validate_counts
+from bayes_mirglmm.counts.display import html_inspection, text_inspection
 from bayes_mirglmm.counts.filtering import LOW_ISOMIR, LOW_MIRNA, filter_counts
+from bayes_mirglmm.counts.plausibility import count_cautions
+from bayes_mirglmm.counts.replicates import replicate_caution
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.outcomes import FEWEST_ISOMIRS, MIN_ISOMIR_LOG_CPM, MIN_MIRNA_LOG_CPM
 
@@ -16,9 +20,9 @@ MANY_LEVELS = 12  # a text column with more levels is listed by its number of le
 UNEVEN_TOTALS = 10.0  # ratio of the largest to the smallest total that is worth a remark
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Inspection:
-    """What a set of counts holds.
+    """What a set of counts holds; it shows itself as text, and as tables in a notebook.
 
     Attributes
     ----------
@@ -32,8 +36,9 @@ class Inspection:
         A row per sample: ``sample``, ``total`` (counts before any filter), ``isomirs`` and ``mirnas`` (with a
         count above 0), then the columns of the sample table.
     columns : pandas.DataFrame
-        The sample table: ``column``, ``kind`` (``factor``, ``number``, ``label``), ``values`` (levels with
-        their numbers of samples, or the range) and ``missing``.
+        The sample table: ``column``, ``kind`` (``factor``, ``number``, ``date``, ``label``), ``values`` (levels with
+        their numbers of samples, the reference first, or the range), ``missing`` and ``order`` (of the levels:
+        ``given`` by R, AnnData or pandas, or ``sorted``).
     stages : pandas.DataFrame
         ``stage``, ``mirnas``, ``isomirs``, ``reads`` and ``share`` (of all reads) from the file to the fit.
     drops : pandas.DataFrame
@@ -49,6 +54,13 @@ class Inspection:
     columns: pd.DataFrame
     stages: pd.DataFrame
     drops: pd.DataFrame
+
+    def __repr__(self) -> str:
+        """Return the inspection as plain text."""
+        return text_inspection(self)
+
+    def _repr_html_(self) -> str:
+        return html_inspection(self)
 
 
 def inspect_counts(
@@ -108,21 +120,27 @@ def _samples(counts: xr.Dataset) -> pd.DataFrame:
 
 def _columns(counts: xr.Dataset) -> pd.DataFrame:
     rows = [_column(str(name), values) for name, values in sample_table(counts).items()]
-    return pd.DataFrame(rows, columns=["column", "kind", "values", "missing"])
+    return pd.DataFrame(rows, columns=["column", "kind", "values", "missing", "order"])
 
 
-def _column(name: str, values: pd.Series) -> tuple[str, str, str, int]:
+def _column(name: str, values: pd.Series) -> tuple[str, str, str, int, str]:
     missing = int(values.isna().sum())
     known = values.dropna()
     if pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values):
         text = f"{known.min():g} to {known.max():g}" if len(known) else ""
-        return name, "number", text, missing
-    sizes = known.astype(str).value_counts(sort=False)
-    if len(sizes) == len(known) > 1:
-        return name, "label", f"{len(sizes)} different values", missing
+        return name, "number", text, missing, ""
+    given = isinstance(values.dtype, pd.CategoricalDtype)
+    order = "given" if given else "sorted"
+    counted = (
+        known.value_counts(sort=False) if given else known.astype(str).value_counts(sort=False).sort_index()
+    )
+    sizes = counted[counted > 0]
+    kind = "date" if len(known) and all(is_date(str(level)) for level in sizes.index) else "factor"
+    if len(sizes) == len(known) > 1 and not given:
+        return name, "label" if kind == "factor" else kind, f"{len(sizes)} different values", missing, ""
     if len(sizes) > MANY_LEVELS:
-        return name, "factor", f"{len(sizes)} levels of {sizes.min()} to {sizes.max()} samples", missing
-    return name, "factor", ", ".join(f"{level} ({size})" for level, size in sizes.items()), missing
+        return name, kind, f"{len(sizes)} levels of {sizes.min()} to {sizes.max()} samples", missing, order
+    return name, kind, ", ".join(f"{level} ({size})" for level, size in sizes.items()), missing, order
 
 
 def _stages(counts: xr.Dataset, lost: pd.DataFrame, reads: pd.Series) -> pd.DataFrame:
@@ -161,16 +179,34 @@ def _remarks(counts: xr.Dataset) -> list[str]:
             f"Totals differ {total.max() / total.min():.0f}-fold, from {total.min():,} ({total.idxmin()}) to "
             f"{total.max():,} ({total.idxmax()})."
         )
+    remarks += [f"{_capital(caution)}." for caution in count_cautions(counts)]
+    if caution := replicate_caution(counts):
+        remarks.append(f"{_capital(caution)}.")
     table = sample_table(counts)
     if table.empty:
         remarks.append("No sample table was given: a fit needs one, with a row per sample.")
     for name, values in table.items():
         if pd.api.types.is_numeric_dtype(values):
             continue
+        if odd := _odd_cell(values):
+            remarks.append(f"Column {name}: numbers, but {odd}; a design that uses it will refuse that.")
         sizes = values.astype(str).value_counts()
         if 1 < len(sizes) < len(values) and sizes.min() == 1:
             remarks.append(f"Column {name}: one sample only at {_some(list(sizes.index[sizes == 1]))}.")
     return remarks
+
+
+def _odd_cell(values: pd.Series) -> str:
+    """Return the first cell that is no number in a column where most are; empty where there is none."""
+    known = values.dropna()
+    if isinstance(values.dtype, pd.CategoricalDtype) or not all(isinstance(v, str) for v in known):
+        return ""
+    odd = [(cell, sample) for sample, cell in known.items() if not is_number(cell.strip())]
+    return f"{odd[0][0]!r} for sample {odd[0][1]}" if 0 < 2 * len(odd) < len(known) else ""
+
+
+def _capital(sentence: str) -> str:
+    return sentence[:1].upper() + sentence[1:]
 
 
 def _some(names: Sequence[str], limit: int = 5) -> str:

@@ -14,6 +14,8 @@ from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.outcomes import Caution
 from bayes_mirglmm.suggest import did_you_mean
 
+INTERCEPT = "Intercept"  # as formulaic calls it
+
 
 def columns_by_name(samples: pd.DataFrame) -> dict[str, pd.Series]:
     """Return the columns of a sample table by name, indexed by sample name.
@@ -84,6 +86,11 @@ def typed_columns(
             raise InputError(
                 f"reference= names {name!r}, a column of numbers, which has no levels: write C({name}) in "
                 "the formula to make a factor of it."
+            )
+        elif name == INTERCEPT:
+            raise InputError(
+                f"column {name!r} of the sample table has the name that the model gives to its own intercept: rename "
+                "the column, or leave it out of the design."
             )
         else:
             table[name] = _covariate(column, name)

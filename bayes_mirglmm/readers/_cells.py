@@ -10,6 +10,9 @@ from bayes_mirglmm.counts.container import MAX_COUNT
 from bayes_mirglmm.errors import InputError
 
 MISSING = frozenset({"", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "#N/A", ".", "-"})
+PARTS = np.arange(2, 7)  # places that a read may be shared between
+FEW_SHARES = 5  # fractions that are too few to say what they are
+LARGEST_LOG = 40  # log2 of any number of reads is below
 MISSING_CHOICES = ("refuse", "zero")
 
 
@@ -48,7 +51,10 @@ def count_matrix(
         if bad.any():
             i = int(np.flatnonzero(bad)[0])
             raise _not_a_count(
-                frame.iloc[i, j], f"{source}, {where(i)}, column {frame.columns[j]!r}", int(bad.sum())
+                frame.iloc[i, j],
+                f"{source}, {where(i)}, column {frame.columns[j]!r}",
+                int(bad.sum()),
+                np.asarray(values, dtype=float),
             )
         out[:, j] = values.astype(np.int64)
     return out, zeros
@@ -73,7 +79,7 @@ def _numbers(column: pd.Series, missing: str) -> tuple[np.ndarray, int]:
     return values, 0
 
 
-def _not_a_count(cell: object, place: str, others: int) -> InputError:
+def _not_a_count(cell: object, place: str, others: int, column: np.ndarray) -> InputError:
     text = "" if cell is None or cell is pd.NA else str(cell).strip()
     many = f" ({others} such cells in this column)" if others > 1 else ""
     if text in MISSING:
@@ -94,13 +100,27 @@ def _not_a_count(cell: object, place: str, others: int) -> InputError:
             if _large(text)
             else "is not a whole number"
         )
-        return InputError(
-            f"{place}: {text!r} {kind}{many}. Give raw read counts, not CPM, RPM or log values; for a "
-            "column that is no sample, pass annotation=[its name]."
-        )
+        return InputError(f"{place}: {text!r} {kind}{many}. {_remedy(column)}")
     return InputError(
         f"{place}: {text!r} is not a number{many}. Correct the cell, or pass annotation=[its column]."
     )
+
+
+def _remedy(column: np.ndarray) -> str:
+    """Say what to do about a column of numbers that are no counts, by what they look like."""
+    values = column[np.isfinite(column)]
+    part = np.mod(values, 1)
+    broken = part[part > 0]
+    shares = np.abs(broken[:, None] * PARTS - np.round(broken[:, None] * PARTS)).min(axis=1) < 0.02
+    if len(broken) >= FEW_SHARES and shares.mean() > 0.9:
+        return (
+            "The fractions look like shares of reads that map to several places: let the tool count each read once, or "
+            "round the column, which changes little."
+        )
+    logs = len(values) >= FEW_SHARES and values.max() < LARGEST_LOG
+    what = "The column looks like logarithms: give" if logs else "Give"
+    no = "" if logs else ", not CPM, RPM or log values"
+    return f"{what} raw read counts{no}; for a column that is no sample, pass annotation=[its name]."
 
 
 def _large(text: str) -> bool:

@@ -147,7 +147,7 @@ def _typed(column: pd.Series, notes: list[Note], comma: str) -> pd.Series:
         )
     if found.codes:
         cells = ", ".join(f"{code} ({n})" for code, n in Counter(found.codes).items())
-        notes.append(Note(f"column {column.name!r} of the sample table: read as missing were {cells}"))
+        notes.append(Note(f"column {column.name!r} of the sample table: cells read as missing: {cells}"))
     return found.column
 
 

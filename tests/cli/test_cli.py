@@ -282,7 +282,7 @@ def test_an_intercept_only_formula_has_a_summary_too(run, files, tmp_path: Path)
 def test_inspect_as_text_and_as_json(run, files):
     text = run("inspect", *files.inputs)
     assert text.code == 0
-    assert "ctrl (3), low (3), high (3)" in text.out
+    assert "ctrl (3), high (3), low (3)" in text.out  # the reference first
     content = json.loads(run("inspect", *files.inputs, "--json").out)
     assert content["format"] == "table"
     assert content["stages"][0]["mirnas"] == 9

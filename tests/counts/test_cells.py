@@ -85,7 +85,7 @@ def test_a_table_that_pandas_read_is_read_on_and_noted(tmp_path):
         assert read["id"].values.tolist() == ["01", "02", "03"]
         assert read.attrs["notes"] == [
             "column 'rin' of the sample table has commas in its numbers: read as numbers.",
-            "column 'age' of the sample table: read as missing were '-- (1).",
+            "column 'age' of the sample table: cells read as missing: '-- (1).",
         ]
 
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from bayes_mirglmm.counts.container import make_counts
+from bayes_mirglmm.counts.container import attach_samples, make_counts
 from bayes_mirglmm.counts.inspection import inspect_counts
 
 # Totals of one million: a count is its CPM. e^5 = 148.4, e^-1 = 0.37.
@@ -75,10 +75,10 @@ def test_samples_have_totals_and_what_was_detected(counts: xr.Dataset):
 
 def test_columns_of_the_sample_table_are_told_apart(counts: xr.Dataset):
     columns = inspect_counts(counts).columns.set_index("column")
-    assert columns.loc["group"].tolist() == ["factor", "x (2), y (1), z (1)", 0]
-    assert columns.loc["dose"].tolist() == ["number", "0.5 to 2", 1]
-    assert columns.loc["donor"].tolist() == ["label", "4 different values", 0]
-    assert columns.loc["batch"].tolist() == ["factor", "u (3)", 1]
+    assert columns.loc["group"].tolist() == ["factor", "x (2), y (1), z (1)", 0, "sorted"]
+    assert columns.loc["dose"].tolist() == ["number", "0.5 to 2", 1, ""]
+    assert columns.loc["donor"].tolist() == ["label", "4 different values", 0, ""]
+    assert columns.loc["batch"].tolist() == ["factor", "u (3)", 1, "sorted"]
 
 
 def test_remarks_name_small_groups_and_uneven_totals(counts: xr.Dataset):
@@ -101,3 +101,60 @@ def test_filters_that_leave_nothing_do_not_hide_what_was_read(counts: xr.Dataset
     found = inspect_counts(counts, min_mirna_log_cpm=50)
     assert any("cannot be applied" in remark for remark in found.remarks)
     assert found.stages["isomirs"].iloc[0] == 6
+
+
+def with_column(counts: xr.Dataset, values: list[object]) -> xr.Dataset:
+    return attach_samples(counts, pd.DataFrame({"v": values}, index=SAMPLES.index))
+
+
+def test_levels_stand_in_the_order_of_the_design(counts: xr.Dataset):
+    ordered = with_column(counts, pd.Categorical(["y", "x", "y", "x"], categories=["y", "x"]))
+    assert inspect_counts(ordered).columns.set_index("column").loc["v"].tolist() == [
+        "factor",
+        "y (2), x (2)",
+        0,
+        "given",
+    ]
+    plain = inspect_counts(with_column(counts, ["y", "x", "y", "x"])).columns.set_index("column")
+    assert plain.loc["v"].tolist() == ["factor", "x (2), y (2)", 0, "sorted"]
+
+
+def test_dates_and_an_odd_cell_are_said(counts: xr.Dataset):
+    dated = inspect_counts(with_column(counts, ["2021-03-01", "2021-03-01", "2021-03-02", "2021-03-02"]))
+    assert dated.columns.set_index("column").loc["v", "kind"] == "date"
+    odd = inspect_counts(with_column(counts, ["1.5", "2", "high", "3"]))
+    assert (
+        "Column v: numbers, but 'high' for sample s3; a design that uses it will refuse that." in odd.remarks
+    )
+
+
+def test_runs_of_a_library_are_remarked(counts: xr.Dataset):
+    found = inspect_counts(attach_samples(counts, SAMPLES[["group"]].assign(library=["a", "a", "b", "c"])))
+    assert any(
+        remark.startswith("Column library has one value for several samples (a: s1, s2)")
+        for remark in found.remarks
+    )
+
+
+def test_it_shows_itself_as_text_and_html(counts: xr.Dataset):
+    text = repr(inspect_counts(counts))
+    assert "Inspection(" not in text
+    lines = [line.split() for line in text.splitlines()]
+    assert lines[0] == ["Inspection", "of", "memory.tsv", "(format", "memory)"]
+    assert "  - 2 rows were merged." in text
+    assert ["s4", "1,000,000", "3", "6"] in lines
+    assert ["group", "factor", "x", "(2),", "y", "(1),", "z", "(1)", "0", "sorted"] in lines
+    assert ["read", "3", "6", "3,995,892", "100.0", "%"] in lines
+    named = counts.assign_coords(sample=["<b>", "s2\x1b[31m", "s3", "s4"])
+    html = inspect_counts(named)._repr_html_()
+    assert "&lt;b&gt;" in html
+    assert "<b>s" not in html
+    assert "\x1b" not in repr(inspect_counts(named))
+
+
+def test_of_many_samples_the_ends_are_shown():
+    many = make_counts(
+        np.full((2, 40), 9), isomir=["a", "b"], mirna=["m", "m"], sample=[f"s{i}" for i in range(40)]
+    )
+    text = repr(inspect_counts(many))
+    assert [name in text for name in ("s0 ", "s5 ", "s6 ", "s33 ", "s34 ", "s39 ")] == [1, 1, 0, 0, 1, 1]

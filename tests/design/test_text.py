@@ -68,3 +68,13 @@ def test_numbers_that_read_as_dates_get_a_caution():
 def test_missing_values_say_how_to_leave_samples_out():
     with pytest.raises(InputError, match=r"has no value for sample s1: .*--samples-only"):
         design([1.0, float("nan"), *range(6)])
+
+
+def test_a_covariate_may_not_be_called_as_the_intercept():
+    table = pd.DataFrame({"group": GROUP, "Intercept": [1.0, 2, 2, 3, 1, 4, 2, 5]})
+    assert build_design(table, "~ group").terms == ("Intercept", "group[T.y]")
+    for more in ({"formula": "~ group + Intercept"}, {"formula": "~ group", "nuisance": "Intercept"}):
+        with pytest.raises(
+            InputError, match=r"'Intercept' .* has the name that the model gives to its own intercept"
+        ):
+            build_design(table, **more)

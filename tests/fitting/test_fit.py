@@ -10,7 +10,7 @@ import xarray as xr
 from scipy.stats import false_discovery_control
 
 import bayes_mirglmm as bm
-from bayes_mirglmm.counts.container import make_counts
+from bayes_mirglmm.counts.container import attach_samples, make_counts
 from bayes_mirglmm.methods import maximum_likelihood
 
 
@@ -269,3 +269,27 @@ def test_a_selection_by_hand_is_not_called_a_filter(simulation):
     status = bm.fit(one, "~ group", progress=False).status()
     others = status[status["status"] == "too_few_isomirs"]
     assert others["reason"].str.contains("left out by hand").all()
+
+
+def test_the_order_of_levels_reaches_the_estimates_and_the_saved_run(simulation, fitted, tmp_path):
+    keep = simulation.counts["mirna"].values == simulation.counts["mirna"].values[0]
+    counts = simulation.counts.isel(isomir=keep)
+    group = pd.Categorical(counts["group"].values, categories=["B", "A"])
+    names = pd.Index(counts["sample"].values)
+    ordered = attach_samples(counts, pd.DataFrame({"group": group, "unused": group}, index=names))
+    fit = bm.fit(ordered, "~ group", progress=False)
+    assert fit.design.factors == {"group": ("B", "A")}
+    mirna = str(counts["mirna"].values[0])
+    alphabetical = fitted.effects("group[T.B]").set_index("mirna").loc[mirna, "estimate"]
+    assert fit.effects("group[T.A]")["estimate"].item() == pytest.approx(-alphabetical, abs=1e-4)
+    fit.save(tmp_path / "run")
+    loaded = bm.load(tmp_path / "run")
+    assert loaded.design.factors == {"group": ("B", "A")}
+    assert loaded.samples["unused"].cat.categories.tolist() == ["B", "A"]
+
+
+def test_what_does_not_look_like_counts_is_said(caplog):
+    totals = counts_of({"miR-1": GOOD}, "aaabbb")
+    fit = bm.fit(totals, "~ group", progress=False)
+    assert fit.metadata["caution_kinds"][0] == "not_counts"
+    assert "the totals of all 6 samples are alike (1,000,000 to 1,000,000)" in caplog.text

@@ -243,3 +243,21 @@ def test_a_container_written_as_text_is_read_back(put, counts, delimiter, newlin
     path = put("round.txt", table.to_csv(sep=delimiter, index=False, lineterminator=newline))
     read = read_counts(path, sample_columns=list(counts["sample"].values))
     assert read.drop_attrs().identical(counts.drop_attrs())
+
+
+@pytest.mark.parametrize(
+    ("cells", "remedy"),
+    [
+        (["43.667", "38.333", "111.5", "16.25", "37.2", "5"], "shares of reads that map to several places"),
+        (
+            ["3.1415", "2.7182", "7.3891", "5.4366", "1.6180", "4.8110"],
+            "looks like logarithms: give raw read counts",
+        ),
+        (["311.415", "72.182", "738.91", "54.366", "16.180", "48.110"], "not CPM, RPM or log values"),
+    ],
+    ids=["shares", "logarithms", "CPM"],
+)
+def test_the_remedy_fits_the_fractions(put, cells, remedy):
+    rows = "".join(f"iso{i}\tmiR-1\t{cell}\n" for i, cell in enumerate(cells))
+    with pytest.raises(InputError, match=f"is not a whole number .*{remedy}"):
+        read_counts(put("c.tsv", "isomir\tmiRNA\ts1\n" + rows))
