@@ -14,6 +14,8 @@ RELIABLE_PARETO_K = 0.7
 LARGEST_R_HAT = 1.01
 #: Effective number of draws below which the tails of an interval are noisy (the same paper).
 SMALLEST_ESS = 400.0
+#: Samples below which method="laplace" is too sure; see the caution "few_samples".
+FEWEST_SAMPLES_OF_LAPLACE = 9
 #: Filters of the command line, natural log of the median counts per million (Baran et al. 2025).
 MIN_MIRNA_LOG_CPM = 5.0
 MIN_ISOMIR_LOG_CPM = -1.0
@@ -168,6 +170,9 @@ CAUTIONS: dict[str, str] = {
     ),
     "single_sample": (
         "Effects of that level rest on one sample: leave the level out, merge it with another, or add samples."
+    ),
+    "few_samples": (
+        "Fit by --method nuts, which makes no such approximation, before a finding rests on the width of an interval."
     ),
     "coded_levels": (
         "If the numbers are codes of groups, fit again with C(column) in the formula; amounts are right as they are."

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from bayes_mirglmm.methods.maximum_likelihood import Plan, failed, fit_mirna
-from bayes_mirglmm.outcomes import FEWEST_ISOMIRS
+from bayes_mirglmm.outcomes import FEWEST_ISOMIRS, NOT_CONVERGED
 from bayes_mirglmm.records import Draws, MirnaRecord, ModelNumbers
 
 
@@ -78,6 +78,19 @@ def posterior_numbers(plan: Plan, draws: Draws, columns: list[int]) -> ModelNumb
         u=u,
         u_se=np.sqrt(weights @ (draws.u - u) ** 2),
     )
+
+
+def finite_or_told(numbers: ModelNumbers, status: str, reason: str) -> tuple[str, str]:
+    """Return status and reason of a model, ``not_converged`` where a number that tables show is not finite."""
+    shown = ("beta", "beta_cov", "omega", "sigma_sample", "b", "b_se", "effect", "effect_cov", "u", "u_se")
+    values = {name: getattr(numbers, name) for name in shown}
+    bad = [name for name, value in values.items() if value is not None and not np.isfinite(value).all()]
+    if not bad:
+        return status, reason
+    sentence = (
+        f"Posterior means or SDs are not finite ({', '.join(bad)}): check the counts for extreme values."
+    )
+    return NOT_CONVERGED, f"{reason} {sentence}".strip()
 
 
 def _moments(draws: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

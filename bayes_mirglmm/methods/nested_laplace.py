@@ -6,7 +6,7 @@ from functools import partial
 
 import numpy as np
 
-from bayes_mirglmm.methods.bayesian import fit_bayesian, name_number, posterior_numbers
+from bayes_mirglmm.methods.bayesian import finite_or_told, fit_bayesian, name_number, posterior_numbers
 from bayes_mirglmm.methods.maximum_likelihood import Plan
 from bayes_mirglmm.nested import NestedPosterior, Start, nested_posterior
 from bayes_mirglmm.nested.importance import EVIDENCE_STAGES, STAGES
@@ -137,12 +137,15 @@ def _numbers(plan: Plan, posterior: NestedPosterior, columns: list[int]) -> Mode
         posterior.b,
         posterior.u,
     )
+    numbers = posterior_numbers(plan, draws, columns)
+    status = OK if sample.reliable else NOT_CONVERGED
+    status, reason = finite_or_told(numbers, status, reason)
     return replace(
-        posterior_numbers(plan, draws, columns),
+        numbers,
         log_likelihood=float(posterior.log_likelihood[np.argmax(sample.log_density)]),
         iterations=posterior.iterations,
         evaluations=posterior.evaluations,
-        status=OK if sample.reliable else NOT_CONVERGED,
+        status=status,
         reason=reason,
         extra={
             "log_evidence": sample.log_evidence,
@@ -150,6 +153,7 @@ def _numbers(plan: Plan, posterior: NestedPosterior, columns: list[int]) -> Mode
             "pareto_k": sample.pareto_k,
             "effective_size": sample.effective_size,
             "points": float(len(weights)),
+            "dropped": float(posterior.dropped),
         },
     )
 

@@ -6,7 +6,7 @@ from functools import partial
 
 import numpy as np
 
-from bayes_mirglmm.methods.bayesian import fit_bayesian, name_number, posterior_numbers
+from bayes_mirglmm.methods.bayesian import finite_or_told, fit_bayesian, name_number, posterior_numbers
 from bayes_mirglmm.methods.maximum_likelihood import Plan
 from bayes_mirglmm.nuts import Estimate, Sampled, Settings, log_evidence, prepare, sample
 from bayes_mirglmm.outcomes import NOT_CONVERGED, OK
@@ -113,12 +113,14 @@ def _numbers(
             reasons.append(
                 f"No Bayes factor, because the evidence of the {which} model could not be estimated: {error}"
             )
+    numbers = posterior_numbers(plan, draws, columns)
+    status, reason = finite_or_told(numbers, NOT_CONVERGED if complaints else OK, " ".join(reasons))
     return replace(
-        posterior_numbers(plan, draws, columns),
+        numbers,
         iterations=int(np.prod(found.points.shape[:2])),
         evaluations=found.gradients,
-        status=NOT_CONVERGED if complaints else OK,
-        reason=" ".join(reasons),
+        status=status,
+        reason=reason,
         extra=extra,
     )
 

@@ -1,7 +1,8 @@
 """One miRNA, one model: from counts to weighted draws of everything, in the user's units, and the evidence."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from bayes_mirglmm.nested.importance import STAGES, ImportanceSample, importance
 from bayes_mirglmm.nested.maximum import maximise
 from bayes_mirglmm.nested.target import LOG_2PI, Target
 
+LARGEST_LOST_WEIGHT = 1e-6  # of points without finite values that may be left out without a word
 FARTHEST_START = 2.5  # an estimate on a boundary lies at infinity: start this many prior SDs from the centre
 
 
@@ -41,6 +43,9 @@ class NestedPosterior:
     log_likelihood: np.ndarray  #: marginal, by Laplace, with all constants (N,)
     iterations: int  #: of the search for the mode
     evaluations: int  #: of the Laplace approximation
+    dropped: (
+        int  #: points without finite values, which have no weight and stand as copies of the heaviest point
+    )
 
 
 def nested_posterior(
@@ -118,23 +123,55 @@ def nested_posterior(
     p, m = x.shape[1], len(problem.rows)
     chol = np.zeros((len(phi), z.shape[1], z.shape[1]))
     chol[:, problem.rows, problem.cols] = phi[:, p : p + m]
-    root = to_b @ chol
     u_sorted = np.concatenate(u_parts)
     u = np.empty_like(u_sorted)
     u[:, order] = u_sorted
+    with np.errstate(all="ignore"):  # far out in a tail an SD overflows
+        root = to_b @ chol
+        omega = root @ root.transpose(0, 2, 1)
+        b = np.concatenate(b_parts) @ to_b.T
+    sample, phi, chol, omega, b, u, dropped = _finite_points(sample, phi, chol, omega, b, u)
     return NestedPosterior(
         sample=sample,
         beta=phi[:, :p] @ to_beta.T,
-        omega=root @ root.transpose(0, 2, 1),
+        omega=omega,
         sd_isomir_scaled=np.sqrt(np.einsum("nab,nab->na", chol, chol)),
         sigma_sample=phi[:, p + m] if spec.sample_intercept else np.zeros(len(phi)),
         log_theta=np.full(len(phi), np.inf) if spec.family == "poisson" else phi[:, -1],
-        b=np.concatenate(b_parts) @ to_b.T,
+        b=b,
         u=u,
+        dropped=dropped,
         log_likelihood=sample.log_density + 0.5 * ((sample.x**2).sum(axis=1) + sample.x.shape[1] * LOG_2PI),
         iterations=top.iterations,
         evaluations=target.evaluations,
     )
+
+
+def _finite_points(sample: ImportanceSample, *arrays: np.ndarray) -> tuple[Any, ...]:
+    """Return the sample and arrays (N, ...) without what is not finite at any point, and how many points that were.
+
+    Zero times infinity is not a number: one such point of no weight would spoil every weighted sum. Its place is taken
+    by the heaviest point, so that there are as many as before, with weight 0. Where points of weight are lost, k-hat is
+    infinite: nothing is known of what they stood for.
+    """
+    finite = np.isfinite(sample.x).all(axis=1)
+    for array in arrays:
+        if len(array):
+            finite &= np.isfinite(array).reshape(len(array), -1).all(axis=1)
+    if finite.all():
+        return sample, *arrays, 0
+    lost = float(sample.weights[~finite].sum())
+    weights = np.where(finite, sample.weights, 0.0)
+    best = int(np.argmax(weights))
+    taken = np.where(finite, np.arange(len(finite)), best)
+    sample = replace(
+        sample,
+        x=sample.x[taken],
+        log_density=sample.log_density[taken],
+        weights=weights / weights.sum(),
+        pareto_k=sample.pareto_k if lost <= LARGEST_LOST_WEIGHT else np.inf,
+    )
+    return sample, *(array[taken] if len(array) else array for array in arrays), int((~finite).sum())
 
 
 def _level(y: np.ndarray, offset: np.ndarray, prior: PriorCoordinates) -> np.ndarray:

@@ -10,6 +10,7 @@ from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.evidence.bayes_factor import bayesian_fdr
 from bayes_mirglmm.results.contrast import chosen_weights
 from bayes_mirglmm.results.inference import LOG_2
+from bayes_mirglmm.results.posterior_schema import draws_of
 from bayes_mirglmm.results.terms import default_term, meaning
 
 if TYPE_CHECKING:
@@ -150,7 +151,7 @@ def one_effect(design: "Design", term: str | None, contrast: Any) -> tuple[str |
 def _probability(fit: "Fit", term: str | None, contrast: Any, beyond: float) -> np.ndarray:
     """Return P(effect beyond ``beyond`` log2 on the side of its mean) for the miRNAs of the tables, in their order."""
     weights, _ = chosen_weights(fit.design, term, contrast)
-    draws = fit.data["draw_beta"].values.astype(float) @ weights.to_numpy(dtype=float)[0] / LOG_2
-    weight = fit.data["draw_weight"].values
+    draws = draws_of(fit.data, "beta").values.astype(float) @ weights.to_numpy(dtype=float)[0] / LOG_2
+    weight = draws_of(fit.data, "weight").values
     side = np.sign((draws * weight).sum(axis=1))[:, None]
     return np.clip(((side * draws > beyond) * weight).sum(axis=1), 0.0, 1.0)

@@ -89,7 +89,11 @@ def _identity(path: Path) -> tuple[int, int, int]:
 
 def _on_demand(name: str, item: "h5py.Dataset", path: Path) -> Any:
     """Return the values, of large arrays of draws a stand-in that reads them when they are used."""
-    if name.startswith("draw_") and item.dtype.kind == "f" and item.nbytes >= ON_DEMAND_FROM:
+    if (
+        name.startswith(("draw_", "weighted_draw_"))
+        and item.dtype.kind == "f"
+        and item.nbytes >= ON_DEMAND_FROM
+    ):
         return indexing.LazilyIndexedArray(_OnDisk(path.resolve(), name, item.shape, item.dtype))
     return _values(name, item)
 

@@ -16,6 +16,7 @@ from bayes_mirglmm.model import ModelSpec
 from bayes_mirglmm.model.scaling import to_user
 from bayes_mirglmm.nested import NestedPosterior, Start, pareto_k
 from bayes_mirglmm.outcomes import RELIABLE_PARETO_K
+from bayes_mirglmm.results.posterior_schema import draws_of
 from bayes_mirglmm.results.selection import find_mirna
 
 if TYPE_CHECKING:
@@ -51,9 +52,9 @@ def bayes_factor_curve(fit: "Fit", mirna: str, scales: Sequence[float] | None = 
 
     slopes = [k for k, block in enumerate(fit.design.blocks) if k > 0 and block == 0]
     units = np.diag(np.linalg.inv(to_user(fit.design.z)))[slopes]
-    variances = np.einsum("skk->sk", data["draw_omega"].sel(drawn=mirna).values.astype(float))[:, slopes]
+    variances = np.einsum("skk->sk", draws_of(data, "omega").sel(drawn=mirna).values.astype(float))[:, slopes]
     moved = rescale_evidence(
-        np.sqrt(variances) * units, data["draw_weight"].sel(drawn=mirna).values, own, wanted
+        np.sqrt(variances) * units, draws_of(data, "weight").sel(drawn=mirna).values, own, wanted
     )
     own_k = float(data["pareto_k"].values[models.index("full"), i]) if "pareto_k" in data else np.nan
     rows = []

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayes_mirglmm.errors import InputError
+from bayes_mirglmm.results.posterior_schema import draw_name
 
 if TYPE_CHECKING:
     from bayes_mirglmm.design.build import Design
@@ -15,8 +16,11 @@ if TYPE_CHECKING:
 class Filler:
     """Writes records into ``arrays``, the variables of the dataset by name."""
 
-    def __init__(self, arrays: dict[str, np.ndarray], design: "Design", models: Sequence[str]) -> None:
+    def __init__(
+        self, arrays: dict[str, np.ndarray], design: "Design", models: Sequence[str], method: str
+    ) -> None:
         self.arrays = arrays
+        self.method = method
         self.models = models
         self.drawn = 0  # miRNAs with draws so far
         self.width = len(design.slope_terms)
@@ -85,11 +89,11 @@ class Filler:
     def draws(self, d: int, rows: slice, draws: "Draws", mirna: str) -> None:
         """Write joint draws, those of number ``d`` with draws; the columns that a reduced model leaves out are 0."""
         for name in ("weight", "beta", "sigma_sample", "log_theta", "u"):
-            self.put(f"draw_{name}", (d,), getattr(draws, name), mirna)
+            self.put(draw_name(name, self.method), (d,), getattr(draws, name), mirna)
         for name, values in draws.stats.items():
             self.put(f"draw_{name}", (d,), values, mirna)
-        self.put("draw_omega", (d,), self.widen(draws.omega, 2), mirna)
-        self.put("draw_b", (rows,), self.widen(draws.b, 1).transpose(1, 0, 2), mirna)
+        self.put(draw_name("omega", self.method), (d,), self.widen(draws.omega, 2), mirna)
+        self.put(draw_name("b", self.method), (rows,), self.widen(draws.b, 1).transpose(1, 0, 2), mirna)
 
     def omitted_effects(self, rows: slice, numbers: "ModelNumbers") -> None:
         """Without a random slope every isomiR has the miRNA's own effect."""

@@ -34,18 +34,17 @@ def called_effects(
     Returns
     -------
     pandas.DataFrame
-        Of a Bayesian fit ``shrunk_s_value`` is that of the shrunken effects, ``lfsr`` and ``s_value`` are the
-        posterior's own. ``shrunk`` (natural log) is NaN for the intercept.
+        Of a Bayesian fit ``shrunk_s_value`` is the ``s_value`` of effects under a name that says whose it is, ``lfsr``
+        the posterior's own. ``shrunk`` (natural log) is NaN for the intercept.
     """
-    effects = fit.effects(terms, contrasts)
+    effects = fit.effects(terms, contrasts).rename(columns={"s_value": "shrunk_s_value"})
     label = "term" if contrasts is None else "contrast"
     if contrasts is None:
         terms = [name for name in dict.fromkeys(effects[label]) if name != INTERCEPT]
         if not terms:
             return effects.assign(shrunk=float("nan"))
-    shrunken = fit.shrink(terms, contrasts).rename(columns={"s_value": "shrunk_s_value"})
-    added = ["shrunk", "shrunk_s_value"] if fit.is_bayesian else ["shrunk"]
-    return effects.merge(shrunken[["mirna", label, *added]], on=["mirna", label], how="left")
+    shrunken = fit.shrink(terms, contrasts)
+    return effects.merge(shrunken[["mirna", label, "shrunk"]], on=["mirna", label], how="left")
 
 
 def surest_first(effects: pd.DataFrame, bayesian: bool) -> pd.DataFrame:

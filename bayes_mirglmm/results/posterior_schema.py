@@ -3,13 +3,17 @@
 One layout for every Bayesian method. ``drawn`` names the miRNAs that have draws, which can be few among those that were
 read; ``draw`` is shared by all of them; the draws of the isomiR effects lie on the flat ``isomir`` dim. A draw is a
 joint draw of everything about a miRNA, of the model that ``coefficients_from`` names.
-Weights sum to 1 in each miRNA (importance sampling), or are all equal (MCMC, draws in the order of the chains).
+Draws of MCMC are called ``draw_*``, in the order of the chains. Those of importance sampling are called
+``weighted_draw_*``, because without ``draw_weight`` (sum 1 in each miRNA) they mean nothing: tables are weighted sums
+over all of them, and the tree of one miRNA resamples them to equal weights, the same ones each time.
 
 In such a dataset ``beta``, ``omega``, ``sigma_sample``, ``b``, ``effect`` and ``u`` are posterior means, ``beta_cov``,
 ``effect_cov``, ``b_se`` and ``u_se`` posterior covariances and SDs, ``theta`` is exp(posterior mean of log theta),
 ``log_theta_se`` its SD, and ``log_likelihood`` the marginal one at the draw with the highest posterior density (NaN for
 NUTS, which does not compute it).
 """
+
+import xarray as xr
 
 from bayes_mirglmm.results.variable import Variable
 
@@ -37,6 +41,7 @@ IMPORTANCE: dict[str, Variable] = {
     ),
     "effective_size": Variable(("model", "mirna"), "f", "effective number of importance draws"),
     "points": Variable(("model", "mirna"), "f", "number of importance draws"),
+    "dropped": Variable(("model", "mirna"), "f", "importance draws left out: a value was not finite"),
 }
 #: Diagnostics of MCMC: :class:`bayes_mirglmm.nuts.Diagnostics`.
 MCMC: dict[str, Variable] = {
@@ -62,10 +67,23 @@ DRAW_STATS: dict[str, Variable] = {
     "draw_tree_depth": Variable(("drawn", "draw"), "d", "doublings of its trajectory"),
     "draw_acceptance_rate": Variable(("drawn", "draw"), "d", "mean acceptance probability of its trajectory"),
 }
-OF_METHOD = {"laplace": DRAWS | EVIDENCE | IMPORTANCE, "nuts": DRAWS | DRAW_STATS | EVIDENCE | MCMC}
+WEIGHTED = {
+    name if name == "draw_weight" else f"weighted_{name}": variable for name, variable in DRAWS.items()
+}
+OF_METHOD = {"laplace": WEIGHTED | EVIDENCE | IMPORTANCE, "nuts": DRAWS | DRAW_STATS | EVIDENCE | MCMC}
 #: Diagnostics that tables show beside the numbers, by method.
 SHOWN = {"laplace": ("pareto_k",), "nuts": ("r_hat", "ess_bulk", "divergences")}
 BAYESIAN_METHODS = ("laplace", "nuts")
+
+
+def draw_name(name: str, method: str) -> str:
+    """Return what the draws of ``name`` (``beta``, ``omega``, ...) are called in fits of a method."""
+    return f"weighted_draw_{name}" if method == "laplace" and name != "weight" else f"draw_{name}"
+
+
+def draws_of(data: xr.Dataset, name: str) -> xr.DataArray:
+    """Return the draws of ``name``, or their weights (``weight``), of a fit of any Bayesian method."""
+    return data[draw_name(name, data.attrs["method"])]
 
 
 def extra_variables(method: str) -> dict[str, Variable]:

@@ -10,14 +10,13 @@ from bayes_mirglmm.design.build import varies_around
 from bayes_mirglmm.results.components import isomir_rows
 from bayes_mirglmm.results.effects import log_fold_changes, long_table, on_slope_terms
 from bayes_mirglmm.results.inference import LOG_2
-from bayes_mirglmm.results.posterior_schema import IMPORTANCE, MCMC, SHOWN
+from bayes_mirglmm.results.posterior_schema import IMPORTANCE, MCMC, SHOWN, draws_of
 from bayes_mirglmm.results.selection import selected
 from bayes_mirglmm.results.smoothing import NormalMixture
 from bayes_mirglmm.results.summaries import (
     equal_tailed,
     highest_density,
     mean_and_sd,
-    mean_sign_rates,
     sign_rates,
 )
 
@@ -28,7 +27,7 @@ def posterior_effects_table(
     """Return a row per miRNA with draws and per row of ``weights``.
 
     Columns: mirna, term or contrast, estimate (posterior mean), std_error (posterior SD), lower, upper
-    (equal-tailed), log2_fc, lfsr, s_value (within each coefficient), and the method's diagnostics.
+    (equal-tailed), log2_fc, lfsr, and the method's diagnostics.
 
     Parameters
     ----------
@@ -45,7 +44,7 @@ def posterior_effects_table(
     """
     rows = drawn_position(data)
     combination = weights.to_numpy(dtype=float)
-    beta = data["draw_beta"].values
+    beta = draws_of(data, "beta").values
     parts = [
         summarise_draws(combination @ own.astype(float).T, data, d, prob, interval)
         for d, own in enumerate(beta)
@@ -77,7 +76,11 @@ def posterior_isomir_table(
     rows = np.flatnonzero(drawn >= 0)
     around = varies_around(slope_terms, blocks, terms)
     fixed = np.array([[float(c == k) for c in range(len(terms))] for k in around])  # (K, p)
-    b, beta, weight = data["draw_b"].values, data["draw_beta"].values, data["draw_weight"].values
+    b, beta, weight = (
+        draws_of(data, "b").values,
+        draws_of(data, "beta").values,
+        draws_of(data, "weight").values,
+    )
     parts, deviations = [], []
     for d in range(len(beta)):
         own = np.einsum("jsk,ck->jcs", b[drawn == d].astype(float), combination)
@@ -104,16 +107,16 @@ def posterior_components_table(data: xr.Dataset, blocks: tuple[int, ...], prob: 
     """
     terms = list(data["slope_term"].values)
     rows = drawn_position(data)
-    weight = data["draw_weight"].values
-    omega = data["draw_omega"].values.astype(float)
+    weight = draws_of(data, "weight").values
+    omega = draws_of(data, "omega").values.astype(float)
     sd = np.sqrt(np.einsum("mskk->msk", omega))
     parts: list[tuple[str, str, str, np.ndarray | None, np.ndarray | None]] = []
     for row in isomir_rows(terms, blocks):
         own = None if row.variance is None else sd[:, :, row.variance]
         rho = None if row.correlation is None else _correlation(omega, sd, *row.correlation)
         parts.append(("isomir", row.term, row.term2, own, rho))
-    parts.append(("sample", "Intercept", "", data["draw_sigma_sample"].values.astype(float), None))
-    dispersion = np.exp(-0.5 * data["draw_log_theta"].values.astype(float))
+    parts.append(("sample", "Intercept", "", draws_of(data, "sigma_sample").values.astype(float), None))
+    dispersion = np.exp(-0.5 * draws_of(data, "log_theta").values.astype(float))
     parts.append(("dispersion", "1/theta", "", dispersion, None))
 
     columns: dict[str, Any] = {}
@@ -146,7 +149,7 @@ def diagnostics_table(data: xr.Dataset) -> pd.DataFrame:
     names = MCMC if data.attrs["method"] == "nuts" else IMPORTANCE
     table = {"mirna": data["mirna"].values[rows], "status": data["status"].values[rows]}
     table |= {name: selected(data, name)[rows] for name in names}
-    for name in ("divergences", "saturated", "attempts", "points"):
+    for name in ("divergences", "saturated", "attempts", "points", "dropped"):
         if name in table:
             table[name] = table[name].astype(np.int64)
     return pd.DataFrame(table | {"seconds": data["seconds"].values[rows]})
@@ -165,7 +168,7 @@ def summarise_draws(
     They are of number ``d`` of the miRNAs with draws. Importance draws are smoothed
     (:mod:`bayes_mirglmm.results.smoothing`); others are plentiful and are counted.
     """
-    weight = data["draw_weight"].values[d]
+    weight = draws_of(data, "weight").values[d]
     mean, sd = mean_and_sd(draws, weight)
     if "pareto_k" not in data:
         each = np.broadcast_to(weight, draws.shape)
@@ -181,12 +184,12 @@ def summarise_draws(
 
 def _variance_parameters(data: xr.Dataset, d: int) -> np.ndarray:
     """Return the SDs, correlations and log theta of the draws of one miRNA, (S, F)."""
-    omega = data["draw_omega"].values[d].astype(float)
+    omega = draws_of(data, "omega").values[d].astype(float)
     sd = np.sqrt(np.einsum("skk->sk", omega))
     rows, columns = np.tril_indices(omega.shape[1], -1)
     with np.errstate(divide="ignore", invalid="ignore"):
         correlation = omega[:, rows, columns] / (sd[:, rows] * sd[:, columns])
-    others = [data[name].values[d].astype(float) for name in ("draw_sigma_sample", "draw_log_theta")]
+    others = [draws_of(data, name).values[d].astype(float) for name in ("sigma_sample", "log_theta")]
     return np.column_stack([sd, np.nan_to_num(correlation), *others])
 
 
@@ -200,7 +203,6 @@ def _columns(parts: list[np.ndarray], log_fold_change: np.ndarray) -> dict[str, 
         "upper": upper,
         "log2_fc": np.where(log_fold_change, mean / LOG_2, np.nan),
         "lfsr": lfsr,
-        "s_value": np.column_stack([mean_sign_rates(column) for column in lfsr.T]),
     }
 
 

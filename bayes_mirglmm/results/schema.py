@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from bayes_mirglmm.design.build import Design
 
 #: Raised by one whenever a saved run of this version could be misread by the version before.
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 MODELS = ("full", "reduced")
 
 
@@ -146,7 +146,7 @@ def assemble(
     variables = VARIABLES | extra_of_method
     arrays = {name: variable.empty(sizes) for name, variable in variables.items()}
     labels = np.empty(sizes["isomir"], dtype=object)
-    filler = Filler(arrays, design, models)
+    filler = Filler(arrays, design, models, method)
     start = 0
     for i, record in enumerate(records):
         stop = start

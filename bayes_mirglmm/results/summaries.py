@@ -2,8 +2,6 @@
 
 import numpy as np
 
-from bayes_mirglmm.evidence.shrinkage import s_values
-
 CHUNK = 4_000_000  # elements that are sorted at a time
 
 
@@ -56,11 +54,3 @@ def sign_rates(draws: np.ndarray, weight: np.ndarray) -> np.ndarray:
     down = (weight * (draws <= 0)).sum(axis=-1)
     rate = np.clip(np.minimum(up, down), 1.0 / (draws.shape[-1] + 1), 1.0)
     return np.where(np.isfinite(draws).all(axis=-1), rate, np.nan)
-
-
-def mean_sign_rates(lfsr: np.ndarray) -> np.ndarray:
-    """Return s-values (rows,): the mean lfsr of all effects as sure as this one (Stephens 2017); NaN stays NaN."""
-    result = np.full(len(lfsr), np.nan)
-    known = np.isfinite(lfsr)
-    result[known] = s_values(lfsr[known])
-    return result

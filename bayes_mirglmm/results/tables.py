@@ -12,7 +12,7 @@ import pandas as pd
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.results.components import variance_components_table
 from bayes_mirglmm.results.contrast import chosen_weights
-from bayes_mirglmm.results.effects import INTERCEPT, effects_table, isomir_effects_table
+from bayes_mirglmm.results.effects import INTERCEPT, effects_table, isomir_effects_table, log_fold_changes
 from bayes_mirglmm.results.moderation import moderated
 from bayes_mirglmm.results.posterior_tables import (
     diagnostics_table,
@@ -45,8 +45,21 @@ def effects(fit: "Fit", terms: Terms, contrasts: Any, prob: float | None, interv
     weights, label = chosen_weights(fit.design, terms, contrasts)
     level = interval_level(fit, prob)
     if fit.is_bayesian:
-        return posterior_effects_table(fit.data, weights, label=label, prob=level, interval=interval)
+        table = posterior_effects_table(fit.data, weights, label=label, prob=level, interval=interval)
+        return _with_s_values(table, label, list(weights.index[log_fold_changes(weights)]))
     return effects_table(fit.data, weights, label=label, df=fit.residual_df, prob=level)
+
+
+def _with_s_values(table: pd.DataFrame, label: str, changes: list[str]) -> pd.DataFrame:
+    """Put s-values of the shrunken effects behind ``lfsr``; NaN for what is no change.
+
+    Not those of ``lfsr``: under a wide prior it takes no account of how many effects are null, and a mean of it is no
+    error rate of a list.
+    """
+    own = table[table[label].isin(changes)]
+    found = shrunken(own, label, np.inf, 0.95)["s_value"].reindex(table.index)
+    table.insert(list(table.columns).index("lfsr") + 1, "s_value", found)
+    return table
 
 
 def isomir_effects(

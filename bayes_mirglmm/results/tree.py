@@ -12,7 +12,7 @@ from scipy import special
 
 from bayes_mirglmm.design.build import varies_around
 from bayes_mirglmm.model import ModelSpec, pair_labels, slope_pairs
-from bayes_mirglmm.results.posterior_schema import DRAW_STATS, EVIDENCE, IMPORTANCE, MCMC
+from bayes_mirglmm.results.posterior_schema import DRAW_STATS, EVIDENCE, IMPORTANCE, MCMC, draws_of
 from bayes_mirglmm.results.selection import find_mirna, selected
 from bayes_mirglmm.results.view import plain_column
 
@@ -79,7 +79,7 @@ def mirna_tree(data: xr.Dataset, samples: pd.DataFrame, mirna: str, blocks: tupl
     counts = own["counts"].values[rows].ravel()
     log_mu = _log_mean(x, z, offset, beta, b, u)
     log_likelihood = _log_probability(counts, log_mu, theta)
-    omega = taken(own["draw_omega"].sel(drawn=mirna).values)
+    omega = taken(draws_of(own, "omega").sel(drawn=mirna).values)
     prior, log_prior = prior_groups(
         spec, blocks, x, z, {name: values for name, (_, values) in found.items()} | {"omega": omega}, rng
     )
@@ -166,8 +166,8 @@ class _Labels:
 
 def _taken(data: xr.Dataset, mirna: str, chains: int, rng: np.random.Generator) -> Callable[..., np.ndarray]:
     """Return what lays draws (S, ...) of a miRNA out in chains (chain, draw, ...), each of equal weight."""
-    weight = data["draw_weight"].sel(drawn=mirna).values
-    order_by = data["draw_beta"].sel(drawn=mirna).values[:, _sorting_term(data)]
+    weight = draws_of(data, "weight").sel(drawn=mirna).values
+    order_by = draws_of(data, "beta").sel(drawn=mirna).values[:, _sorting_term(data)]
     chosen = equal_weights(weight, order_by, rng)
     chosen = chosen[: len(chosen) // chains * chains]
 
@@ -188,10 +188,10 @@ def _posterior(
     """Return everything that the model reports."""
     slope_terms, terms = list(data["slope_term"].values), list(data["term"].values)
     beta, omega, u, sd_sample, log_theta = (
-        shaped(data[f"draw_{name}"].sel(drawn=mirna).values)
+        shaped(draws_of(data, name).sel(drawn=mirna).values)
         for name in ("beta", "omega", "u", "sigma_sample", "log_theta")
     )
-    b = shaped(data["draw_b"].isel(isomir=rows).values.transpose(1, 0, 2))
+    b = shaped(draws_of(data, "b").isel(isomir=rows).values.transpose(1, 0, 2))
     sd = np.sqrt(np.einsum("cskk->csk", omega))
     around = varies_around(slope_terms, blocks, terms)
     common = np.stack([beta[..., k] if k >= 0 else np.zeros(beta.shape[:2]) for k in around], axis=-1)

@@ -321,3 +321,51 @@ def test_pymc_is_not_loaded():
         "assert not {'pymc', 'pytensor', 'arviz'} & set(sys.modules), 'loaded'\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_few_samples_are_a_caution_of_this_method_only(fit: bm.Fit):
+    assert "few_samples" in fit.metadata["caution_kinds"]  # eight
+    sentence = fit.metadata["cautions"][fit.metadata["caution_kinds"].index("few_samples")]
+    assert sentence.startswith("With 8 samples method='laplace' is a little too sure")
+    nine = bm.simulate(5, n_mirnas=2, n_isomirs=3, seed=1).counts.isel(sample=range(9))
+    for method, counts in (("ml", fit_counts(fit)), ("laplace", nine)):
+        one = counts.isel(isomir=counts["mirna"].values == counts["mirna"].values[0])
+        found = bm.fit(one, "~ group", method=method, progress=False)
+        assert "few_samples" not in found.metadata["caution_kinds"]
+
+
+def fit_counts(fit: bm.Fit) -> xr.Dataset:
+    """The counts of the first miRNA of a fit, as a container."""
+    rows = fit.data["isomir_mirna"].values == fit.mirnas[0]
+    return make_counts(
+        fit.data["counts"].values[rows],
+        isomir=list(fit.data["isomir"].values[rows]),
+        mirna=[fit.mirnas[0]] * int(rows.sum()),
+        sample=list(fit.data["sample"].values),
+        samples=fit.samples,
+        total=fit.data["total"].values.tolist(),
+    )
+
+
+def test_weighted_draws_are_called_so(fit: bm.Fit):
+    assert [name for name in fit.data if str(name).startswith("draw_")] == ["draw_weight"]
+    weight = fit.data["draw_weight"].values
+    np.testing.assert_allclose(weight.sum(axis=1), 1.0)
+    # Tables are weighted sums over all draws: nothing is lost to resampling.
+    beta = fit.data["weighted_draw_beta"].sel(term=TERM).values.astype(float)
+    mean = (weight * beta).sum(axis=1)
+    sd = np.sqrt((weight * (beta - mean[:, None]) ** 2).sum(axis=1))
+    table = fit.effects(TERM).set_index("mirna").loc[list(fit.data["drawn"].values)]
+    np.testing.assert_allclose(table["estimate"], mean, rtol=1e-6)
+    np.testing.assert_allclose(table["std_error"], sd, rtol=1e-6)
+
+
+def test_s_values_are_those_of_the_shrunken_effects(fit: bm.Fit):
+    effects, shrunken = fit.effects(), fit.shrink()
+    both = effects.merge(shrunken, on=["mirna", "term"], suffixes=("", "_shrunken"))
+    np.testing.assert_array_equal(both["s_value"], both["s_value_shrunken"])
+    assert not np.allclose(both["lfsr"], both["lfsr_shrunken"])
+    assert effects.loc[effects["term"] == "Intercept", "s_value"].isna().all()
+    contrast = fit.contrast({"group": ("A", "B")})
+    np.testing.assert_array_equal(contrast["s_value"], fit.shrink(contrasts={"group": ("A", "B")})["s_value"])
+    assert "s_value" not in fit.isomir_effects()

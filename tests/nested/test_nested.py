@@ -13,6 +13,8 @@ from bayes_mirglmm.marginal import Centre, compile_batch, make_problem
 from bayes_mirglmm.model import ModelSpec
 from bayes_mirglmm.model.scaling import to_user
 from bayes_mirglmm.nested import PriorCoordinates, nested_posterior
+from bayes_mirglmm.nested.importance import ImportanceSample
+from bayes_mirglmm.nested.nested import _finite_points
 from bayes_mirglmm.nested.target import Target
 
 LOG_2PI = np.log(2 * np.pi)
@@ -230,3 +232,26 @@ def test_a_start_on_a_boundary_or_at_infinity_is_pulled_in():
     error = np.hypot(with_start.log_evidence_error, without.log_evidence_error)
     assert with_start.log_evidence == pytest.approx(without.log_evidence, abs=4 * error)
     assert stats.norm.cdf(with_start.weights @ with_start.x[:, -1]) > 0.5  # no overdispersion: theta is large
+
+
+def test_a_point_without_finite_values_is_left_out_and_counted():
+    weights = np.array([0.25, 0.0, 0.7, 0.05])
+    sample = ImportanceSample(np.zeros((4, 2)), np.arange(4.0), weights, 0.0, 0.1, 0.3, 3.0)
+    omega = np.ones((4, 2, 2))
+    omega[1] = np.inf
+    found, clean, none, dropped = _finite_points(sample, omega, np.empty((0, 3)))
+    assert dropped == 1
+    assert np.isfinite(np.einsum("n,nab->ab", found.weights, clean)).all()
+    np.testing.assert_array_equal(found.weights, weights)
+    assert found.log_density[1] == 2.0  # the heaviest point stands in its place
+    assert found.pareto_k == 0.3
+    assert none.shape == (0, 3)
+    same, _, dropped = _finite_points(sample, np.ones((4, 2)))
+    assert same is sample
+    assert dropped == 0
+    # Where it has weight, what it stood for is lost, and that is not hidden.
+    omega[3] = np.nan
+    found, _, dropped = _finite_points(sample, omega)
+    assert dropped == 2
+    assert not found.reliable
+    np.testing.assert_allclose(found.weights, [0.25 / 0.95, 0, 0.7 / 0.95, 0])

@@ -13,6 +13,7 @@ from bayes_mirglmm.plots.canvas import BLUE, GREY, ORANGE
 from bayes_mirglmm.plots.changes import changes
 from bayes_mirglmm.plots.rows import draw_rows, limits
 from bayes_mirglmm.results import Fit
+from bayes_mirglmm.results.posterior_schema import draws_of
 
 LOG_2 = np.log(2.0)
 
@@ -48,8 +49,8 @@ def test_probabilities_are_shares_of_the_draws(laplace: Fit, beyond: float):
     for i, mirna in enumerate(laplace.data["drawn"].values):
         if mirna not in found.index:
             continue
-        draws = laplace.data["draw_beta"].values[i, :, column].astype(float) / LOG_2
-        weight = laplace.data["draw_weight"].values[i]
+        draws = draws_of(laplace.data, "beta").values[i, :, column].astype(float) / LOG_2
+        weight = draws_of(laplace.data, "weight").values[i]
         expected = max(weight[draws > beyond].sum(), weight[draws < -beyond].sum())
         assert found.loc[mirna, "measure"] == pytest.approx(expected, abs=1e-9)
     np.testing.assert_array_equal(found["hit"], bayesian_fdr(found["measure"].to_numpy()) <= 0.2)

@@ -5,7 +5,7 @@ import pytest
 from scipy import optimize, special, stats
 
 from bayes_mirglmm.results.smoothing import NormalMixture, normal_scores
-from bayes_mirglmm.results.summaries import equal_tailed, highest_density, mean_sign_rates, sign_rates
+from bayes_mirglmm.results.summaries import equal_tailed, highest_density, sign_rates
 
 NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(80)
 WEIGHTS = WEIGHTS / WEIGHTS.sum()
@@ -72,11 +72,6 @@ def test_weighted_intervals_by_hand():
     np.testing.assert_allclose([lower[0], upper[0]], [1.125, 2.5])
     lower, _ = equal_tailed(np.array([[np.nan, 1.0]]), np.array([[0.5, 0.5]]), 0.5)
     assert np.isnan(lower[0])
-
-
-def test_s_values_are_running_means():
-    found = mean_sign_rates(np.array([0.2, 0.0, np.nan, 0.1]))
-    np.testing.assert_allclose(found, [0.1, 0.0, np.nan, 0.05])
 
 
 def test_shortest_intervals():
