@@ -1,18 +1,94 @@
 """Fixtures that several test files share."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from scipy import stats
 
 from bayes_mirglmm.counts.container import make_counts
 
 ROOT = Path(__file__).resolve().parent.parent
+#: Another number gives every test other random numbers than its own; 0 leaves them.
+SEED = int(os.environ.get("BAYES_MIRGLMM_TEST_SEED", "0"))
+
+
+_mixing = [bool(SEED)]
+
+
+def _mixed(seed: Any) -> Any:
+    """Return ``seed`` with SEED in front, where it is one or several integers."""
+    if _mixing[0] and np.issubdtype(np.asarray(seed).dtype, np.integer):
+        return [SEED, *np.atleast_1d(seed).tolist()]
+    return seed
+
+
+def _other_random_numbers() -> None:
+    """Mix SEED into every seed, of data and of draws, in the tests and in what they call."""
+    default_rng, sequence = np.random.default_rng, np.random.SeedSequence
+
+    class Mixed(sequence):  # type: ignore[misc, valid-type]
+        def __init__(self, entropy: Any = None, **options: Any) -> None:
+            super().__init__(_mixed(entropy), **options)
+
+    np.random.default_rng = lambda seed=None: default_rng(_mixed(seed))
+    np.random.SeedSequence = Mixed  # type: ignore[misc]
+
+
+if SEED:
+    _other_random_numbers()
+
+
+@contextmanager
+def _own_numbers() -> Iterator[None]:
+    before, _mixing[0] = _mixing[0], False
+    try:
+        yield
+    finally:
+        _mixing[0] = before
+
+
+@pytest.fixture(scope="session")
+def own_numbers() -> Callable[[], AbstractContextManager[None]]:
+    """Return a context in which seeds are the tests' own: for data that are chosen, as a file would be."""
+    return _own_numbers
+
+
+class Chance:
+    """Limits that a right answer passes in all but one of a million runs, whatever the random numbers."""
+
+    RATE = 1e-6
+
+    def z(self, comparisons: int = 1) -> float:
+        """Standard errors within which ``comparisons`` normal deviates all lie."""
+        return float(stats.norm.isf(self.RATE / 2 / comparisons))
+
+    def share(self, p: float, n: int, comparisons: int = 1) -> tuple[float, float]:
+        """Lowest and highest share of ``n`` independent events of probability ``p``."""
+        tail = self.RATE / 2 / comparisons
+        return float(stats.binom.ppf(tail, n, p) / n), float(stats.binom.isf(tail, n, p) / n)
+
+    def distance(self, n: int, comparisons: int = 1) -> float:
+        """Distance of the distribution of ``n`` draws from their own (Dvoretzky, Kiefer, Wolfowitz, Massart)."""
+        return float(np.sqrt(np.log(2 * comparisons / self.RATE) / (2 * n)))
+
+    def ratio(self, n: int, comparisons: int = 1) -> tuple[float, float]:
+        """Lowest and highest root mean square of ``n`` standard normal deviates."""
+        tail = self.RATE / 2 / comparisons
+        return float(np.sqrt(stats.chi2.ppf(tail, n) / n)), float(np.sqrt(stats.chi2.isf(tail, n) / n))
+
+
+@pytest.fixture(scope="session")
+def chance() -> Chance:
+    """Where a test rests on random draws, the limits that it holds them to."""
+    return Chance()
 
 
 @pytest.fixture(scope="session")
@@ -42,6 +118,14 @@ def real_counts(shared: Path) -> Callable[[str], xr.Dataset]:
         )
 
     return load
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave out, with other seeds, what is about the numbers of one seed."""
+    if SEED:
+        for item in items:
+            if item.get_closest_marker("own_seed"):
+                item.add_marker(pytest.mark.skip(reason="about the numbers of its own seed"))
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:

@@ -54,22 +54,24 @@ def test_trigamma_inverse(value: float):
     assert special.polygamma(1, trigamma_inverse(value)) == pytest.approx(value, rel=1e-10)
 
 
-def test_moderated_t_is_calibrated_and_finds_more():
+def test_moderated_t_is_calibrated_and_finds_more(chance):
     """20,000 features in the model that the method assumes: prior df 4, variance 0.1, 5 df of their own."""
     rng = np.random.default_rng(3)
     n, d0, s0, df = 20_000, 4.0, 0.1, 5
     true = d0 * s0 / rng.chisquare(d0, n)
     own = true * rng.chisquare(df, n) / df
     found = moderate(own, df)
-    assert found.prior_df == pytest.approx(d0, rel=0.1)
-    assert found.prior_variance == pytest.approx(s0, rel=0.03)
+    # Their standard deviations over 60 seeds: 1.7 % and 0.9 %.
+    assert found.prior_df == pytest.approx(d0, rel=0.017 * chance.z(2))
+    assert found.prior_variance == pytest.approx(s0, rel=0.009 * chance.z(2))
     noise = rng.normal(0, np.sqrt(true))
     p = {
         level: 2 * stats.t.sf(np.abs(noise) / np.sqrt(found.variance), found.df) <= level
         for level in (0.05, 0.001)
     }
-    assert p[0.05].mean() == pytest.approx(0.05, abs=0.006)  # 4 standard errors
-    assert p[0.001].mean() == pytest.approx(0.001, abs=0.0009)
+    for level, rejected in p.items():
+        low, high = chance.share(level, n, 2)
+        assert low <= rejected.mean() <= high
     moved = noise + 1.5
     power = {
         "own": (2 * stats.t.sf(np.abs(moved) / np.sqrt(own), df) <= 0.001).mean(),

@@ -59,8 +59,8 @@ def test_posterior_agrees_with_quadrature(df):
 
 
 @pytest.mark.parametrize("df", [np.inf, 5.0])
-def test_posterior_agrees_with_a_long_gibbs_run(df):
-    """Component, effect and (for t errors) precision in turn, at the fitted weights; Monte Carlo error 0.01."""
+def test_posterior_agrees_with_a_long_gibbs_run(df, chance):
+    """Component, effect and (for t errors) precision in turn, at the fitted weights; 400 independent chains."""
     b, s = np.array([-1.4, 0.1, 0.5, 2.0]), np.array([0.5, 0.2, 0.3, 0.6])
     found = shrink(b, s, df=df, grid=[0.3, 1.0], null_weight=1.0)
     rng, chains = np.random.default_rng(4), 400
@@ -78,10 +78,17 @@ def test_posterior_agrees_with_a_long_gibbs_run(df):
             rate = 0.5 * (df + ((b - effect) / s) ** 2)
             precision = rng.gamma(0.5 * (df + 1.0), 1.0 / rate)
         if sweep >= 50:
-            sums, squares, kept = sums + effect.mean(axis=0), squares + (effect**2).mean(axis=0), kept + 1
-    mean = sums / kept
-    np.testing.assert_allclose(found.mean, mean, atol=0.01)
-    np.testing.assert_allclose(found.sd, np.sqrt(squares / kept - mean**2), atol=0.01)
+            sums, squares, kept = sums + effect, squares + effect**2, kept + 1
+    first, second = sums / kept, squares / kept  # of each chain
+    mean = first.mean(axis=0)
+    sd = np.sqrt(second.mean(axis=0) - mean**2)
+    # Standard errors from the chains' spread: of the mean, and by the delta method of the SD.
+    error = first.std(axis=0) / np.sqrt(chains)
+    error_sd = (second - 2 * mean * first).std(axis=0) / np.sqrt(chains) / (2 * sd)
+    limit = stats.t.isf(chance.RATE / 2 / (2 * len(b)), chains - 1)
+    assert error.max() < 0.004
+    assert (np.abs(found.mean - mean) < limit * error).all()
+    assert (np.abs(found.sd - sd) < limit * error_sd).all()
 
 
 @pytest.mark.parametrize("df", [1.0, 3.0, 8.0, 40.0, 1e4])
@@ -133,31 +140,34 @@ def test_shrinking_lowers_the_error_and_intervals_cover(effects):
     truth, b, s = effects
     found = shrink(b, s)
     raw, shrunk = ((b - truth) ** 2).mean(), ((found.mean - truth) ** 2).mean()
-    assert shrunk < 0.75 * raw
+    assert shrunk < 0.8 * raw  # 0.620, standard deviation 0.028, over 100 seeds
     # the Bayes risk, with the true prior known
     prior = 0.5 * stats.norm.pdf(b, 0, s), 0.5 * stats.norm.pdf(b, 0, np.hypot(s, 0.8))
     best = prior[1] / sum(prior) * 0.64 / (0.64 + s**2) * b
-    assert shrunk < 1.02 * ((best - truth) ** 2).mean()
-    # 2,000 intervals: standard error 0.005; the point mass makes them a little wide
-    assert 0.94 < ((truth >= found.lower) & (truth <= found.upper)).mean() < 0.975
+    assert shrunk < 1.02 * ((best - truth) ** 2).mean()  # 1.001, standard deviation 0.002
+    # 2,000 intervals; the point mass makes them a little wide: 0.953, standard deviation 0.005
+    assert 0.926 < ((truth >= found.lower) & (truth <= found.upper)).mean() < 0.98
 
 
-def test_lfsr_and_s_value_are_calibrated(effects):
+def test_lfsr_and_s_value_are_calibrated(effects, chance):
+    """The weights are estimated too: over 100 seeds the deviations were up to 1.4 times those of the signs alone."""
     truth, b, s = effects
     found = shrink(b, s)
     wrong = np.sign(found.mean) != np.sign(truth)
     for low, high in ((0, 0.05), (0.05, 0.2), (0.2, 0.5), (0.5, 1)):
         chosen = (found.lfsr >= low) & (found.lfsr < high)
-        error = np.sqrt(0.25 / chosen.sum())
-        assert wrong[chosen].mean() == pytest.approx(found.lfsr[chosen].mean(), abs=3 * error)
+        error = 1.4 * np.sqrt(0.25 / chosen.sum())
+        assert wrong[chosen].mean() == pytest.approx(found.lfsr[chosen].mean(), abs=chance.z(5) * error)
     chosen = found.s_value < 0.05
     assert chosen.sum() > 300
-    assert wrong[chosen].mean() == pytest.approx(0.05, abs=0.025)
+    assert found.lfsr[chosen].mean() == pytest.approx(0.05, abs=0.001)  # what the s-value is
+    error = 1.4 * np.sqrt(0.05 * 0.95 / chosen.sum())
+    assert wrong[chosen].mean() == pytest.approx(0.05, abs=chance.z(5) * error)
 
 
 def test_t_likelihood_is_calibrated_where_the_normal_one_is_not():
     wrong, called = np.zeros(2), np.zeros(2)
-    for seed in range(3):
+    for seed in range(30):
         rng = np.random.default_rng(seed)
         n, df = 600, 12
         truth = np.where(rng.random(n) < 0.7, 0.0, rng.normal(0, 1, n))
@@ -168,15 +178,17 @@ def test_t_likelihood_is_calibrated_where_the_normal_one_is_not():
             wrong[k] += (np.sign(found.mean) != np.sign(truth))[chosen].sum()
             called[k] += chosen.sum()
     rates = wrong / called
-    assert called[1] > 200
-    # small standard errors, taken at their word, make false discoveries
-    assert rates[1] < 0.08 < 0.1 < rates[0]
+    assert called[1] > 1500
+    # Small standard errors, taken at their word, make false discoveries. Of 30 sets: 0.051 and 0.118, standard
+    # deviations 0.005 and 0.006.
+    assert rates[1] < 0.08 < 0.087 < rates[0]
 
 
 def test_null_data_shrinks_to_nothing():
-    rng = np.random.default_rng(2)
-    s = rng.gamma(4, 0.1, 300)
-    found = shrink(s * rng.normal(size=300), s)
+    # The quantiles of a normal distribution, as a sample of 300 has them on average: one sample in ten has an outlier.
+    quantiles = (np.arange(300) + 0.5) / 300
+    s = np.random.default_rng(2).permutation(stats.gamma(4, scale=0.1).ppf(quantiles))
+    found = shrink(s * stats.norm.ppf(quantiles), s)
     assert found.weights[0] > 0.9
     assert np.abs(found.mean).max() < 0.1
     assert found.lfsr.min() > 0.5

@@ -14,8 +14,9 @@ from bayes_mirglmm.counts.container import make_counts
 
 
 @pytest.fixture(scope="module")
-def counts() -> xr.Dataset:
-    simulation = bm.simulate(n_per_group=4, n_mirnas=6, n_isomirs=5, seed=3)
+def counts(own_numbers) -> xr.Dataset:
+    with own_numbers():
+        simulation = bm.simulate(n_per_group=4, n_mirnas=6, n_isomirs=5, seed=3)
     counts = simulation.counts
     extra = make_counts(
         # one group without a count, a single isomiR, nothing at all
