@@ -116,8 +116,13 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
+    from bayes_mirglmm.interruption import noted, passed_on
+
+    # Libraries that Ctrl-C leaves half imported (numba, numpy) cannot be imported again: it waits for them.
+    with noted() as signals:
+        value = getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
     globals()[name] = value
+    passed_on(signals)
     return value
 
 
