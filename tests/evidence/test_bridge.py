@@ -7,7 +7,6 @@ from scipy import integrate, signal, special, stats
 from bayes_mirglmm.evidence.bridge import bridge_sampling
 from bayes_mirglmm.evidence.bridge_proposal import fit_proposal
 
-
 #: Stated errors are estimates: 6 of them leave one false alarm in a million, where 5 would do for exact ones.
 LIMIT = 6
 
