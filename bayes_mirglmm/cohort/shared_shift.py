@@ -7,6 +7,7 @@ directions. A large lambda has two causes that no method can tell apart from the
 the groups, or usage that changes in most miRNAs.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -66,20 +67,15 @@ def shared_shift(
         The labels are drawn at random from ``seed``; the profiles are not.
     """
     basis = moments.profiles.basis
-    rng = np.random.default_rng(seed)
-
-    def along(values: np.ndarray) -> np.ndarray:
-        return orthonormal(basis.T @ values, rank)
 
     def key(directions: np.ndarray) -> bytes:  # of the subspace, whatever its basis; -0 is 0
         return (np.round(directions @ directions.T, 6) + 0.0).tobytes()
 
-    directions = along(columns)
+    directions = orthonormal(basis.T @ columns, rank)
     observed = variance_along(shared_covariance(moments, directions), directions)
     known = {key(directions): observed}
     values = np.empty(relabellings)
-    for k in range(relabellings):
-        directions = along(columns[_within(strata, rng)])
+    for k, directions in enumerate(relabelled(columns, strata, basis, rank, relabellings, seed)):
         name = key(directions)
         if name not in known:
             known[name] = variance_along(shared_covariance(moments, directions), directions)
@@ -108,6 +104,15 @@ def without_shift(covariance: SharedCovariance, directions: np.ndarray, median: 
         vectors.append(v[:, ::-1])
         values.append(np.maximum(d[::-1], 1e-12))
     return SharedCovariance(covariance.fold, np.stack(vectors), np.stack(values))
+
+
+def relabelled(
+    columns: np.ndarray, strata: np.ndarray, basis: np.ndarray, rank: int, relabellings: int, seed: int
+) -> Iterator[np.ndarray]:
+    """Yield orthonormal directions (r, q) of the columns of interest after random relabellings within strata."""
+    rng = np.random.default_rng(seed)
+    for _ in range(relabellings):
+        yield orthonormal(basis.T @ columns[_within(strata, rng)], rank)
 
 
 def _within(strata: np.ndarray, rng: np.random.Generator) -> np.ndarray:

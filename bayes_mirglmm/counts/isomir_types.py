@@ -30,6 +30,7 @@ past the end of the reference counts as ``3' end``: without the precursor nobody
 
 import re
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -117,14 +118,14 @@ def types_of(
     )
     given = columns.get("sequence", isomirs)
     sequences = [
-        _sequence(str(own)) or _sequence(str(name)) for own, name in zip(given, isomirs, strict=True)
+        sequence_of(str(own)) or sequence_of(str(name)) for own, name in zip(given, isomirs, strict=True)
     ]
     level = np.nan_to_num(np.asarray(abundance, dtype=float), nan=-1.0)
     for rows in pd.Series(range(len(names))).groupby(names, sort=False).indices.values():
         rows = [i for i in rows if sequences[i]]
         if not rows or (found[rows] != "unknown").any():
             continue
-        known = _sequence(mature.get(names[rows[0]], ""))
+        known = sequence_of(mature.get(names[rows[0]], ""))
         reference = known or sequences[max(rows, key=lambda i: level[i])]
         for i in rows:
             kind = compare(sequences[i], reference)
@@ -132,9 +133,22 @@ def types_of(
     return found
 
 
-def compare(sequence: str, reference: str) -> str:
-    """Return what ``sequence`` is beside ``reference``; the module's docstring has the rules."""
-    best: tuple[int, int, list[str]] | None = None
+class Alignment(NamedTuple):
+    """Where a sequence lies on a reference, without gaps; bases."""
+
+    start: int
+    """Offset of its 5' end: above 0 it starts within the reference."""
+    end: int
+    """Offset of its templated 3' end, the tail not counted: above 0 it goes on past the reference's end."""
+    tail: str
+    """Bases at its 3' end that the reference does not have."""
+    internal: int
+    """Other bases that differ."""
+
+
+def align(sequence: str, reference: str) -> Alignment | None:
+    """Return where ``sequence`` lies on ``reference``: at the start with the fewest differences; None if nowhere."""
+    best: Alignment | None = None
     for shift in sorted(range(-_SHIFT, _SHIFT + 1), key=abs):
         own, other = (sequence, reference[shift:]) if shift >= 0 else (sequence[-shift:], reference)
         overlap = min(len(own), len(other))
@@ -146,12 +160,18 @@ def compare(sequence: str, reference: str) -> str:
             while tail < _TAIL and own[overlap - 1 - tail] != other[overlap - 1 - tail]:
                 tail += 1
         inside = len(differ) - tail
-        if best is None or (inside, tail) < best[:2]:
-            kinds = ["5' end"] * bool(shift) + ["internal"] * bool(inside) + ["tail"] * bool(tail)
-            best = (inside, tail, kinds + ["3' end"] * (len(own) != len(other)))
-    if best is None or best[0] > 1:
+        if best is None or (inside, tail) < (best.internal, len(best.tail)):
+            best = Alignment(shift, len(own) - len(other) - tail, own[len(own) - tail :], inside)
+    return best if best is not None and best.internal <= 1 else None
+
+
+def compare(sequence: str, reference: str) -> str:
+    """Return what ``sequence`` is beside ``reference``; the module's docstring has the rules."""
+    found = align(sequence, reference)
+    if found is None:
         return "unknown"
-    return _one(best[2])
+    kinds = ["5' end"] * bool(found.start) + ["internal"] * bool(found.internal) + ["tail"] * bool(found.tail)
+    return _one(kinds + ["3' end"] * (found.end + len(found.tail) != 0))
 
 
 def _one(kinds: Sequence[str]) -> str:
@@ -174,8 +194,14 @@ def _annotated(isomir: str, columns: Mapping[str, np.ndarray], i: int) -> str:
                 return _of_offsets(*(float(columns[name][i]) for name in pair))
             except ValueError:  # no numbers: another tool's column
                 continue
+    ends = offsets_of(isomir)
+    return _of_offsets(*ends) if ends else "unknown"
+
+
+def offsets_of(isomir: str) -> tuple[float, float] | None:
+    """Return the offsets of both ends that an id ``name|5' offset|3' offset`` carries; None for another id."""
     ends = _ID_WITH_OFFSETS.fullmatch(isomir)
-    return _of_offsets(float(ends[1]), float(ends[2])) if ends else "unknown"
+    return (float(ends[1]), float(ends[2])) if ends else None
 
 
 def _of_offsets(start: float, end: float) -> str:
@@ -205,7 +231,7 @@ def _of_variant(text: str) -> str:
     return _one(kinds) if kinds else ""
 
 
-def _sequence(text: str) -> str:
+def sequence_of(text: str) -> str:
     """Return ``text`` as DNA where it is a sequence, with or without ``|miRNA`` behind it; else an empty str."""
     letters = text.split("|")[0].upper()
     return letters.replace("U", "T") if _SEQUENCE.fullmatch(letters) else ""

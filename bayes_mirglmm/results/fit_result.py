@@ -77,6 +77,8 @@ class Fit:
         self.samples = design.table if samples is None else samples
         self._ml = ml
         self._warned = False
+        #: What :mod:`bayes_mirglmm.results.shared_usage` computed once.
+        self.shared_cache: dict[Any, object] = {}
 
     @property
     def formula(self) -> str:
@@ -207,18 +209,20 @@ class Fit:
         self._warn_if_saturated()
         return table
 
-    def usage(self, prior_odds: float | None = None) -> pd.DataFrame:
+    def usage(
+        self, prior_odds: float | None = None, *, test: str | None = None, beyond_global: bool = False
+    ) -> pd.DataFrame:
         """Return the tests of differential isomiR usage, a row per miRNA of which both models could be compared.
 
         Columns: mirna, lrt, df (parameters dropped), p_value (boundary mixture), p_value_chi2, p_adjusted (of
         p_value; of p_value_chi2 under ``preset="mirglmm"``). Empty without a slope variable. A Bayesian fit has the
         likelihood ratio test of the fit by maximum likelihood that it started from, and: log_bf10 (natural log of
-        the Bayes factor for isomiR slopes), log_bf10_error (its Monte Carlo error), slope_prior_scale (the prior
-        that it belongs to), and the worse of both models' diagnostics. Where only one of the two could be computed, the
-        other is NaN, and :meth:`status` says why.
+        the Bayes factor for isomiR slopes, within the model), log_bf10_error (its Monte Carlo error),
+        slope_prior_scale (the prior that it belongs to), and the worse of both models' diagnostics. Where only one of
+        the two could be computed, the other is NaN, and :meth:`status` says why.
 
         On real data neither is calibrated within one data set: a sample-level factor that all miRNAs share
-        inflates both.
+        inflates both. ``test="shared"`` learns what samples share from all miRNAs and tests what goes beyond it.
 
         Parameters
         ----------
@@ -226,8 +230,67 @@ class Fit:
             Of a Bayesian fit: odds of differential usage before seeing the data (1 is even). Adds ``probability``
             (posterior, of differential usage) and ``bayesian_fdr`` (the expected share of false ones among all
             miRNAs that are as probable).
+        test : {"lrt", "shared"}, optional
+            ``"shared"`` adds p_shared (usage beyond what samples share), p_shared_adjusted (Benjamini-Hochberg),
+            p_within (usage or a shift that all miRNAs share; see :meth:`usage_shared`), score_shared (normal score of
+            p_shared, for ranking), log_bf10_shared (natural log of a Bayes factor for usage beyond what samples
+            share) and share (part of the miRNA's isomiR variation that lies along shared directions, beyond an equal
+            spread). The fit's own choice when omitted, ``"lrt"`` unless it was made with ``usage_test="shared"``.
+        beyond_global : bool
+            Of the shared test: take out what isomiRs of one kind (3' end, 5' end, tail) do in all miRNAs.
+
+        Raises
+        ------
+        InputError
+            The test is unknown, or the samples are too few for it.
         """
-        return _tables.usage(self, prior_odds)
+        return _tables.usage(self, prior_odds, test=test, beyond_global=beyond_global)
+
+    @property
+    def usage_test(self) -> str:
+        """The test of isomiR usage that summaries and reports of this fit call by: ``lrt`` or ``shared``."""
+        return str(self.metadata.get("usage_test") or "lrt")
+
+    def usage_shared(self) -> pd.DataFrame:
+        """Return what all miRNAs together say about the shared usage test, a row per contrast.
+
+        Returns
+        -------
+        pandas.DataFrame
+            contrast (the slope variable, and each of its coefficients where it has several); mirnas, isomirs,
+            directions (samples less covariates); lambda (how large the shared isomiR profile is along the contrast,
+            over its median in relabelled samples), lambda_p_value (by relabelling; NaN where too few are distinct),
+            relabellings (distinct ones seen); share (median over miRNAs of :meth:`usage`'s share); hits_lrt, hits and
+            hits_within (miRNAs at a false discovery rate of 5 % by the likelihood ratio test, beyond the shared
+            shift, and with it); global_share and global_p_value (a shift of isomiRs of one kind in all miRNAs: the
+            part of the profiles along the contrast that their ends and tails explain, and its p-value by
+            relabelling); verdict (``ok``, ``confounded``: the contrast goes along what samples share and cannot be
+            told from a batch, or ``none``: no test) and reason (a sentence).
+
+        Raises
+        ------
+        InputError
+            The samples are too few, or the fit has no slope variable.
+        """
+        return _tables.usage_shared(self)
+
+    def shared_directions(self, count: int = 4) -> pd.DataFrame:
+        """Return the leading directions that the samples' isomiR profiles share, and what they go along with.
+
+        Parameters
+        ----------
+        count : int
+            Number of directions.
+
+        Returns
+        -------
+        pandas.DataFrame
+            direction, share (part of all miRNAs' isomiR profiles), unrelated (the largest such part when nothing is
+            shared), about (``sample`` or ``isomir``), name (a column of the sample table, or a feature of the isomiRs:
+            offset_5p, offset_3p, tail, tail_a, tail_u, length, gc) and correlation (for a factor without sign).
+            Covariates of the formula were taken out before.
+        """
+        return _tables.shared_directions(self, count)
 
     def bayes_factor_curve(self, mirna: str, scales: Sequence[float] | None = None) -> pd.DataFrame:
         """Return the Bayes factor of one miRNA along scales of the prior of its slope SDs.
@@ -410,7 +473,8 @@ class Fit:
 
     def tables(self) -> dict[str, pd.DataFrame]:
         """Return every table under its name, as a run folder has them."""
-        return {name: getattr(self, name)() for name in _tables.TABLES}
+        names = [*_tables.TABLES, *(_tables.SHARED_TABLES if self.usage_test == "shared" else ())]
+        return {name: getattr(self, name)() for name in names}
 
     def save(self, folder: str | PathLike[str], force: bool = False) -> None:
         """Write the fit to a folder: tables as TSV and parquet, ``arrays.nc`` and ``run.json``.

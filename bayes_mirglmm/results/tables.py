@@ -22,6 +22,12 @@ from bayes_mirglmm.results.posterior_tables import (
 )
 from bayes_mirglmm.results.schema import check_prob
 from bayes_mirglmm.results.selection import fitted
+from bayes_mirglmm.results.shared_usage import shared_usage
+from bayes_mirglmm.results.shared_usage_tables import (
+    shared_columns,
+    shared_contrasts_table,
+    shared_directions_table,
+)
 from bayes_mirglmm.results.shrinkage import shrunken
 from bayes_mirglmm.results.usage import bayesian_usage_table, usage_table
 
@@ -32,6 +38,9 @@ Terms = str | Sequence[str] | None
 
 #: The tables of a fit, in the order in which a run folder lists them.
 TABLES = ("effects", "isomir_effects", "usage", "variance_components", "status")
+#: Those that a fit with ``usage_test="shared"`` has besides.
+SHARED_TABLES = ("usage_shared", "shared_directions")
+USAGE_TESTS = ("lrt", "shared")
 
 
 def interval_level(fit: "Fit", prob: float | None) -> float:
@@ -78,8 +87,42 @@ def isomir_effects(
     return isomir_effects_table(fit.data, weights, label=label, df=fit.residual_df, prob=level)
 
 
-def usage(fit: "Fit", prior_odds: float | None) -> pd.DataFrame:
+def usage(
+    fit: "Fit", prior_odds: float | None, *, test: str | None = None, beyond_global: bool = False
+) -> pd.DataFrame:
     """Return :meth:`bayes_mirglmm.results.Fit.usage`."""
+    test = fit.usage_test if test is None else test
+    if test not in USAGE_TESTS:
+        raise InputError(f"test={test!r} is not one of {', '.join(map(repr, USAGE_TESTS))}.")
+    if beyond_global and test != "shared":
+        raise InputError("beyond_global=True belongs to test='shared': give both.")
+    table = _model_usage(fit, prior_odds)
+    if test == "lrt":
+        return table
+    found = shared_columns(shared_usage(fit, beyond_global=beyond_global))
+    return table.merge(found, on="mirna", how="outer", sort=False).pipe(_in_order, fit)
+
+
+def _in_order(table: pd.DataFrame, fit: "Fit") -> pd.DataFrame:
+    """Return the rows in the order of the fit's miRNAs."""
+    place = {name: i for i, name in enumerate(fit.data["mirna"].values)}
+    return table.sort_values("mirna", key=lambda names: names.map(place), ignore_index=True)
+
+
+def usage_shared(fit: "Fit") -> pd.DataFrame:
+    """Return :meth:`bayes_mirglmm.results.Fit.usage_shared`."""
+    return shared_contrasts_table(fit)
+
+
+def shared_directions(fit: "Fit", count: int) -> pd.DataFrame:
+    """Return :meth:`bayes_mirglmm.results.Fit.shared_directions`."""
+    if count < 1:
+        raise InputError(f"count is {count}: ask for one direction or more.")
+    return shared_directions_table(fit, count)
+
+
+def _model_usage(fit: "Fit", prior_odds: float | None) -> pd.DataFrame:
+    """Return the tests that compare two models of each miRNA."""
     if not fit.is_bayesian:
         if prior_odds is not None:
             raise InputError("prior_odds needs Bayes factors: fit with method='laplace' or 'nuts'.")
@@ -91,7 +134,7 @@ def usage(fit: "Fit", prior_odds: float | None) -> pd.DataFrame:
             "this fit was put together without the fit by maximum likelihood that it started from, which has tests: "
             "give it as ml=."
         )
-    return bayesian_usage_table(fit.data, fit.ml.usage(), fit.slope_prior_scale, prior_odds)
+    return bayesian_usage_table(fit.data, fit.ml.usage(test="lrt"), fit.slope_prior_scale, prior_odds)
 
 
 def variance_components(fit: "Fit", model: str | None, prob: float | None) -> pd.DataFrame:

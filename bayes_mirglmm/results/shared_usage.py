@@ -1,0 +1,242 @@
+"""The usage test under what samples share: labels on :mod:`bayes_mirglmm.cohort`.
+
+The group-free fit and the tests are made when they are first asked for, and kept with the fit.
+"""
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from bayes_mirglmm.cohort.covariance_folds import deal_folds
+from bayes_mirglmm.cohort.global_shift import (
+    GlobalShift,
+    beyond_global_shift,
+    global_shift,
+    usable_features,
+)
+from bayes_mirglmm.cohort.rotation_test import column_rank
+from bayes_mirglmm.cohort.shared_shift import orthonormal
+from bayes_mirglmm.cohort.usage_profiles import FEWEST_DIRECTIONS, UsageProfiles, mirna_scores, usage_profiles
+from bayes_mirglmm.cohort.usage_test import FEW_MIRNAS, FEWEST_MIRNAS, SharedUsageTest, shared_usage_test
+from bayes_mirglmm.counts.isomir_features import isomir_features
+from bayes_mirglmm.counts.isomir_types import sequence_of
+from bayes_mirglmm.design.build import Design
+from bayes_mirglmm.design.interest import Interest, interest
+from bayes_mirglmm.errors import InputError
+from bayes_mirglmm.methods.group_free import Means, group_free_means
+from bayes_mirglmm.model import ModelSpec
+from bayes_mirglmm.outcomes import Caution
+from bayes_mirglmm.results.selection import fitted
+
+if TYPE_CHECKING:
+    from bayes_mirglmm.results.fit_result import Fit
+
+#: Features of the global shift: where an isomiR ends and begins, and its tail.
+GLOBAL_FEATURES = ("offset_5p", "offset_3p", "offset_3p_squared", "tail")
+LEVEL = 0.05
+LARGE_RATIO = 3.0  # where samples are too few to relabel, a lambda from which on the groups are suspected
+SMALL_GROUP = 3
+
+
+@dataclass(frozen=True, eq=False)
+class GroupFree:
+    """The miRNAs that the test is of, with their means under the model without the variable of interest."""
+
+    mirnas: list[str]
+    rows: list[np.ndarray]
+    """Rows of each miRNA's isomiRs in the dataset."""
+    counts: list[np.ndarray]
+    means: list[Means]
+
+    @property
+    def isomirs(self) -> np.ndarray:
+        """Rows of all isomiRs in the dataset, in the order of the profiles."""
+        return np.concatenate(self.rows)
+
+
+@dataclass(frozen=True, eq=False)
+class SharedUsage:
+    """The test of one contrast; None where there is none, with the reason among the cautions."""
+
+    interest: Interest
+    group_free: GroupFree
+    profiles: UsageProfiles
+    test: SharedUsageTest | None
+    shift: GlobalShift | None
+    cautions: list[Caution]
+
+    @property
+    def confounded(self) -> bool:
+        """Whether the variable is a direction that all miRNAs share, so that usage and batch cannot be told apart."""
+        if self.test is None:
+            return False
+        found = self.test.shift
+        return found.ratio > LARGE_RATIO if np.isnan(found.p_value) else found.p_value <= LEVEL
+
+
+def check_design(design: Design) -> None:
+    """Refuse a design that leaves too few directions to learn from.
+
+    Raises
+    ------
+    InputError
+    """
+    found = interest(design)
+    left = len(found.others) - int(np.linalg.matrix_rank(found.others))
+    if left < FEWEST_DIRECTIONS:
+        raise InputError(
+            f"the shared usage test needs {FEWEST_DIRECTIONS} directions among the samples beside the covariates, and "
+            f"{len(found.others)} samples less {len(found.others) - left} coefficients leave {left}: add samples, take "
+            "a covariate out, or take test='lrt'."
+        )
+
+
+def shared_usage(fit: "Fit", term: str | None = None, beyond_global: bool = False) -> SharedUsage:
+    """Return the test of a fit, from memory where it was asked for before.
+
+    Parameters
+    ----------
+    fit : Fit
+    term : str, optional
+        One coefficient of the slope variable; all together when omitted.
+    beyond_global : bool
+        Take out what isomiRs of one kind do in all miRNAs.
+
+    Raises
+    ------
+    InputError
+        The design cannot be tested, or, with ``beyond_global``, the kinds of the isomiRs are not known.
+    """
+    ml = fit.ml
+    key = (term, beyond_global)
+    if key not in ml.shared_cache:
+        ml.shared_cache[key] = _tested(ml, term, beyond_global)
+    found = ml.shared_cache[key]
+    assert isinstance(found, SharedUsage)
+    return found
+
+
+def features_of(fit: "Fit", rows: np.ndarray) -> pd.DataFrame:
+    """Return what the ids of isomiRs tell of their kind, for rows of the dataset."""
+    data = fit.data
+    cpm = data["counts"].values[rows] / np.exp(data["offset"].values)
+    names = data["isomir"].values[rows].astype(str)
+    table = isomir_features(names, data["isomir_mirna"].values[rows], cpm.mean(axis=1))
+    return table.assign(offset_3p_squared=table["offset_3p"] ** 2)
+
+
+def _tested(fit: "Fit", term: str | None, beyond_global: bool) -> SharedUsage:
+    check_design(fit.design)
+    wanted = interest(fit.design, term)
+    free = _group_free(fit, wanted.fixed)
+    cautions = _cautions(fit, wanted, free)
+    pairs = [
+        mirna_scores(counts.astype(float), mean, theta, wanted.others)
+        for counts, (mean, theta) in zip(free.counts, free.means, strict=True)
+    ]
+    if not pairs:
+        raise InputError("no miRNA of this fit has the two isomiRs that a usage test needs.")
+    profiles = usage_profiles(
+        [scores for scores, _ in pairs], [weights for _, weights in pairs], wanted.others
+    )
+    rank = column_rank(profiles.basis.T @ wanted.columns)
+    if len(free.mirnas) < FEWEST_MIRNAS:
+        return SharedUsage(wanted, free, profiles, None, None, cautions)
+    seed = int(fit.metadata.get("seed") or 1)
+    linked = _linked(fit, free)
+    shift, features = None, _global_features(fit, free, profiles)
+    if features is not None:
+        shift = global_shift(profiles, features, wanted.columns, rank, wanted.strata, seed=seed)
+    if beyond_global:
+        if features is None:
+            raise InputError(
+                "the ids of these isomiRs tell neither sequence nor offsets, so that a global shift of their kinds "
+                "cannot be taken out: read the counts with sequences as ids."
+            )
+        directions = orthonormal(profiles.basis.T @ wanted.columns, rank)
+        profiles = beyond_global_shift(profiles, features, directions, deal_folds(profiles.sizes, linked))
+    scale = fit.slope_prior_scale
+    test = shared_usage_test(
+        profiles,
+        wanted.columns,
+        wanted.strata,
+        linked=linked,
+        prior_scale=scale if np.isfinite(scale) else 1.0,
+        seed=seed,
+    )
+    return SharedUsage(wanted, free, profiles, test, shift, cautions)
+
+
+def _group_free(fit: "Fit", fixed: np.ndarray) -> GroupFree:
+    """Fit every miRNA once without the variable of interest, and keep the means with the fit."""
+    known = fit.shared_cache.get("group_free")
+    if isinstance(known, GroupFree):
+        return known
+    data = fit.data
+    owner = data["isomir_mirna"].values
+    place = pd.Series(np.arange(len(owner))).groupby(owner, sort=False).indices
+    names = [str(name) for name in data["mirna"].values[fitted(data)]]
+    rows = [np.asarray(place[name]) for name in names]
+    counts = [data["counts"].values[r] for r in rows]
+    spec = ModelSpec.from_dict(json.loads(data.attrs["model"]))
+    means = group_free_means(counts, data["offset"].values, fixed, spec)
+    kept = [i for i, found in enumerate(means) if found is not None and len(rows[i]) > 1]
+    free = GroupFree(
+        [names[i] for i in kept],
+        [rows[i] for i in kept],
+        [counts[i] for i in kept],
+        [found for i in kept if (found := means[i]) is not None],
+    )
+    fit.shared_cache["group_free"] = free
+    return free
+
+
+def _linked(fit: "Fit", free: GroupFree) -> np.ndarray:
+    """Return pairs of miRNAs that have a read in common, by the sequences in the ids."""
+    first: dict[str, int] = {}
+    pairs = []
+    for m, rows in enumerate(free.rows):
+        for name in fit.data["isomir"].values[rows]:
+            read = sequence_of(str(name))
+            if read and first.setdefault(read, m) != m:
+                pairs.append((first[read], m))
+    return np.array(pairs, dtype=np.intp).reshape(-1, 2)
+
+
+def _global_features(fit: "Fit", free: GroupFree, profiles: UsageProfiles) -> np.ndarray | None:
+    """Return the features that are known and vary, in units of the profiles; None where there is none."""
+    table = features_of(fit, free.isomirs)[list(GLOBAL_FEATURES)]
+    known = [name for name in table if table[name].notna().mean() > 0.5 and table[name].std() > 0.0]
+    if not known:
+        return None
+    return usable_features(table[known].to_numpy(dtype=float), profiles)
+
+
+def _cautions(fit: "Fit", wanted: Interest, free: GroupFree) -> list[Caution]:
+    found = []
+    number = len(free.mirnas)
+    if number < FEWEST_MIRNAS:
+        found.append(
+            Caution("few_mirnas", f"{number} miRNAs are too few to learn what samples share: no p-values.")
+        )
+    elif number < FEW_MIRNAS:
+        found.append(
+            Caution(
+                "few_mirnas", f"what samples share was learned from {number} miRNAs only: p-values are rough."
+            )
+        )
+    factors = fit.design.factors
+    if fit.slope in factors:
+        sizes = fit.design.table[fit.slope].value_counts()
+        if sizes.min() <= SMALL_GROUP and sizes.max() > sizes.min():
+            found.append(
+                Caution(
+                    "unbalanced_groups",
+                    f"groups of {int(sizes.min())} and {int(sizes.max())} samples: one sample of the small group can "
+                    "make a shared shift.",
+                )
+            )
+    return found

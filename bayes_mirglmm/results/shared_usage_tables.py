@@ -1,0 +1,170 @@
+"""Tables of the usage test under what samples share."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from bayes_mirglmm.cohort.global_shift import usable_features
+from bayes_mirglmm.cohort.shared_directions import SharedDirections, shared_directions
+from bayes_mirglmm.evidence.multiple_testing import benjamini_hochberg
+from bayes_mirglmm.results.hits import FDR
+from bayes_mirglmm.results.shared_usage import SharedUsage, features_of, shared_usage
+
+if TYPE_CHECKING:
+    from bayes_mirglmm.results.fit_result import Fit
+
+COLUMNS = ("p_shared", "p_shared_adjusted", "p_within", "score_shared", "log_bf10_shared", "share")
+DIRECTION_COLUMNS = ("direction", "share", "unrelated", "about", "name", "correlation")
+#: Columns of the sample table with more levels than this tell samples apart, not kinds of samples.
+MOST_LEVELS = 0.5  # of the samples
+
+
+def shared_columns(found: SharedUsage) -> pd.DataFrame:
+    """Return the columns of a usage table that come from the test, and ``mirna``."""
+    from scipy.special import ndtri
+
+    names = found.group_free.mirnas
+    if found.test is None:
+        return pd.DataFrame({"mirna": names} | dict.fromkeys(COLUMNS, np.nan), columns=["mirna", *COLUMNS])
+    test = found.test
+    return pd.DataFrame(
+        {
+            "mirna": names,
+            "p_shared": test.p_value,
+            "p_shared_adjusted": benjamini_hochberg(test.p_value),
+            "p_within": test.p_within,
+            "score_shared": -ndtri(np.clip(test.p_value, 1e-300, 1.0 - 1e-16)),
+            "log_bf10_shared": test.log_bayes_factor,
+            "share": test.share,
+        }
+    )
+
+
+def shared_contrasts_table(fit: "Fit") -> pd.DataFrame:
+    """Return a row for the slope variable and, where it has several coefficients, one for each of them."""
+    terms: list[str | None] = [None]
+    of_slope = [n for n, b in zip(fit.design.slope_terms, fit.design.blocks, strict=True) if b == 0][1:]
+    if len(of_slope) > 1:
+        terms += of_slope
+    return pd.DataFrame([_contrast_row(fit, shared_usage(fit, term)) for term in terms])
+
+
+def _contrast_row(fit: "Fit", found: SharedUsage) -> dict[str, Any]:
+    table = shared_columns(found)
+    test = found.test
+    row: dict[str, Any] = {
+        "contrast": found.interest.name,
+        "mirnas": len(table),
+        "isomirs": len(found.profiles.values),
+        "directions": found.profiles.values.shape[1],
+        "lambda": np.nan if test is None else test.shift.ratio,
+        "lambda_p_value": np.nan if test is None else test.shift.p_value,
+        "relabellings": 0 if test is None else test.shift.distinct,
+        "share": float(table["share"].median()) if len(table) else np.nan,
+        "hits": int((table["p_shared_adjusted"] <= FDR).sum()),
+        "hits_within": int((benjamini_hochberg(table["p_within"].to_numpy()) <= FDR).sum()),
+        "global_share": np.nan if found.shift is None else found.shift.explained,
+        "global_p_value": np.nan if found.shift is None else found.shift.p_value,
+        "verdict": verdict_code(found),
+        "reason": verdict_sentence(found),
+    }
+    if found.interest.name == fit.slope:
+        usage = fit.ml.usage(test="lrt")
+        row["hits_lrt"] = int((usage["p_adjusted"] <= FDR).sum())
+    else:
+        row["hits_lrt"] = np.nan
+    order = list(row)
+    order.insert(order.index("hits"), order.pop())
+    return {name: row[name] for name in order}
+
+
+def verdict_code(found: SharedUsage) -> str:
+    """``none`` (no test), ``confounded`` or ``ok``."""
+    return "none" if found.test is None else "confounded" if found.confounded else "ok"
+
+
+def verdict_sentence(found: SharedUsage) -> str:
+    """Say what the test can tell, and what limits it."""
+    parts = []
+    if found.test is not None:
+        shift = found.test.shift
+        name = found.interest.name
+        size = f"lambda {shift.ratio:.1f}" + ("" if np.isnan(shift.p_value) else f", p {shift.p_value:.2g}")
+        if found.confounded:
+            parts.append(
+                f"{name} goes along an isomiR profile that all miRNAs share ({size}): usage that changes in most "
+                "miRNAs and a batch along the groups cannot be told apart here."
+            )
+        if np.isnan(shift.p_value):
+            parts.append(
+                f"{shift.distinct} distinct relabellings are too few to test at 5 % whether {name} goes along what "
+                f"samples share ({size})."
+            )
+    return " ".join([*parts, *(c[:1].upper() + c[1:] for c in found.cautions)])
+
+
+def shared_directions_table(fit: "Fit", count: int) -> pd.DataFrame:
+    """Return what the leading shared directions are, and what they go along with."""
+    found, rows = directions_of(fit, count), []
+    for d in range(len(found.share)):
+        about = {"direction": d + 1, "share": found.share[d], "unrelated": found.unrelated[d]}
+        for kind, name, values in associations(fit, found):
+            rows.append(about | {"about": kind, "name": name, "correlation": values[d]})
+    return pd.DataFrame(rows, columns=list(DIRECTION_COLUMNS))
+
+
+def directions_of(fit: "Fit", count: int) -> SharedDirections:
+    """Return the leading shared directions of a fit, from memory where they were asked for before."""
+    ml = fit.ml
+    known = ml.shared_cache.get(("directions", count))
+    if not isinstance(known, SharedDirections):
+        profiles = shared_usage(ml).profiles
+        known = shared_directions(profiles, count, seed=int(ml.metadata.get("seed") or 1))
+        ml.shared_cache["directions", count] = known
+    return known
+
+
+def associations(fit: "Fit", found: SharedDirections) -> list[tuple[str, str, np.ndarray]]:
+    """Return (``sample`` or ``isomir``, name, correlation with each direction (D,)).
+
+    Of a factor of the sample table the multiple correlation with its levels, which has no sign.
+    """
+    rows: list[tuple[str, str, np.ndarray]] = []
+    table = fit.samples
+    for name in table.columns:
+        values = _sample_correlations(table[name], found.samples)
+        if values is not None:
+            rows.append(("sample", str(name), values))
+    usage = shared_usage(fit.ml)
+    features = features_of(fit.ml, usage.group_free.isomirs)
+    for name in features.columns:
+        if (
+            name.endswith("_squared")
+            or features[name].notna().mean() <= 0.5
+            or not features[name].std() > 0.0
+        ):
+            continue
+        x = usable_features(features[[name]].to_numpy(dtype=float), usage.profiles)[:, 0]
+        length = np.linalg.norm(x) * np.linalg.norm(found.isomirs, axis=0)
+        rows.append(("isomir", str(name), x @ found.isomirs / np.where(length > 0.0, length, np.inf)))
+    return rows
+
+
+def _sample_correlations(column: pd.Series, scores: np.ndarray) -> np.ndarray | None:
+    """Return the correlation with each direction (D,); None for a column that is constant, or names samples."""
+    if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
+        known = np.isfinite(column.to_numpy(dtype=float))
+        x = column.to_numpy(dtype=float)[known]
+        if known.sum() < 3 or not x.std() > 0.0:
+            return None
+        y = scores[known] - scores[known].mean(axis=0)
+        return (x - x.mean()) @ y / (np.linalg.norm(x - x.mean()) * np.linalg.norm(y, axis=0))
+    labels = column.astype(str)
+    if not 1 < labels.nunique() <= MOST_LEVELS * len(labels):
+        return None
+    dummies = pd.get_dummies(labels).to_numpy(dtype=float)
+    inside = dummies @ np.linalg.lstsq(dummies, scores, rcond=None)[0]
+    y = scores - scores.mean(axis=0)
+    between = inside - scores.mean(axis=0)
+    return np.linalg.norm(between, axis=0) / np.linalg.norm(y, axis=0)
