@@ -177,6 +177,13 @@ CAUTIONS: dict[str, str] = {
     "coded_levels": (
         "If the numbers are codes of groups, fit again with C(column) in the formula; amounts are right as they are."
     ),
+    "few_mirnas": (
+        "Lower the expression filters so that more miRNAs take part, or read the usage test as a ranking."
+    ),
+    "unbalanced_groups": (
+        "Look at the samples of the small group (fit.shared_directions()); where one of them stands out, leave it out "
+        "and see whether the findings stay."
+    ),
     "interrupted": "The miRNAs that are missing have the status interrupted; fit them again for a complete table.",
     "dates": "Add a column that says what you mean: a number such as days since the first, or names of batches.",
     "not_counts": (

@@ -86,6 +86,15 @@ def fit(
             show_default=False,
         ),
     ] = None,
+    usage_test: Annotated[
+        Literal["lrt", "shared"],
+        typer.Option(
+            help="Test of isomiR usage that calls: lrt, each miRNA alone; shared: what goes beyond the isomiR profiles "
+            "that the samples share over all miRNAs, which holds its error rate on real tissue; gives usage_shared.tsv "
+            "and shared_directions.tsv.",
+            rich_help_panel=o.MODEL,
+        ),
+    ] = "lrt",
     method: Annotated[
         str,
         typer.Option(
@@ -216,6 +225,7 @@ def fit(
         preset=preset,
         prob=prob,
         nuisance=tuple(nuisance or ()),
+        usage_test=usage_test,
         draws=draws,
         chains=chains,
         tune=tune,

@@ -16,6 +16,7 @@ from bayes_mirglmm.results.hits import (
     called_effects,
     count_hits,
     surest_first,
+    usage_column,
 )
 from bayes_mirglmm.results.inference import LOG_2
 from bayes_mirglmm.results.terms import default_term, meaning
@@ -37,6 +38,7 @@ def summarise(fit: "Fit", out: Path, files: dict[str, Path]) -> dict[str, Any]:
     """
     status, effects, usage = fit.status(), called_effects(fit), fit.usage()
     terms = [name for name in fit.design.terms if name != INTERCEPT]
+    call = usage_column(fit)
     summary = {
         "out": str(out),
         "formula": fit.formula,
@@ -48,13 +50,19 @@ def summarise(fit: "Fit", out: Path, files: dict[str, Path]) -> dict[str, Any]:
         "status": {str(name): int(n) for name, n in status["status"].value_counts().items()},
         "fdr": FDR,
         "hits": {term: count_hits(effects[effects["term"] == term], fit.is_bayesian) for term in terms},
-        "usage_hits": int((usage["p_adjusted"] <= FDR).sum()) if usage["p_adjusted"].notna().any() else None,
+        "usage_test": fit.usage_test,
+        "usage_hits": int((usage[call] <= FDR).sum()) if usage[call].notna().any() else None,
         "top": _top(effects[effects["term"] == default_term(fit.design)], status, fit.is_bayesian)
         if terms
         else [],
         "cautions": [str(caution) for caution in from_metadata(fit.metadata)],
         "tables": {name: str(path) for name, path in files.items()},
     }
+    if fit.usage_test == "shared" and fit.slope:
+        about = fit.usage_shared().iloc[0]
+        summary |= {"usage_verdict": about["verdict"], "usage_reason": about["reason"]}
+        if about["verdict"] == "confounded":
+            summary["usage_hits"] = None  # no list where usage and batch cannot be told apart
     if "log_bf10" in usage:
         summary |= {"log_bf": LOG_BF, "usage_bf_hits": int((usage["log_bf10"] > LOG_BF).sum())}
     return summary
@@ -82,9 +90,12 @@ def print_summary(reporter: Reporter, fit: "Fit", summary: dict[str, Any]) -> No
         if len(order) > MANY_TERMS:
             reporter.say(f"  ... and {len(order) - MANY_TERMS} more coefficients, in effects.tsv")
     if fit.slope and summary["usage_hits"] is not None:
-        reporter.say(f"  isomiR usage (likelihood ratio test): {summary['usage_hits']:,}")
+        name = "beyond what samples share" if fit.usage_test == "shared" else "likelihood ratio test"
+        reporter.say(f"  isomiR usage ({name}): {summary['usage_hits']:,}")
         if "usage_bf_hits" in summary:
             reporter.say(f"  isomiR usage (log Bayes factor above {LOG_BF:g}): {summary['usage_bf_hits']:,}")
+    if summary.get("usage_reason"):
+        reporter.say(f"  isomiR usage: {summary['usage_reason']}")
     if summary["top"]:
         bayesian = fit.is_bayesian
         rank, call = MEASURES[bayesian]

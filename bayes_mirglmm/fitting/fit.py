@@ -31,6 +31,7 @@ from bayes_mirglmm.nuts import compile_density, is_density_compiled
 from bayes_mirglmm.outcomes import FEWEST_SAMPLES_OF_LAPLACE, Caution, as_metadata
 from bayes_mirglmm.results import Fit, assemble, provenance
 from bayes_mirglmm.results.schema import check_prob
+from bayes_mirglmm.results.shared_usage import check_usage_test
 
 logger = logging.getLogger(__name__)
 
@@ -49,6 +50,7 @@ def fit(
     preset: str | None = None,
     prob: float = 0.95,
     nuisance: str | Sequence[str] = (),
+    usage_test: str = "lrt",
     draws: int | None = None,
     chains: int | None = None,
     tune: int | None = None,
@@ -95,6 +97,8 @@ def fit(
         Level of the intervals.
     nuisance : str or sequence of str
         Columns of the sample table whose isomiR slopes are independent of the others.
+    usage_test : {"lrt", "shared"}
+        The test of isomiR usage that tables, summaries and reports of this fit call by; see :meth:`Fit.usage`.
     draws : int, optional
         Of ``method="nuts"``: draws kept of each chain, 1000 by default. A miRNA whose chains do not mix is sampled
         again with more care.
@@ -143,6 +147,7 @@ def fit(
     settings = resolve_settings(method, draws=draws, chains=chains, tune=tune, target_accept=target_accept)
     table = sample_table(counts)
     design = build_design(table, formula, slope=slope, reference=reference, nuisance=nuisance)
+    check_usage_test(usage_test, design)
     log_offsets = log_offset(counts, options.offset)
     cautions = _cautions(counts, design, options)
     for caution in cautions:
@@ -161,7 +166,7 @@ def fit(
         offset_method=options.offset,
         model=json.dumps(spec.to_dict()),
     )
-    metadata = provenance(counts, seed=seed) | as_metadata(cautions)
+    metadata = provenance(counts, seed=seed) | as_metadata(cautions) | {"usage_test": usage_test}
     fit_one: Callable[[str, list[str], np.ndarray], Pair] = partial(_by_maximum_likelihood, plan)
     extra: dict[str, Any] = {}
     if method == "laplace":

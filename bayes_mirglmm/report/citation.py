@@ -72,9 +72,15 @@ def methods_text(fit: "Fit") -> str:
         if fit.is_bayesian
         else "P-values were adjusted by the method of Benjamini and Hochberg."
     )
+    usage = (
+        " Differential isomiR usage was tested by rotation of isomiR profiles that were whitened by the covariance "
+        "that samples share over the other miRNAs."
+        if fit.usage_test == "shared" and fit.slope
+        else ""
+    )
     return (
         f"IsomiR counts of each miRNA were fitted with a {family} mixed model "
         f"(bayes_mirglmm {version}; Baran et al. 2025), formula {fit.formula}"
         f"{slopes if fit.slope else ', with random intercepts of samples and isomiRs'}, {how}. "
-        f"The offset was {attrs['offset_method']}. {calls}"
+        f"The offset was {attrs['offset_method']}. {calls}{usage}"
     )

@@ -86,7 +86,7 @@ def _of_mirnas() -> tuple[Column, ...]:
         ),
         Column("n_isomirs", "isomiRs", "Number of isomiRs that were fitted.", "integer"),
         Column(
-            "usage_p_adjusted", "usage adj. p", "Likelihood ratio test: do its isomiRs change alike?", "p"
+            "usage_p_adjusted", "usage adj. p", "Do its isomiRs change alike? By the test that calls.", "p"
         ),
         Column(
             "usage_log_bf10", "usage log BF", "Natural log of the Bayes factor for isomiR slopes.", "signed"
@@ -121,9 +121,31 @@ USAGE = (
     ),
     Column("p_adjusted", "adj. p", "Benjamini-Hochberg, over the miRNAs.", "p"),
     Column(
+        "p_shared", "p shared", "Of usage beyond the isomiR profiles that samples share over all miRNAs.", "p"
+    ),
+    Column("p_shared_adjusted", "adj. p shared", "Benjamini-Hochberg, over the miRNAs.", "p"),
+    Column(
+        "p_within",
+        "p within",
+        "Of usage, or of a shift along the groups that all miRNAs share: a batch counts too.",
+        "p",
+    ),
+    Column(
+        "log_bf10_shared",
+        "log BF shared",
+        "Natural log of a Bayes factor for usage beyond what samples share.",
+        "signed",
+    ),
+    Column(
+        "share",
+        "share",
+        "Part of its isomiR variation that lies along directions that samples share.",
+        "number",
+    ),
+    Column(
         "log_bf10",
         "log BF",
-        "Natural log of the Bayes factor for isomiR slopes: 3 is twenty to one.",
+        "Natural log of the Bayes factor for isomiR slopes, within the model: 3 is twenty to one.",
         "signed",
     ),
     Column("log_bf10_error", "± error", "Monte Carlo error of the log Bayes factor.", "number"),

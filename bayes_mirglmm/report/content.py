@@ -14,10 +14,11 @@ from bayes_mirglmm.report.comparisons import Comparison, comparisons
 from bayes_mirglmm.report.diagnostics import diagnostics, statuses
 from bayes_mirglmm.report.isomirs import isomir_columns
 from bayes_mirglmm.report.origin import notes, origin, prior_rows, sample_rows
+from bayes_mirglmm.report.shared_usage import LEADS
 from bayes_mirglmm.report.verdict import verdict
 from bayes_mirglmm.results.effects import INTERCEPT
 from bayes_mirglmm.results.expression import mean_cpm
-from bayes_mirglmm.results.hits import FDR, MEASURES, SHRUNKEN
+from bayes_mirglmm.results.hits import FDR, MEASURES, SHRUNKEN, usage_column
 
 if TYPE_CHECKING:
     from bayes_mirglmm.results import Fit
@@ -75,6 +76,7 @@ def gather(
         "methods_text": methods_text(fit),
         "has_comparisons": bool(found),
         "has_usage": bool(len(usage)),
+        "usage_lead": LEADS[fit.usage_test],
         "data": page_data(fit, found, usage, effects, contrasts, types),
     }
 
@@ -119,9 +121,12 @@ def _mirnas(fit: "Fit", usage: pd.DataFrame, effects: pd.DataFrame) -> pd.DataFr
     names = list(fit.mirnas)
     table = pd.DataFrame({"mirna": names, "cpm": mean_cpm(fit.data).reindex(names).to_numpy()})
     table["n_isomirs"] = status["n_isomirs"].to_numpy()
-    for name in ("p_adjusted", "log_bf10"):
-        if name in usage and usage[name].notna().any():
-            table[f"usage_{name}"] = table["mirna"].map(usage.set_index("mirna")[name])
+    for name, source in (("usage_p_adjusted", usage_column(fit)), ("usage_log_bf10", "log_bf10")):
+        if source in usage and usage[source].notna().any():
+            table[name] = table["mirna"].map(usage.set_index("mirna")[source])
+    if fit.usage_test == "shared" and fit.slope and fit.usage_shared()["verdict"].iloc[0] == "confounded":
+        # No list of hits where usage and a batch along the groups cannot be told apart.
+        table = table.drop(columns="usage_p_adjusted", errors="ignore")
     for name in LIMITS:
         if name in effects:
             table[name] = table["mirna"].map(effects.set_index("mirna")[name])

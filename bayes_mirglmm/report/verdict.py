@@ -8,6 +8,7 @@ import pandas as pd
 
 from bayes_mirglmm.outcomes import LOW_EXPRESSION
 from bayes_mirglmm.report.comparisons import Comparison
+from bayes_mirglmm.report.shared_usage import shared_usage_text
 from bayes_mirglmm.results.hits import FDR, LOG_BF, MEASURES, count_hits, surest_first
 
 if TYPE_CHECKING:
@@ -100,6 +101,8 @@ def _precision(fit: "Fit", comparison: Comparison) -> str:
 
 
 def _usage(fit: "Fit", usage: pd.DataFrame) -> str:
+    if fit.usage_test == "shared" and fit.slope is not None:
+        return shared_usage_text(fit, usage)
     tested = usage.dropna(subset=["p_adjusted"]) if "p_adjusted" in usage else usage
     if fit.slope is None or not len(tested):
         return ""

@@ -47,6 +47,11 @@ def called_effects(
     return effects.merge(shrunken[["mirna", label, "shrunk"]], on=["mirna", label], how="left")
 
 
+def usage_column(fit: "Fit") -> str:
+    """Return the column of a usage table that calls: adjusted p-values of the test that the fit is read by."""
+    return "p_shared_adjusted" if fit.usage_test == "shared" else "p_adjusted"
+
+
 def surest_first(effects: pd.DataFrame, bayesian: bool) -> pd.DataFrame:
     """Return effects by the measure that ranks; where several have no draw of the other sign, by estimate over SD."""
     rank = MEASURES[bayesian][0]

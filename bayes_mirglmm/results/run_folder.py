@@ -18,7 +18,7 @@ from typing import IO
 
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.results import run_json
-from bayes_mirglmm.results.tables import TABLES
+from bayes_mirglmm.results.tables import SHARED_TABLES, TABLES
 
 try:
     import fcntl
@@ -30,7 +30,7 @@ ARRAYS, ML_ARRAYS, RUN, REPORT = "arrays.nc", "ml.nc", "run.json", "report.html"
 EXTRA_TABLES = ("contrasts", "isomir_contrasts", "moderated")
 #: What is replaced together with a run.
 FILES = (
-    *(f"{name}.{kind}" for name in (*TABLES, *EXTRA_TABLES) for kind in ("tsv", "parquet")),
+    *(f"{name}.{kind}" for name in (*TABLES, *SHARED_TABLES, *EXTRA_TABLES) for kind in ("tsv", "parquet")),
     ARRAYS,
     ML_ARRAYS,
     RUN,

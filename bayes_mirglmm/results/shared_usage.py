@@ -63,7 +63,7 @@ class SharedUsage:
 
     interest: Interest
     group_free: GroupFree
-    profiles: UsageProfiles
+    profiles: UsageProfiles | None
     test: SharedUsageTest | None
     shift: GlobalShift | None
     cautions: list[Caution]
@@ -77,13 +77,25 @@ class SharedUsage:
         return found.ratio > LARGE_RATIO if np.isnan(found.p_value) else found.p_value <= LEVEL
 
 
-def check_design(design: Design) -> None:
-    """Refuse a design that leaves too few directions to learn from.
+USAGE_TESTS = ("lrt", "shared")
+
+
+def check_usage_test(test: str, design: Design) -> None:
+    """Refuse a test of isomiR usage that is unknown, or that the design leaves too few samples for.
 
     Raises
     ------
     InputError
     """
+    if test not in USAGE_TESTS:
+        raise InputError(
+            f"the usage test {test!r} is not known: choose from {', '.join(map(repr, USAGE_TESTS))}."
+        )
+    if test == "shared":
+        _check_design(design)
+
+
+def _check_design(design: Design) -> None:
     found = interest(design)
     left = len(found.others) - int(np.linalg.matrix_rank(found.others))
     if left < FEWEST_DIRECTIONS:
@@ -129,7 +141,7 @@ def features_of(fit: "Fit", rows: np.ndarray) -> pd.DataFrame:
 
 
 def _tested(fit: "Fit", term: str | None, beyond_global: bool) -> SharedUsage:
-    check_design(fit.design)
+    _check_design(fit.design)
     wanted = interest(fit.design, term)
     free = _group_free(fit, wanted.fixed)
     cautions = _cautions(fit, wanted, free)
@@ -137,14 +149,12 @@ def _tested(fit: "Fit", term: str | None, beyond_global: bool) -> SharedUsage:
         mirna_scores(counts.astype(float), mean, theta, wanted.others)
         for counts, (mean, theta) in zip(free.counts, free.means, strict=True)
     ]
-    if not pairs:
-        raise InputError("no miRNA of this fit has the two isomiRs that a usage test needs.")
+    if len(pairs) < FEWEST_MIRNAS:
+        return SharedUsage(wanted, free, None, None, None, cautions)
     profiles = usage_profiles(
         [scores for scores, _ in pairs], [weights for _, weights in pairs], wanted.others
     )
     rank = column_rank(profiles.basis.T @ wanted.columns)
-    if len(free.mirnas) < FEWEST_MIRNAS:
-        return SharedUsage(wanted, free, profiles, None, None, cautions)
     seed = int(fit.metadata.get("seed") or 1)
     linked = _linked(fit, free)
     shift, features = None, _global_features(fit, free, profiles)

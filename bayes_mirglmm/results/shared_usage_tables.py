@@ -56,8 +56,8 @@ def _contrast_row(fit: "Fit", found: SharedUsage) -> dict[str, Any]:
     row: dict[str, Any] = {
         "contrast": found.interest.name,
         "mirnas": len(table),
-        "isomirs": len(found.profiles.values),
-        "directions": found.profiles.values.shape[1],
+        "isomirs": sum(len(rows) for rows in found.group_free.rows),
+        "directions": 0 if found.profiles is None else found.profiles.values.shape[1],
         "lambda": np.nan if test is None else test.shift.ratio,
         "lambda_p_value": np.nan if test is None else test.shift.p_value,
         "relabellings": 0 if test is None else test.shift.distinct,
@@ -107,6 +107,8 @@ def verdict_sentence(found: SharedUsage) -> str:
 def shared_directions_table(fit: "Fit", count: int) -> pd.DataFrame:
     """Return what the leading shared directions are, and what they go along with."""
     found, rows = directions_of(fit, count), []
+    if found is None:
+        return pd.DataFrame({name: pd.Series(dtype=float) for name in DIRECTION_COLUMNS})
     for d in range(len(found.share)):
         about = {"direction": d + 1, "share": found.share[d], "unrelated": found.unrelated[d]}
         for kind, name, values in associations(fit, found):
@@ -114,12 +116,14 @@ def shared_directions_table(fit: "Fit", count: int) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(DIRECTION_COLUMNS))
 
 
-def directions_of(fit: "Fit", count: int) -> SharedDirections:
-    """Return the leading shared directions of a fit, from memory where they were asked for before."""
+def directions_of(fit: "Fit", count: int) -> SharedDirections | None:
+    """Return the leading shared directions of a fit, kept with it; None where there are too few miRNAs."""
     ml = fit.ml
     known = ml.shared_cache.get(("directions", count))
     if not isinstance(known, SharedDirections):
         profiles = shared_usage(ml).profiles
+        if profiles is None:
+            return None
         known = shared_directions(profiles, count, seed=int(ml.metadata.get("seed") or 1))
         ml.shared_cache["directions", count] = known
     return known
@@ -128,7 +132,8 @@ def directions_of(fit: "Fit", count: int) -> SharedDirections:
 def associations(fit: "Fit", found: SharedDirections) -> list[tuple[str, str, np.ndarray]]:
     """Return (``sample`` or ``isomir``, name, correlation with each direction (D,)).
 
-    Of a factor of the sample table the multiple correlation with its levels, which has no sign.
+    Of a factor of the sample table the multiple correlation with its levels, which has no sign, less what as many
+    random groups would have (the root of the adjusted R squared).
     """
     rows: list[tuple[str, str, np.ndarray]] = []
     table = fit.samples
@@ -137,6 +142,7 @@ def associations(fit: "Fit", found: SharedDirections) -> list[tuple[str, str, np
         if values is not None:
             rows.append(("sample", str(name), values))
     usage = shared_usage(fit.ml)
+    assert usage.profiles is not None  # there are directions
     features = features_of(fit.ml, usage.group_free.isomirs)
     for name in features.columns:
         if (
@@ -167,4 +173,6 @@ def _sample_correlations(column: pd.Series, scores: np.ndarray) -> np.ndarray | 
     inside = dummies @ np.linalg.lstsq(dummies, scores, rcond=None)[0]
     y = scores - scores.mean(axis=0)
     between = inside - scores.mean(axis=0)
-    return np.linalg.norm(between, axis=0) / np.linalg.norm(y, axis=0)
+    n, k = len(labels), dummies.shape[1]
+    left = 1.0 - (between**2).sum(axis=0) / (y**2).sum(axis=0)
+    return np.sqrt(np.clip(1.0 - left * (n - 1) / (n - k), 0.0, 1.0))

@@ -22,7 +22,7 @@ from bayes_mirglmm.results.posterior_tables import (
 )
 from bayes_mirglmm.results.schema import check_prob
 from bayes_mirglmm.results.selection import fitted
-from bayes_mirglmm.results.shared_usage import shared_usage
+from bayes_mirglmm.results.shared_usage import check_usage_test, shared_usage
 from bayes_mirglmm.results.shared_usage_tables import (
     shared_columns,
     shared_contrasts_table,
@@ -40,7 +40,6 @@ Terms = str | Sequence[str] | None
 TABLES = ("effects", "isomir_effects", "usage", "variance_components", "status")
 #: Those that a fit with ``usage_test="shared"`` has besides.
 SHARED_TABLES = ("usage_shared", "shared_directions")
-USAGE_TESTS = ("lrt", "shared")
 
 
 def interval_level(fit: "Fit", prob: float | None) -> float:
@@ -92,8 +91,7 @@ def usage(
 ) -> pd.DataFrame:
     """Return :meth:`bayes_mirglmm.results.Fit.usage`."""
     test = fit.usage_test if test is None else test
-    if test not in USAGE_TESTS:
-        raise InputError(f"test={test!r} is not one of {', '.join(map(repr, USAGE_TESTS))}.")
+    check_usage_test(test, fit.design)
     if beyond_global and test != "shared":
         raise InputError("beyond_global=True belongs to test='shared': give both.")
     table = _model_usage(fit, prior_odds)
