@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         plot_ppc,
         plot_rootogram,
         plot_samples,
+        plot_shared_directions,
         plot_variance_components,
         plot_volcano,
     )
@@ -67,6 +68,7 @@ _HOME = {
     "plot_ppc": "plots",
     "plot_rootogram": "plots",
     "plot_samples": "plots",
+    "plot_shared_directions": "plots",
     "plot_variance_components": "plots",
     "plot_volcano": "plots",
     "read_counts": "readers",
@@ -103,6 +105,7 @@ __all__ = [
     "plot_ppc",
     "plot_rootogram",
     "plot_samples",
+    "plot_shared_directions",
     "plot_variance_components",
     "plot_volcano",
     "read_counts",

@@ -21,6 +21,7 @@ from bayes_mirglmm.plots.offsets import plot_offsets
 from bayes_mirglmm.plots.ppc import plot_ppc
 from bayes_mirglmm.plots.rootogram import plot_rootogram
 from bayes_mirglmm.plots.samples import plot_samples
+from bayes_mirglmm.plots.shared_directions import plot_shared_directions
 from bayes_mirglmm.plots.variance_components import plot_variance_components
 from bayes_mirglmm.plots.volcano import plot_volcano
 
@@ -37,6 +38,7 @@ __all__ = [
     "plot_ppc",
     "plot_rootogram",
     "plot_samples",
+    "plot_shared_directions",
     "plot_variance_components",
     "plot_volcano",
 ]

@@ -13,6 +13,7 @@ from bayes_mirglmm.plots.ordination import (
     log_cpm,
     principal_components,
 )
+from bayes_mirglmm.plots.sample_points import draw_samples
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from bayes_mirglmm.results import Fit
 
 KINDS = ("pca", "mds")
-LISTED = 16  # levels in the legend
 
 
 def plot_samples(
@@ -83,30 +83,7 @@ def plot_samples(
     x, y = plane.T
 
     figure, axes = canvas(ax, figsize)
-    size = 26 if len(x) <= 200 else 9
-    if groups.numbers is not None:
-        known = np.isfinite(groups.numbers)
-        axes.scatter(x[~known], y[~known], s=size, c="white", ec="0.5", lw=0.6)
-        points = axes.scatter(x[known], y[known], s=size, c=groups.numbers[known], cmap="viridis", lw=0)
-        bar = figure.colorbar(points, ax=axes, shrink=0.8)
-        bar.set_label(groups.name, fontsize=SMALL, parse_math=False)
-        bar.ax.tick_params(labelsize=SMALL)
-    else:
-        for k, level in enumerate(groups.levels):
-            mine = groups.code == k
-            text = f"{level}: {int(mine.sum())}" if k < LISTED else "_more"
-            axes.scatter(
-                x[mine],
-                y[mine],
-                s=size,
-                c=groups.colour(k),
-                marker=groups.marker(k),
-                lw=0,
-                alpha=0.9,
-                label=text,
-            )
-        if len(groups.levels) > LISTED:
-            axes.plot([], [], " ", label=f"{len(groups.levels) - LISTED} more levels")
+    draw_samples(figure, axes, groups, x, y)
     axes.margins(0.12)
     name = "PC" if kind == "pca" else "leading log2 FC dim"
     if groups.numbers is None and groups.name:
