@@ -60,7 +60,7 @@ def plot_shared_directions(
     Raises
     ------
     InputError
-        The sample table has no column ``by``, or the samples or miRNAs are too few to learn what they share.
+        The sample table has no column ``by``, or the samples are too few to learn what they share.
     """
     from bayes_mirglmm.plots.labels import label_points
     from bayes_mirglmm.results.shared_usage_tables import associations, directions_of
@@ -69,8 +69,7 @@ def plot_shared_directions(
     found = directions_of(fit, 2)
     if found is None:
         raise InputError(
-            "this fit has too few miRNAs to learn what samples share (10 are needed); fit.status() says what became of "
-            "each."
+            "this fit has no miRNA with two isomiRs, so that samples share nothing; fit.status() says why."
         )
     plane = found.samples
     x, y = plane.T

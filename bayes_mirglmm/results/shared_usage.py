@@ -149,11 +149,13 @@ def _tested(fit: "Fit", term: str | None, beyond_global: bool) -> SharedUsage:
         mirna_scores(counts.astype(float), mean, theta, wanted.others)
         for counts, (mean, theta) in zip(free.counts, free.means, strict=True)
     ]
-    if len(pairs) < FEWEST_MIRNAS:
+    if not pairs:
         return SharedUsage(wanted, free, None, None, None, cautions)
     profiles = usage_profiles(
         [scores for scores, _ in pairs], [weights for _, weights in pairs], wanted.others
     )
+    if len(pairs) < FEWEST_MIRNAS:
+        return SharedUsage(wanted, free, profiles, None, None, cautions)
     rank = column_rank(profiles.basis.T @ wanted.columns)
     seed = int(fit.metadata.get("seed") or 1)
     linked = _linked(fit, free)

@@ -117,7 +117,7 @@ def shared_directions_table(fit: "Fit", count: int) -> pd.DataFrame:
 
 
 def directions_of(fit: "Fit", count: int) -> SharedDirections | None:
-    """Return the leading shared directions of a fit, kept with it; None where there are too few miRNAs."""
+    """Return the leading shared directions of a fit, kept with it; None where no miRNA was fitted."""
     ml = fit.ml
     known = ml.shared_cache.get(("directions", count))
     if not isinstance(known, SharedDirections):

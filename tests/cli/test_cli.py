@@ -125,7 +125,7 @@ def test_every_option_reaches_the_library(run, files, tmp_path: Path, monkeypatc
         "formula": "~ group", "slope": "group", "reference": {"group": "ctrl"}, "method": "ml", "offset": "tmm",
         "model": "poisson", "curvature": "expected", "df": "z", "preset": "mirglmm", "prob": 0.9, "nuisance": (),
         "draws": 90, "chains": 3, "tune": 80, "target_accept": 0.7, "n_jobs": 2, "seed": 7, "progress": False,
-        "isomirs": 41, "usage_test": "shared",
+        "isomirs": 41, "usage_test": "shared", "throw": False,
     }  # fmt: skip
     run(
         "fit",
