@@ -8,7 +8,9 @@ from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.model import check
 from bayes_mirglmm.model.spec import ModelSpec
 
-MAX_BYTES = 1_000_000  # a model file has some 60 lines; this refuses a count table given by mistake
+MAX_BYTES = (
+    50_000  # a model file has some 60 lines; tomllib takes half a minute for a megabyte of dotted keys
+)
 
 
 def load_model(model: str | Path | ModelSpec) -> ModelSpec:
@@ -72,6 +74,10 @@ def _read_toml(path: Path) -> dict[str, object]:
         raise InputError(f"cannot read model file {path}: {error.strerror}.") from error
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: byte {error.start} is not UTF-8 text: save the file as UTF-8.") from error
+    except RecursionError:
+        raise InputError(
+            f"{path} is nested too deeply to be a model file. Compare it with models/mirglmm.toml."
+        ) from None
     except tomllib.TOMLDecodeError as error:
         raise InputError(
             f"{path} is not valid TOML: {error}. Compare that line with models/mirglmm.toml."

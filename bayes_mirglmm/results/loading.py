@@ -14,10 +14,13 @@ from typing import Any
 
 import xarray as xr
 
+from bayes_mirglmm.design.build import Design
 from bayes_mirglmm.errors import InputError
+from bayes_mirglmm.model import ModelSpec
 from bayes_mirglmm.results import run_json
 from bayes_mirglmm.results.arrays import read_arrays
 from bayes_mirglmm.results.fit_result import Fit
+from bayes_mirglmm.results.posterior_schema import BAYESIAN_METHODS
 from bayes_mirglmm.results.run_folder import ARRAYS, ML_ARRAYS, RUN
 from bayes_mirglmm.results.schema import ATTRIBUTES, SCHEMA_VERSION
 from bayes_mirglmm.results.validation import check_arrays, check_design
@@ -63,6 +66,7 @@ def _fit(contents: Mapping[str, Any], data: xr.Dataset, ml_data: xr.Dataset | No
     design = run_json.design_from_json(contents["design"], data)
     samples = run_json.frame_from_json(contents["samples"])
     check_design(design, samples)
+    _check_method(data, design)
     metadata = dict(_mapping(contents["metadata"], "metadata"))
     start = None
     if ml_data is not None:
@@ -96,6 +100,20 @@ def _attributes(attributes: Mapping[str, Any]) -> dict[str, Any]:
         if not isinstance(value, kind) or isinstance(value, bool):
             raise ValueError(f"attribute {name} is {_short(value)}")
     return dict(attributes)
+
+
+def _check_method(data: xr.Dataset, design: Design) -> None:
+    """Refuse attributes that are not those of the design, or of the method."""
+    for name, own in (("formula", design.formula), ("slope", design.slope or ""), ("rank", design.rank)):
+        if data.attrs[name] != own:
+            raise ValueError(
+                f"attribute {name} is {_short(data.attrs[name])}, and {_short(own)} in the design"
+            )
+    if data.attrs["method"] in BAYESIAN_METHODS:
+        ModelSpec.from_dict(json.loads(data.attrs["model"]), where="its model")
+        chains = data.attrs.get("chains", 1)
+        if not isinstance(chains, int) or not 0 < chains <= max(1, data.sizes["draw"]):
+            raise ValueError(f"attribute chains is {_short(chains)}")
 
 
 def _mapping(value: object, name: str) -> Mapping[str, Any]:
