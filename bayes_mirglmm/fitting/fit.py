@@ -19,6 +19,7 @@ from bayes_mirglmm.design.build import Design, build_design
 from bayes_mirglmm.design.covariates import coded_levels
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.fitting.every_mirna import Pair, fit_every_mirna, left_out, say_outcome
+from bayes_mirglmm.fitting.names import check_names
 from bayes_mirglmm.interruption import apart, hand_on, noted
 from bayes_mirglmm.marginal import compile_batch, compile_kernels, is_batch_compiled, is_compiled
 from bayes_mirglmm.methods.loop import resolve_jobs
@@ -148,6 +149,7 @@ def fit(
     table = sample_table(counts)
     design = build_design(table, formula, slope=slope, reference=reference, nuisance=nuisance)
     check_usage_test(usage_test, design)
+    check_names(counts, design)
     log_offsets = log_offset(counts, options.offset)
     cautions = _cautions(counts, design, options)
     for caution in cautions:

@@ -8,9 +8,8 @@ from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.model import check
 from bayes_mirglmm.model.spec import ModelSpec
 
-MAX_BYTES = (
-    50_000  # a model file has some 60 lines; tomllib takes half a minute for a megabyte of dotted keys
-)
+MAX_BYTES = 50_000  # a model file has some 60 lines
+LONGEST_LINE = 2_000  # characters; tomllib takes half a minute for a key with 20,000 dots
 
 
 def load_model(model: str | Path | ModelSpec) -> ModelSpec:
@@ -69,7 +68,14 @@ def _read_toml(path: Path) -> dict[str, object]:
     try:
         if path.stat().st_size > MAX_BYTES:
             raise InputError(f"{path} is larger than {MAX_BYTES} bytes: this is not a model file.")
-        return tomllib.loads(path.read_bytes().decode("utf-8-sig"))
+        text = path.read_bytes().decode("utf-8-sig")
+        for number, line in enumerate(text.splitlines(), 1):
+            if len(line) > LONGEST_LINE:
+                raise InputError(
+                    f"{path}, line {number}: {len(line):,} characters, and no model file has a line of more than "
+                    f"{LONGEST_LINE:,}. Compare it with models/mirglmm.toml."
+                )
+        return tomllib.loads(text)
     except OSError as error:
         raise InputError(f"cannot read model file {path}: {error.strerror}.") from error
     except UnicodeDecodeError as error:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from bayes_mirglmm import __version__
@@ -118,7 +119,7 @@ def page_data(
 def _mirnas(fit: "Fit", usage: pd.DataFrame, effects: pd.DataFrame) -> pd.DataFrame:
     """Return what is known of every fitted miRNA, whatever the comparison."""
     status = fit.status().set_index("mirna").loc[list(fit.mirnas)]
-    names = list(fit.mirnas)
+    names = np.array(fit.mirnas, dtype=object)  # an empty list would be a column of numbers
     table = pd.DataFrame({"mirna": names, "cpm": mean_cpm(fit.data).reindex(names).to_numpy()})
     table["n_isomirs"] = status["n_isomirs"].to_numpy()
     for name, source in (("usage_p_adjusted", usage_column(fit)), ("usage_log_bf10", "log_bf10")):

@@ -40,7 +40,8 @@ def called_effects(
     effects = fit.effects(terms, contrasts).rename(columns={"s_value": "shrunk_s_value"})
     label = "term" if contrasts is None else "contrast"
     if contrasts is None:
-        terms = [name for name in dict.fromkeys(effects[label]) if name != INTERCEPT]
+        wanted = fit.design.terms if terms is None else [terms] if isinstance(terms, str) else terms
+        terms = [name for name in wanted if name != INTERCEPT]  # not those of the rows: there may be none
         if not terms:
             return effects.assign(shrunk=float("nan"))
     shrunken = fit.shrink(terms, contrasts)

@@ -532,3 +532,47 @@ def test_fit_by_nuts(run, files, tmp_path: Path):
     refused = run("fit", *files.inputs, *DESIGN, "--draws", "60", "--out", tmp_path / "other")
     assert refused.code == 2
     assert "of method='nuts' only" in refused.err
+
+
+def test_a_run_that_its_disk_does_not_take_is_saved_elsewhere(run, files, tmp_path: Path, monkeypatch):
+    import errno
+
+    from bayes_mirglmm.results import saving
+
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    original = saving.write_arrays
+
+    def full(data, path):
+        if "elsewhere" in str(path):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        original(data, path)
+
+    monkeypatch.setattr(saving, "write_arrays", full)
+    result = run("fit", *files.inputs, *DESIGN, "--out", tmp_path / "elsewhere" / "run")
+    assert result.code == 3
+    assert "elsewhere/run: the run could not be written (No space left on device)" in result.err
+    assert "fault of the program" not in result.err
+    [saved] = (tmp_path / "here").iterdir()
+    assert f"was saved to {saved} instead" in result.err
+    assert len(bm.load(saved).status()) == 9
+
+
+def test_an_out_that_is_not_text_is_refused_before_the_fit(run, files, no_fit):
+    result = run("fit", *files.inputs, *DESIGN, "--out", "r\udce9sultats")
+    assert result.code == 2
+    assert "not UTF-8" in result.err
+
+
+def test_a_bug_stops_with_its_traceback_where_it_is_asked_for(run, files, tmp_path: Path, monkeypatch):
+    from bayes_mirglmm.methods import maximum_likelihood
+
+    def breaks(*_: object, **__: object) -> None:
+        raise FloatingPointError("a number went wrong")
+
+    monkeypatch.setattr(maximum_likelihood, "fit_frame", breaks)
+    quiet = run("fit", *files.inputs, *DESIGN, "--out", tmp_path / "run")
+    assert quiet.code == 0
+    assert "a number went wrong" in quiet.err
+    with pytest.raises(FloatingPointError):
+        main(["fit", *map(str, files.inputs), *DESIGN, "--out", str(tmp_path / "other"), "--debug"])

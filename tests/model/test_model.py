@@ -165,6 +165,8 @@ def test_a_file_that_is_not_toml_is_refused(tmp_path: Path) -> None:
     assert f"line {number}" in refusal(tmp_path, "\n".join(lines))
     assert "not UTF-8" in refusal(tmp_path, b'name = "caf\xe9"')
     assert "larger than" in refusal(tmp_path, b"#" * 2_000_000)
+    assert "nested too deeply" in refusal(tmp_path, "\n".join(["a = [", *["["] * 5000]))
+    assert "line 1: 40,005 characters" in refusal(tmp_path, "a." * 20_000 + "b = 1")
     with pytest.raises(InputError, match="is not a file"):
         load_model(tmp_path)
     with pytest.raises(InputError, match=r"there is no model file '.*none\.toml'"):

@@ -1,5 +1,7 @@
+import errno
 import json
 import os
+import signal
 
 import h5py
 import numpy as np
@@ -7,9 +9,9 @@ import pandas as pd
 import pytest
 
 from bayes_mirglmm.design.build import build_design
-from bayes_mirglmm.errors import InputError
+from bayes_mirglmm.errors import InputError, SaveError
 from bayes_mirglmm.records import MirnaRecord
-from bayes_mirglmm.results import SCHEMA_VERSION, Fit, check_target, load, saving
+from bayes_mirglmm.results import SCHEMA_VERSION, Fit, check_target, load, run_folder, saving
 
 NASTY = ["mir/../../up", "a;b", "<script>x</script>", 'quote"tab\tname', "näme", "line\nbreak"]
 
@@ -282,3 +284,151 @@ def test_folders_that_are_not_runs(tmp_path):
         load(tmp_path / "nowhere")
     with pytest.raises(InputError, match=r"has no run\.json"):
         load(tmp_path)
+
+
+def test_what_a_workflow_left_of_a_run_can_be_replaced(fit, tmp_path):
+    """Snakemake removes the outputs that a rule declares before it runs it again, and leaves the others."""
+    folder = tmp_path / "run"
+    fit.save(folder)
+    for path in [*folder.glob("*.tsv"), folder / "run.json"]:
+        path.unlink()
+    with pytest.raises(InputError, match="what is left of a run"):
+        fit.save(folder)
+    fit.save(folder, force=True)
+    assert_same_fit(fit, load(folder))
+
+
+def test_a_folder_of_another_program_is_never_replaced(fit, tmp_path):
+    (tmp_path / "run").mkdir()
+    for name in ("effects.tsv", "arrays.nc"):
+        (tmp_path / "run" / name).write_text("mine")
+    (tmp_path / "run" / "run.json").write_text('{"program": "other"}')
+    with pytest.raises(InputError, match="does not say that bayes_mirglmm wrote it"):
+        fit.save(tmp_path / "run", force=True)
+    assert (tmp_path / "run" / "effects.tsv").read_text() == "mine"
+    (tmp_path / "run" / "run.json").unlink()
+    (tmp_path / "run" / "notes.txt").write_text("mine")
+    with pytest.raises(InputError, match=r"never replaced \(notes\.txt\)"):
+        fit.save(tmp_path / "run", force=True)
+
+
+def test_files_of_the_user_are_not_even_moved(fit, tmp_path):
+    folder = tmp_path / "run"
+    fit.save(folder)
+    (folder / "notes").mkdir()
+    (folder / "notes" / "a.txt").write_text("mine")
+    inodes = [path.stat().st_ino for path in (folder, folder / "notes", folder / "notes" / "a.txt")]
+    fit.save(folder, force=True)
+    assert [path.stat().st_ino for path in (folder, folder / "notes", folder / "notes" / "a.txt")] == inodes
+    (folder / "contrasts.tsv").mkdir()
+    with pytest.raises(InputError, match=r"contrasts\.tsv is not a file"):
+        fit.save(folder, force=True)
+
+
+def test_the_folder_that_is_worked_in_is_refused(fit, tmp_path, monkeypatch):
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "a" / "b")
+    for folder in (".", "..", tmp_path):
+        with pytest.raises(InputError, match="the folder that you are working in"):
+            fit.save(folder, force=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"), [("a\0b", "not the name"), ("a\udcff", "not UTF-8"), (" ", "not the name")]
+)
+def test_names_that_no_folder_should_have(tmp_path, name, words):
+    with pytest.raises(InputError, match=words):
+        check_target(str(tmp_path) + "/" + name if name.strip() else name)
+
+
+def test_a_folder_below_a_file_or_a_broken_link_is_refused(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match=r"file is a file, so no folder|cannot be made"):
+        check_target(tmp_path / "file" / "run")
+    os.symlink(tmp_path / "loop", tmp_path / "loop")
+    with pytest.raises(InputError, match=r"leads nowhere|cannot be made"):
+        check_target(tmp_path / "loop")
+
+
+def test_leftovers_of_a_killed_save_are_cleared(fit, tmp_path):
+    """In a process of its own, which is killed while it writes: beside the folder, and in it."""
+    import subprocess
+    import sys
+
+    fit.save(tmp_path / "run")
+    code = (
+        "import os, signal, sys\n"
+        "from pathlib import Path\n"
+        "from bayes_mirglmm.results.run_folder import staged\n"
+        "with staged(Path(sys.argv[1])) as stage:\n"
+        "    (stage / 'effects.tsv').write_text('half')\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    for target in (tmp_path / "run", tmp_path / "new"):
+        subprocess.run([sys.executable, "-c", code, str(target)], check=False)
+    assert len(list(tmp_path.glob(".new.*.partial"))) == 1
+    assert len(list((tmp_path / "run").glob(".run.*.partial"))) == 1
+    assert_same_fit(fit, load(tmp_path / "run"))
+    fit.save(tmp_path / "run", force=True)
+    fit.save(tmp_path / "new")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["new", "run"]
+    assert not list((tmp_path / "run").glob(".*"))
+
+
+def test_what_another_process_is_writing_stays(tmp_path):
+    with run_folder.staged(tmp_path / "run") as stage:
+        run_folder.clear_leftovers(tmp_path / "run")
+        assert stage.is_dir()
+
+
+def test_ctrl_c_while_saving_comes_when_the_run_is_written(fit, tmp_path, monkeypatch, capsys):
+    original = saving.write_arrays
+
+    def interrupted(*args):
+        signal.raise_signal(signal.SIGINT)
+        original(*args)
+
+    monkeypatch.setattr(saving, "write_arrays", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        fit.save(tmp_path / "run")
+    assert_same_fit(fit, load(tmp_path / "run"))
+    assert "done in a moment" in capsys.readouterr().err
+
+
+def test_a_second_ctrl_c_gives_the_save_up(fit, tmp_path, monkeypatch):
+    def interrupted(*args):
+        for _ in range(2):
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(saving, "write_arrays", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        fit.save(tmp_path / "run")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_full_disk_is_said_with_the_path(fit, tmp_path, monkeypatch):
+    def full(*args):
+        raise OSError(errno.ENOSPC, "h5py says this at length")
+
+    monkeypatch.setattr(saving, "write_arrays", full)
+    with pytest.raises(SaveError, match=r"run: the run could not be written \(No space left on device\)"):
+        fit.save(tmp_path / "run")
+    assert not list(tmp_path.iterdir())
+    monkeypatch.undo()
+    fit.save(tmp_path / "run")
+    assert_same_fit(fit, load(tmp_path / "run"))
+
+
+def test_a_report_that_was_never_written_is_missed(fit, tmp_path, caplog):
+    Fit(fit.data, fit.design, metadata={"files_besides": ["report.html"]}).save(tmp_path / "run")
+    load(tmp_path / "run")
+    assert "run has no report.html, which the command was to write last" in caplog.text
+    caplog.clear()
+    (tmp_path / "run" / "report.html").touch()
+    load(tmp_path / "run")
+    assert not caplog.text
+
+
+def test_names_of_files_that_are_not_text(fit, tmp_path):
+    Fit(fit.data, fit.design, metadata={"command": "fit caf\udce9.tsv"}).save(tmp_path / "run")
+    assert load(tmp_path / "run").metadata == {"command": "fit caf\udce9.tsv"}
