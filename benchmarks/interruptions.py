@@ -5,8 +5,8 @@
 For each method, with one and two workers, a process of its own fits the same simulated counts again and again and sends
 itself SIGINT at a random moment of each fit; one interruption in five is followed by a second one. A fit that was
 interrupted may return what is finished (the rows must then be those of the whole fit) or raise KeyboardInterrupt, and
-nothing else. Every fiftieth fit is left alone, and must be the first one again, number for number. Where a process
-crashes, its exit code says so. Writes benchmarks/results/interruptions.tsv.
+nothing else. Every fiftieth fit is left alone, and must be the first one again, number for number. A crash of the process is
+its exit code. Writes benchmarks/results/interruptions.tsv.
 """
 
 import argparse
@@ -67,7 +67,7 @@ def child(method: str, jobs: int, wanted: int) -> None:
     import bayes_mirglmm as bm
 
     logging.disable(logging.CRITICAL)
-    made = bm.simulate(3, n_mirnas=6, n_isomirs=4, seed=2).counts
+    made = bm.simulate(3, n_mirnas=3, n_isomirs=3, seed=2).counts
     made = made.isel(isomir=made["mirna"].values != "background")
 
     def fit() -> bm.Fit:
@@ -106,6 +106,8 @@ def child(method: str, jobs: int, wanted: int) -> None:
                 how = "KeyboardInterrupt"
         if how != "not reached":
             outcomes[how] += 1
+            if sum(outcomes.values()) % 100 == 0:
+                print(method, jobs, dict(outcomes), file=sys.stderr, flush=True)
     pd.testing.assert_frame_equal(fit().effects().set_index(["mirna", "term"]), whole, check_exact=True)
     print(json.dumps({"interruptions": sum(outcomes.values())} | outcomes | {"whole_fits_equal": checks + 1}))
 
