@@ -3,7 +3,7 @@
 import json
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ import xarray as xr
 
 from bayes_mirglmm.design.build import Design
 from bayes_mirglmm.errors import InputError
+from bayes_mirglmm.interruption import apart
 from bayes_mirglmm.results import display
 from bayes_mirglmm.results import residuals as _residuals
 from bayes_mirglmm.results import tables as _tables
@@ -310,7 +311,7 @@ class Fit:
         """
         from bayes_mirglmm.results.bayes_factor_curve import bayes_factor_curve
 
-        return bayes_factor_curve(self, mirna, scales)
+        return apart(partial(bayes_factor_curve, self, mirna, scales))
 
     def variance_components(self, model: str | None = None, prob: float | None = None) -> pd.DataFrame:
         """Return a row per miRNA and variance component of one model.
