@@ -5,8 +5,8 @@
 For each method, with one and two workers, a process of its own fits the same simulated counts again and again and sends
 itself SIGINT at a random moment of each fit; one interruption in five is followed by a second one. A fit that was
 interrupted may return what is finished (the rows must then be those of the whole fit) or raise KeyboardInterrupt, and
-nothing else. Every fiftieth fit is left alone, and must be the first one again, number for number. A crash of the process is
-its exit code. Writes benchmarks/results/interruptions.tsv.
+nothing else. Every fiftieth fit is left alone, and must be the first one again, number for number. Where a process
+crashes, its exit code says so. Writes benchmarks/results/interruptions.tsv.
 """
 
 import argparse
