@@ -127,6 +127,14 @@ def fit(
             show_default="observed",
         ),
     ] = None,
+    criterion: Annotated[
+        Literal["ml", "reml"] | None,
+        typer.Option(
+            help="What --method ml maximises: the likelihood, or the restricted one (many fixed effects, pairs).",
+            rich_help_panel=o.MODEL,
+            show_default="ml",
+        ),
+    ] = None,
     df: Annotated[
         Literal["t", "z"] | None,
         typer.Option(
@@ -221,6 +229,7 @@ def fit(
         offset=offset,
         model=model,
         curvature=curvature,
+        criterion=criterion,
         df=df,
         preset=preset,
         prob=prob,

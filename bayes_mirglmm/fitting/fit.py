@@ -47,6 +47,7 @@ def fit(
     offset: str = "total",
     model: str | Path | ModelSpec = "mirglmm",
     curvature: str | None = None,
+    criterion: str | None = None,
     df: str | None = None,
     preset: str | None = None,
     prob: float = 0.95,
@@ -89,6 +90,11 @@ def fit(
     curvature : {"observed", "expected"}, optional
         ``"observed"`` (default) is the Laplace approximation, as in glmmTMB; ``"expected"`` is what
         ``lme4::glmer.nb`` computes.
+    criterion : {"ml", "reml"}, optional
+        What the estimates of ``method="ml"`` maximise: the likelihood (default), or the restricted likelihood, in which
+        the fixed effects are integrated out under a flat prior. Maximum likelihood estimates variances too small where
+        fixed effects are many for the samples, so that its intervals are too short; restricted likelihood does not, and
+        is faster there. The test of usage compares maximum likelihoods either way.
     df : {"t", "z"}, optional
         Intervals and p-values from t with n - rank(X) degrees of freedom (default), or from the normal.
     preset : {"mirglmm"}, optional
@@ -143,7 +149,13 @@ def fit(
         raise InputError(f"seed={seed!r}: give an integer, 0 or more.")
     spec = model if isinstance(model, ModelSpec) else load_model(model)
     options = resolve_options(
-        method=method, curvature=curvature, df=df, offset=offset, preset=preset, spec=spec
+        method=method,
+        curvature=curvature,
+        criterion=criterion,
+        df=df,
+        offset=offset,
+        preset=preset,
+        spec=spec,
     )
     settings = resolve_settings(method, draws=draws, chains=chains, tune=tune, target_accept=target_accept)
     table = sample_table(counts)
@@ -164,6 +176,7 @@ def fit(
         preset=preset,
         prob=prob,
         curvature=options.curvature,
+        criterion=options.criterion,
         family=spec.family,
         offset_method=options.offset,
         model=json.dumps(spec.to_dict()),

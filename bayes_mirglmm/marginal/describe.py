@@ -10,6 +10,7 @@ from bayes_mirglmm.marginal.leverage import Leverage, leverage
 from bayes_mirglmm.marginal.objective import find_mode, unpack
 from bayes_mirglmm.marginal.optimize import FLAT, Optimum
 from bayes_mirglmm.marginal.problem import Problem, parameter_layout, sample_effects, term_entries
+from bayes_mirglmm.marginal.satterthwaite import covariance_slopes, degrees_of_freedom
 
 Outcome = Literal["ok", "boundary", "poisson_limit", "not_converged"]
 ZERO_SD = 1e-4  # below this, in units of a scaled covariate, a standard deviation is zero (lme4's isSingular)
@@ -28,6 +29,7 @@ class MarginalFit:
     beta: np.ndarray  #: fixed effects, natural log (p,)
     beta_cov: np.ndarray  #: their covariance, all other parameters profiled; nan where f is flat (p, p)
     beta_cov_theta_fixed: np.ndarray  #: and with theta held at its estimate (p, p)
+    beta_df: np.ndarray | None  #: Satterthwaite's degrees of freedom, of restricted likelihood (p,)
     theta: float  #: negative binomial size; inf for the Poisson
     log_theta_se: float  #: standard error of log theta; nan for the Poisson
     omega: np.ndarray  #: covariance of the isomiR effects (K, K)
@@ -101,6 +103,7 @@ def describe(problem: Problem, frame: Frame, optimum: Optimum, *, poisson_limit:
         beta=fixed.beta,
         beta_cov=fixed.covariance(cov),
         beta_cov_theta_fixed=fixed.covariance(cov_fixed),
+        beta_df=fixed.df(problem, optimum) if problem.inner and optimum.converged else None,
         theta=point.theta,
         log_theta_se=np.nan if problem.poisson else float(np.sqrt(cov[-1, -1])),
         omega=chol @ chol.T,
@@ -144,6 +147,13 @@ class _FixedEffects:
     with_b: np.ndarray  #: and with the scaled isomiR effects (J, p, K)
     slopes: np.ndarray  #: derivatives in the parameters phi (d, p)
     flat: np.ndarray  #: (p,)
+    back: np.ndarray  #: takes the scaled coefficients to these (p, p)
+
+    def df(self, problem: Problem, optimum: Optimum) -> np.ndarray:
+        """Return Satterthwaite's degrees of freedom (p,)."""
+        slopes = covariance_slopes(problem, optimum.phi, optimum.v, optimum.u)
+        slopes = self.back @ slopes @ self.back.T
+        return degrees_of_freedom(np.eye(len(self.beta)), self.cov, slopes, optimum.covariance)
 
     def covariance(self, cov: np.ndarray) -> np.ndarray:
         """Add what the uncertainty ``cov`` (d, d) of the parameters contributes."""
@@ -162,6 +172,7 @@ def _fixed_effects(problem: Problem, frame: Frame, optimum: Optimum, inverse: Le
             with_b=back @ inverse.gb_cov[:, :p],
             slopes=optimum.u_slopes[:, n : n + p] @ back.T,
             flat=_touched(back, _widest(inverse.g_cov[:p, :p])),
+            back=back,
         )
     slopes = np.zeros((len(optimum.phi), p))
     slopes[:p] = back.T
@@ -171,6 +182,7 @@ def _fixed_effects(problem: Problem, frame: Frame, optimum: Optimum, inverse: Le
         with_b=np.zeros((inverse.b_cov.shape[0], p, problem.z.shape[1])),
         slopes=slopes,
         flat=_touched(back, optimum.flat[:p]),
+        back=back,
     )
 
 

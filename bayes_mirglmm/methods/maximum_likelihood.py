@@ -5,6 +5,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 
@@ -128,15 +129,10 @@ def _refused(plan: Plan, mirna: str, isomirs: Sequence[str], counts: np.ndarray)
 
 
 def _fitted(plan: Plan, mirna: str, isomirs: Sequence[str], counts: np.ndarray) -> MirnaRecord:
-    reduced = full = None
-    if plan.design.slope is not None:
-        reduced = _fit(plan, counts, plan.reduced_frame)
-    if plan.full != plan.reduced or plan.design.slope is None:
-        full = _fit(plan, counts, plan.full_frame)
-        if reduced is not None and full.log_likelihood < reduced.log_likelihood - NESTING:
-            start = _start_from_reduced(plan, reduced)
-            again = _fit(plan, counts, plan.full_frame, start) if start is not None else full
-            full = again if again.log_likelihood > full.log_likelihood else full
+    reduced, full = _by_maximum_likelihood(plan, counts)
+    if plan.options.criterion == "reml":
+        reduced = reduced and _restricted(plan, counts, plan.reduced_frame, reduced)
+        full = full and _restricted(plan, counts, plan.full_frame, full)
     use_reduced = full is None or (
         plan.options.reduced_where_singular and reduced is not None and full.singular
     )
@@ -161,13 +157,48 @@ def _fitted(plan: Plan, mirna: str, isomirs: Sequence[str], counts: np.ndarray) 
     )
 
 
-def _fit(plan: Plan, counts: np.ndarray, frame: Frame, start: np.ndarray | None = None) -> MarginalFit:
+def _by_maximum_likelihood(plan: Plan, counts: np.ndarray) -> tuple[MarginalFit | None, MarginalFit | None]:
+    """Fit the reduced and the full model, where there are such."""
+    reduced = full = None
+    if plan.design.slope is not None:
+        reduced = _fit(plan, counts, plan.reduced_frame)
+    if plan.full != plan.reduced or plan.design.slope is None:
+        full = _fit(plan, counts, plan.full_frame)
+        if reduced is not None and full.log_likelihood < reduced.log_likelihood - NESTING:
+            start = _start_from_reduced(plan, reduced)
+            again = _fit(plan, counts, plan.full_frame, start) if start is not None else full
+            full = again if again.log_likelihood > full.log_likelihood else full
+    return reduced, full
+
+
+def _restricted(plan: Plan, counts: np.ndarray, frame: Frame, ml: MarginalFit) -> MarginalFit:
+    """Fit by restricted likelihood, from the fit by maximum likelihood, whose likelihood is kept for the usage test."""
+    start = None if ml.outcome == POISSON_LIMIT else ml.phi[len(plan.design.terms) :]
+    fit = _fit(plan, counts, frame, start, criterion="reml")
+    if not ml.converged:
+        return ml
+    return replace(
+        fit,
+        log_likelihood=ml.log_likelihood,
+        iterations=ml.iterations + fit.iterations,
+        evaluations=ml.evaluations + fit.evaluations,
+    )
+
+
+def _fit(
+    plan: Plan,
+    counts: np.ndarray,
+    frame: Frame,
+    start: np.ndarray | None = None,
+    criterion: Literal["ml", "reml"] = "ml",
+) -> MarginalFit:
     spec = plan.options.spec
     return fit_frame(
         counts,
         frame,
         family="poisson" if spec.family == "poisson" else "negative_binomial",
         curvature="expected" if plan.options.curvature == "expected" else "observed",
+        criterion=criterion,
         sample_effect=spec.sample_intercept,
         start=start,
     )

@@ -11,10 +11,18 @@ from bayes_mirglmm.nuts import Settings
 
 METHODS = ("ml", "laplace", "nuts")
 CURVATURES = ("observed", "expected")
+CRITERIA = ("ml", "reml")
+DEFAULT_CRITERION = "ml"
 DFS = ("t", "z")
 #: What each preset sets; an option that says otherwise is a contradiction, not an exception.
 PRESETS: dict[str, dict[str, Any]] = {
-    "mirglmm": {"curvature": "expected", "offset": "total", "df": "z", "reduced_where_singular": True}
+    "mirglmm": {
+        "curvature": "expected",
+        "criterion": "ml",
+        "offset": "total",
+        "df": "z",
+        "reduced_where_singular": True,
+    }
 }
 
 
@@ -29,10 +37,18 @@ class Options:
     preset: str | None
     spec: ModelSpec
     reduced_where_singular: bool = False
+    criterion: str = "ml"
 
 
 def resolve_options(
-    *, method: str, curvature: str | None, df: str | None, offset: str, preset: str | None, spec: ModelSpec
+    *,
+    method: str,
+    curvature: str | None,
+    df: str | None,
+    offset: str,
+    preset: str | None,
+    spec: ModelSpec,
+    criterion: str | None = None,
 ) -> Options:
     """Check the choices of a fit and apply the preset.
 
@@ -46,6 +62,8 @@ def resolve_options(
         _one_of("df", df, DFS)
     if curvature is not None:
         _one_of("curvature", curvature, CURVATURES)
+    if criterion is not None:
+        _one_of("criterion", criterion, CRITERIA)
     if method != "ml" and (preset is not None or curvature == "expected"):
         what = f"preset={preset!r}" if preset is not None else "curvature='expected'"
         raise InputError(
@@ -57,11 +75,24 @@ def resolve_options(
             f"df={df!r} is a choice of maximum likelihood: the intervals of method={method!r} are those of its draws. "
             "Leave it out."
         )
+    if method != "ml" and criterion == "reml":
+        raise InputError(
+            f"criterion='reml' is a choice of method='ml': the posterior of method={method!r} takes account of what "
+            "the fixed effects cost anyway. Leave it out."
+        )
     if preset is None:
-        return Options(method, curvature or "observed", df or "t", offset, None, spec)
+        chosen_criterion = criterion or (DEFAULT_CRITERION if method == "ml" else "ml")
+        return Options(
+            method, curvature or "observed", df or "t", offset, None, spec, criterion=chosen_criterion
+        )
     _one_of("preset", preset, tuple(PRESETS))
     chosen = PRESETS[preset]
-    for name, given in (("curvature", curvature), ("offset", offset), ("df", df)):
+    for name, given in (
+        ("curvature", curvature),
+        ("criterion", criterion),
+        ("offset", offset),
+        ("df", df),
+    ):
         if given is not None and given != chosen[name]:
             raise InputError(
                 f"preset={preset!r} means {name}={chosen[name]!r}, but {name}={given!r} was given: leave one "
@@ -75,6 +106,7 @@ def resolve_options(
         preset,
         spec,
         reduced_where_singular=chosen["reduced_where_singular"],
+        criterion=chosen["criterion"],
     )
 
 

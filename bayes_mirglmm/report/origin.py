@@ -82,6 +82,8 @@ def _method(fit: "Fit") -> str:
     model = json.loads(attrs["model"]).get("name", "")
     family = FAMILIES.get(str(attrs["family"]), str(attrs["family"]))
     text = METHODS.get(str(attrs["method"]), str(attrs["method"]))
+    if attrs.get("criterion") == "reml":
+        text = text.replace("Maximum likelihood", "Restricted maximum likelihood")
     draws = f"{fit.data.sizes['draw']:,}" if fit.is_bayesian else ""
     return f"{text.format(curvature=attrs['curvature'], draws=draws)}; {family} mixed model {model}".strip()
 

@@ -23,6 +23,8 @@ def summary_lines(fit: "Fit") -> list[str]:
     if fit.is_bayesian:
         how[1] = f"{data.sizes['draw']} draws"
     else:
+        if attrs.get("criterion") == "reml":
+            how.insert(1, "restricted likelihood")
         how.append("Wald z" if attrs["df"] == "z" else f"t with {fit.residual_df:g} df")
     if attrs["preset"]:
         how.append(f"preset {attrs['preset']}")

@@ -63,7 +63,7 @@ def describe(fit: "Fit", arrays_sha256: str) -> dict[str, Any]:
 
 def describe_ml(fit: "Fit", arrays_sha256: str) -> dict[str, Any]:
     """Return what ``run.json`` of a Bayesian fit says about the fit by maximum likelihood that it started from."""
-    differing = ("method", "df", "curvature")
+    differing = ("method", "df", "curvature", "criterion")
     attributes = {name: fit.data.attrs[name] for name in differing}
     return {"attributes": _strict(attributes), "arrays_sha256": arrays_sha256}
 

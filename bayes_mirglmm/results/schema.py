@@ -14,8 +14,9 @@ names. What the reduced model leaves out (the slope variable's columns) has vari
 A Bayesian fit has more variables, and posterior summaries in these: :mod:`bayes_mirglmm.results.posterior_schema`.
 
 Attributes: ``schema_version`` (int), ``formula``, ``slope`` (empty without one), ``method``, ``preset``
-(empty without one), ``df`` (``t`` or ``z``), ``prob``, ``curvature``, ``family``, ``offset_method``, ``rank``
-(of the fixed-effects design) and ``model`` (the model specification as a JSON string).
+(empty without one), ``df`` (``t`` or ``z``), ``prob``, ``curvature``, ``criterion`` (``ml`` or ``reml``, whose
+estimates the numbers are; ``log_likelihood`` is maximum likelihood's either way), ``family``, ``offset_method``,
+``rank`` (of the fixed-effects design) and ``model`` (the model specification as a JSON string).
 """
 
 from collections.abc import Mapping, Sequence
@@ -97,6 +98,7 @@ def assemble(
     df: str = "t",
     prob: float = 0.95,
     curvature: str = "observed",
+    criterion: str = "ml",
     family: str = "negative_binomial",
     offset_method: str = "total",
     model: str = "{}",
@@ -112,7 +114,7 @@ def assemble(
         Gives x, z, the names of their columns, the formula and the rank.
     offset, total : array, shape (n,)
         Log offset per million (natural log) and total counts of each sample.
-    method, preset, df, prob, curvature, family, offset_method, model
+    method, preset, df, prob, curvature, criterion, family, offset_method, model
         Attributes of the dataset; see the module's docstring.
     extra : mapping, optional
         Further attributes (str, int or float).
@@ -182,6 +184,7 @@ def assemble(
             "df": df,
             "prob": float(prob),
             "curvature": curvature,
+            "criterion": criterion,
             "family": family,
             "offset_method": offset_method,
             "rank": int(design.rank),

@@ -115,17 +115,17 @@ def test_every_option_reaches_the_library(run, files, tmp_path: Path, monkeypatc
     monkeypatch.setattr(bm, "fit", spy)
     result = run(
         "fit", *files.inputs, *DESIGN, "--slope", "group", "--method", "ml", "--offset", "tmm", "--model", "poisson",
-        "--curvature", "expected", "--df", "z", "--preset", "mirglmm", "--prob", "0.9", "--jobs", "2", "--seed", "7",
-        "--draws", "90", "--chains", "3", "--tune", "80", "--target-accept", "0.7",
+        "--curvature", "expected", "--criterion", "ml", "--df", "z", "--preset", "mirglmm", "--prob", "0.9",
+        "--jobs", "2", "--seed", "7", "--draws", "90", "--chains", "3", "--tune", "80", "--target-accept", "0.7",
         "--usage-test", "shared",
         "--no-filter", "--out", tmp_path / "run",
     )  # fmt: skip
     assert result.code == 2
     assert seen == {
         "formula": "~ group", "slope": "group", "reference": {"group": "ctrl"}, "method": "ml", "offset": "tmm",
-        "model": "poisson", "curvature": "expected", "df": "z", "preset": "mirglmm", "prob": 0.9, "nuisance": (),
-        "draws": 90, "chains": 3, "tune": 80, "target_accept": 0.7, "n_jobs": 2, "seed": 7, "progress": False,
-        "isomirs": 41, "usage_test": "shared", "throw": False,
+        "model": "poisson", "curvature": "expected", "criterion": "ml", "df": "z", "preset": "mirglmm", "prob": 0.9,
+        "nuisance": (), "draws": 90, "chains": 3, "tune": 80, "target_accept": 0.7, "n_jobs": 2, "seed": 7,
+        "progress": False, "throw": False, "isomirs": 41, "usage_test": "shared",
     }  # fmt: skip
     run(
         "fit",
