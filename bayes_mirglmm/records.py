@@ -61,6 +61,10 @@ class ModelNumbers:
         Covariance of ``effect``.
     u, u_se : array, shape (n,), optional
         Conditional modes of the sample effects and their standard errors.
+    random_cov : array, shape (R, R), optional
+        Covariance of the effects of random terms, all terms one after the other.
+    random_effect : array, shape (Q,), optional
+        Conditional modes of these effects: each term's, each column's, on the levels.
     extra : mapping
         What the method has besides, by the names of :mod:`bayes_mirglmm.results.posterior_schema`.
     """
@@ -83,6 +87,8 @@ class ModelNumbers:
     effect_cov: np.ndarray | None = None
     u: np.ndarray | None = None
     u_se: np.ndarray | None = None
+    random_cov: np.ndarray | None = None
+    random_effect: np.ndarray | None = None
     extra: Mapping[str, float | str] = field(default_factory=dict)
 
 

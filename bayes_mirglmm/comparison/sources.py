@@ -108,8 +108,7 @@ def fit_source(fit: "Fit", name: str, term: str | None, contrast: Any, prob: flo
         interval = "posterior, equal-tailed"
     else:
         rank, measure, by = effects["p_value"], effects["p_adjusted"], "adjusted p-value"
-        df = fit.residual_df
-        interval = "Wald z" if np.isinf(df) else f"t with {df:g} df"
+        interval = fit.reference_distribution
     table = effects[["estimate", "std_error", "lower", "upper"]].assign(rank=rank, measure=measure)
     about = f"{name}: {chosen}, natural log; intervals: {interval}; called by {by}"
     return Source(name, str(fit.data.attrs["method"]), table, about, fit, chosen)

@@ -10,13 +10,21 @@ and linearly dependent columns are refused by name.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from bayes_mirglmm.design.contrasts import contrast_weights
-from bayes_mirglmm.design.covariates import columns_by_name, is_factor, some_samples, typed_columns
+from bayes_mirglmm.design.covariates import (
+    columns_by_name,
+    is_factor,
+    level_name,
+    some_samples,
+    typed_columns,
+)
 from bayes_mirglmm.design.formula import Formula, check_column, model_matrix, parse_formula
+from bayes_mirglmm.design.random_terms import RandomTerm, build_random_terms, containment_df
 from bayes_mirglmm.design.rank import checked_rank
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.outcomes import Caution
@@ -57,6 +65,8 @@ class Design:
     """Sample names, in the order of the rows."""
     table: pd.DataFrame = field(repr=False)
     """The columns of the sample table that the design uses; factors as categoricals, reference first."""
+    random: tuple[RandomTerm, ...] = ()
+    """Random terms of the samples, in the order of the formula."""
     centres: dict[str, float] = field(default_factory=dict)
     """Covariates that products of the formula measure from their means over the samples, with these means: there
     stand the effects of what they interact with. NaN for what has several columns."""
@@ -65,6 +75,13 @@ class Design:
     def residual_df(self) -> int:
         """Number of samples minus the rank of ``x``: the degrees of freedom of the t intervals."""
         return len(self.samples) - self.rank
+
+    @property
+    def effect_df(self) -> np.ndarray:
+        """Degrees of freedom of each fixed effect (p,): by containment where samples have random terms."""
+        if not self.random:
+            return np.full(len(self.terms), float(self.residual_df))
+        return containment_df(self.x, self.random)
 
     @property
     def single_sample_levels(self) -> tuple[str, ...]:
@@ -119,7 +136,8 @@ def build_design(
         A row per sample, the index its names (:func:`sample_table` of a container).
     formula : str
         Right-hand side, for example ``"~ group + batch"``; interactions, arithmetic in ``I()`` and the
-        functions :data:`~bayes_mirglmm.design.formula.FUNCTIONS` are allowed. The intercept stays.
+        functions :data:`~bayes_mirglmm.design.formula.FUNCTIONS` are allowed. The intercept stays. Random terms of
+        samples stand in it too: ``"~ group + (1 | patient)"`` (:mod:`bayes_mirglmm.design.random_terms`).
     slope : str, optional
         The variable of the formula whose effect varies over isomiRs; the first one when omitted. Its columns
         in ``z`` are those of its own terms in the formula: dummies, the number, or what ``log(x)`` or
@@ -150,6 +168,11 @@ def build_design(
     index = pd.Index([str(name) for name in samples.index], name="sample", dtype=object)
     table = typed_columns(columns, used, parsed.as_factors, reference or {}, index)
 
+    random = build_random_terms(parsed.random, columns, parsed.text)
+    for name in dict.fromkeys(name for text in parsed.random for name in text.variables):
+        if name not in table:
+            table[name] = _as_given(columns[name])
+
     matrix = model_matrix(parsed, table)
     x, terms = matrix.x, matrix.names
     _refuse_infinite(x, terms, table)
@@ -173,8 +196,16 @@ def build_design(
         rank=rank,
         samples=tuple(index),
         table=table,
+        random=random,
         centres=matrix.centres,
     )
+
+
+def _as_given(column: pd.Series) -> Any:
+    """Return a column that only random terms use: numbers, or a factor."""
+    if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
+        return column.to_numpy(dtype=np.float64)
+    return pd.Categorical([level_name(value) for value in column])
 
 
 def _check_choices(parsed: Formula, slope: str | None, nuisance: tuple[str, ...], columns: list[str]) -> None:

@@ -174,6 +174,7 @@ def _grid(design: "Design", variable: str, value: str | float, partners: set[str
         elif not is_factor(column):
             axes.append([float(column.mean())])
         else:
-            axes.append(design.factors[name] if name in partners else design.factors[name][:1])
+            every = list(column.cat.categories)
+            axes.append(every if name in partners else every[:1])
     grid = pd.DataFrame(list(itertools.product(*axes)), columns=design.table.columns)
     return grid.astype({name: design.table[name].dtype for name in design.table.columns})

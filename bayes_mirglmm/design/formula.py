@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from bayes_mirglmm.design.centring import centred, is_product, keep_model
+from bayes_mirglmm.design.random_terms import RandomText, split_formula
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.suggest import did_you_mean
 
@@ -64,6 +65,10 @@ class Formula(NamedTuple):
     """Columns of the sample table, in the order in which the terms use them."""
     as_factors: frozenset[str]
     """Columns wrapped in ``C()``."""
+    fixed: str
+    """The formula without its random terms."""
+    random: tuple[RandomText, ...]
+    """The random terms."""
 
 
 def parse_formula(text: str, columns: Sequence[str]) -> Formula:
@@ -72,7 +77,7 @@ def parse_formula(text: str, columns: Sequence[str]) -> Formula:
     Raises
     ------
     InputError
-        The formula does not parse, has a response, random effects or no intercept, names a column that the
+        The formula does not parse, has a response or no intercept, names a column that the
         table does not have, or uses an expression outside :data:`FUNCTIONS` and arithmetic.
     """
     from formulaic import Formula as parse
@@ -89,15 +94,9 @@ def parse_formula(text: str, columns: Sequence[str]) -> Formula:
             f"the formula {text!r} has a response: the counts are the response of every miRNA. "
             f"Keep the part from the tilde on: {'~' + text.split('~', 1)[1]!r}."
         )
-    if "|" in re.sub(r"`[^`]*`", "", text):
-        raise InputError(
-            f"the formula {text!r} has a '|': random effects do not go into the formula. Every model has "
-            "isomiR and sample effects; slope= chooses the variable whose effect varies over isomiRs, "
-            "nuisance= adds "
-            "independent ones."
-        )
+    fixed, random = split_formula(text)
     try:
-        parsed = parse(text)
+        parsed = parse(fixed)
     except (FormulaicError, SyntaxError) as error:
         # the message comes first; a copy of the formula with the place marked in terminal colours follows
         detail = str(error).splitlines()[0].strip().rstrip(".")
@@ -136,7 +135,7 @@ def parse_formula(text: str, columns: Sequence[str]) -> Formula:
     variables = tuple(dict.fromkeys(name for term in terms for name in term.variables))
     for name in variables:
         check_column(name, columns, f"the formula {text!r}")
-    return Formula(text, tuple(terms), variables, frozenset(as_factors))
+    return Formula(text, tuple(terms), variables, frozenset(as_factors), fixed, random)
 
 
 def check_column(name: str, columns: Iterable[str], where: str) -> None:
@@ -192,7 +191,7 @@ def model_matrix(formula: Formula, table: pd.DataFrame, *, centre: bool = True) 
     from formulaic import Formula as parse
     from formulaic import SimpleFormula
 
-    parsed = parse(formula.text)
+    parsed = parse(formula.fixed)
     assert isinstance(parsed, SimpleFormula)
     x, spec = _evaluated(parsed, formula, table)
     indices = tuple(tuple(columns) for columns in spec.term_indices.values())

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
 from bayes_mirglmm.counts.container import sample_table, validate_counts
@@ -20,6 +21,7 @@ from bayes_mirglmm.design.covariates import coded_levels
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.fitting.every_mirna import Pair, fit_every_mirna, left_out, say_outcome
 from bayes_mirglmm.fitting.names import check_names
+from bayes_mirglmm.fitting.sample_covariance import checked_covariance
 from bayes_mirglmm.interruption import apart, hand_on, noted
 from bayes_mirglmm.marginal import compile_batch, compile_kernels, is_batch_compiled, is_compiled
 from bayes_mirglmm.methods.loop import resolve_jobs
@@ -53,6 +55,7 @@ def fit(
     prob: float = 0.95,
     nuisance: str | Sequence[str] = (),
     usage_test: str = "lrt",
+    sample_covariance: np.ndarray | pd.DataFrame | None = None,
     draws: int | None = None,
     chains: int | None = None,
     tune: int | None = None,
@@ -72,7 +75,8 @@ def fit(
     counts : xarray.Dataset
         A counts container (:mod:`bayes_mirglmm.counts`).
     formula : str
-        Fixed effects on the columns of the sample table, ``"~ group + batch"``.
+        Fixed effects on the columns of the sample table, ``"~ group + batch"``, and, of ``method="ml"``, random terms
+        of the samples: ``"~ group + (1 | patient)"``, ``"(time | patient)"``, ``"(1 | hospital/patient)"``.
     slope : str, optional
         The variable whose effect varies over the isomiRs of a miRNA; the first of the formula when omitted.
     reference : mapping, optional
@@ -106,6 +110,9 @@ def fit(
         Columns of the sample table whose isomiR slopes are independent of the others.
     usage_test : {"lrt", "shared"}
         The test of isomiR usage that tables, summaries and reports of this fit call by; see :meth:`Fit.usage`.
+    sample_covariance : array or pandas.DataFrame, shape (n, n), optional
+        Of ``method="ml"``: covariance of the sample effects up to a factor, which is estimated; samples are independent
+        without it. With a diagonal of ones the SD of ``variance_components()`` is that of a sample.
     draws : int, optional
         Of ``method="nuts"``: draws kept of each chain, 1000 by default. A miRNA whose chains do not mix is sampled
         again with more care.
@@ -162,12 +169,25 @@ def fit(
     design = build_design(table, formula, slope=slope, reference=reference, nuisance=nuisance)
     check_usage_test(usage_test, design)
     check_names(counts, design)
+    covariance = checked_covariance(sample_covariance, design.samples)
+    if method != "ml" and (design.random or covariance is not None):
+        what = f"({' and '.join(dict.fromkeys(term.group for term in design.random))} in {formula!r})"
+        what = f"random terms of the samples {what}" if design.random else "sample_covariance="
+        raise InputError(
+            f"method={method!r} has independent sample effects and no place for {what}: choose method='ml'."
+        )
     log_offsets = log_offset(counts, options.offset)
     cautions = _cautions(counts, design, options)
     for caution in cautions:
         logger.warning("%s", caution)
     _load_kernels(progress, method)
-    plan = Plan(design, np.asarray(log_offsets.values, dtype=float), options, throw=throw)
+    plan = Plan(
+        design,
+        np.asarray(log_offsets.values, dtype=float),
+        options,
+        throw=throw,
+        sample_covariance=covariance,
+    )
     assembled = partial(
         assemble,
         design=design,
@@ -180,6 +200,7 @@ def fit(
         family=spec.family,
         offset_method=options.offset,
         model=json.dumps(spec.to_dict()),
+        sample_covariance=covariance,
     )
     metadata = provenance(counts, seed=seed) | as_metadata(cautions) | {"usage_test": usage_test}
     fit_one: Callable[[str, list[str], np.ndarray], Pair] = partial(_by_maximum_likelihood, plan)

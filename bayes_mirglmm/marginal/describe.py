@@ -40,7 +40,8 @@ class MarginalFit:
     term_effects: tuple[np.ndarray, ...]  #: conditional modes of each term's effects, level by column (q, c)
     zero_terms: tuple[np.ndarray, ...]  #: which of its SDs are zero (c,)
     flat: np.ndarray  #: fixed effects along which f is flat, so that no standard error exists (p,)
-    singular_correlation: bool  #: isomiR or term effects with a correlation of -1 or 1
+    singular_correlation: bool  #: isomiR effects with a correlation of -1 or 1
+    singular_term: bool  #: and the effects of a random term
     b: np.ndarray  #: conditional modes of the isomiR effects (J, K)
     b_se: np.ndarray  #: their standard errors, uncertainty of the parameters included (J, K)
     effect: np.ndarray  #: fixed effect plus mode of every column of z (J, K)
@@ -55,8 +56,8 @@ class MarginalFit:
     @property
     def singular(self) -> bool:
         """Whether a variance is zero or a correlation -1 or 1, also in the Poisson limit."""
-        terms = any(zero.any() for zero in self.zero_terms)
-        return bool(self.zero_isomir_sd.any() or self.zero_sample_sd or terms or self.singular_correlation)
+        zero = self.zero_sample_sd or any(sds.any() for sds in (self.zero_isomir_sd, *self.zero_terms))
+        return bool(zero or self.singular_correlation or self.singular_term)
 
     @property
     def converged(self) -> bool:
@@ -114,8 +115,8 @@ def describe(problem: Problem, frame: Frame, optimum: Optimum, *, poisson_limit:
         term_effects=tuple(term.effects for term in terms),
         zero_terms=tuple(term.zero for term in terms),
         flat=fixed.flat,
-        singular_correlation=_singular_correlation(point.chol, sd_scaled, scaling.blocks)
-        or any(term.singular for term in terms),
+        singular_correlation=_singular_correlation(point.chol, sd_scaled, scaling.blocks),
+        singular_term=any(term.singular for term in terms),
         b=b,
         b_se=np.sqrt(np.diagonal(own + b_slopes.transpose(0, 2, 1) @ cov @ b_slopes, axis1=1, axis2=2)),
         effect=b + around @ fixed.beta,

@@ -8,9 +8,17 @@ from functools import cached_property
 from typing import Literal
 
 import numpy as np
+from scipy.linalg import block_diag
 
 from bayes_mirglmm.design.build import Design, varies_around
-from bayes_mirglmm.marginal import Frame, MarginalFit, fit_frame, make_frame, separated_coefficients
+from bayes_mirglmm.marginal import (
+    Frame,
+    MarginalFit,
+    Terms,
+    fit_frame,
+    make_frame,
+    separated_coefficients,
+)
 from bayes_mirglmm.methods.faults import describe_fault
 from bayes_mirglmm.methods.options import Options
 from bayes_mirglmm.outcomes import (
@@ -36,6 +44,7 @@ class Plan:
     offset: np.ndarray
     options: Options
     throw: bool = False  #: let what goes wrong in one miRNA stop them all
+    sample_covariance: np.ndarray | None = None  #: of the sample effects, up to their variance (n, n)
 
     @cached_property
     def full(self) -> list[int]:
@@ -57,6 +66,12 @@ class Plan:
         """The design of the reduced model, prepared for the engine."""
         return self._frame(self.reduced)
 
+    @cached_property
+    def terms(self) -> Terms:
+        """Random terms of the samples."""
+        random = self.design.random
+        return Terms(tuple(term.columns for term in random), tuple(term.level for term in random))
+
     def fixed(self, columns: list[int]) -> list[int]:
         """Return, for each column of z in ``columns``, the fixed effect that it varies around, or -1."""
         design = self.design
@@ -74,6 +89,8 @@ class Plan:
             self.design.z[:, columns],
             blocks=self.blocks(columns),
             fixed=self.fixed(columns),
+            terms=self.terms,
+            sample_covariance=self.sample_covariance,
         )
 
 
@@ -238,6 +255,12 @@ def _reason(plan: Plan, fit: MarginalFit, columns: list[int]) -> str:
         found.append(f"the SD of the isomiR effects of {', '.join(zero)} is zero")
     if fit.zero_sample_sd:
         found.append("the SD between samples is zero")
+    for term, zeros in zip(plan.design.random, fit.zero_terms, strict=True):
+        names = ", ".join(name for name, zero in zip(term.names, zeros, strict=True) if zero)
+        if names:
+            found.append(f"the SD of {names} between levels of {term.group} is zero")
+    if fit.singular_term:
+        found.append("the effects of a random term are perfectly correlated")
     if fit.singular_correlation:
         found.append("isomiR effects are perfectly correlated")
     sentences = []
@@ -269,4 +292,8 @@ def _numbers(fit: MarginalFit, reason: str) -> ModelNumbers:
         effect_cov=fit.effect_cov if sound else None,
         u=fit.u,
         u_se=fit.u_se if sound else None,
+        random_cov=block_diag(*fit.term_covs) if fit.term_covs else None,
+        random_effect=np.concatenate([modes.T.ravel() for modes in fit.term_effects])
+        if fit.term_effects
+        else None,
     )

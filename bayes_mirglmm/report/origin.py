@@ -92,8 +92,8 @@ def _tests(fit: "Fit") -> str:
     percent = f"{100 * float(fit.data.attrs['prob']):g} %"
     if fit.is_bayesian:
         return f"{percent} equal-tailed intervals; hits by the s-values of shrunken effects (Stephens 2017)"
-    df = fit.residual_df
-    of = "normal (Wald z)" if math.isinf(df) else f"t with {df:g} degrees of freedom"
+    of = "normal (Wald z)" if math.isinf(fit.residual_df) else fit.reference_distribution
+    of = of.replace(" df", " degrees of freedom")
     return f"{percent} intervals, {of}; Benjamini-Hochberg"
 
 

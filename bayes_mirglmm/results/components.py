@@ -46,6 +46,8 @@ def variance_components_table(data: xr.Dataset, blocks: tuple[int, ...], model: 
     isomir       a slope term           with another slope term in ``term2``: their ``correlation``; SD and
                                         variance stand in the rows above (slopes of three or more groups)
     sample       Intercept              SD and variance of the sample effects
+    a grouping   Intercept, a covariate SD and variance of a random term ``(.. | grouping)`` of the samples;
+                                        ``correlation`` with another of its effects in ``term2``
     dispersion   1/theta                variance 1/theta of the gamma factor of the negative binomial, SD
                                         its root (biological coefficient of variation); 0: Poisson limit
     ===========  =====================  ====================================================================
@@ -70,6 +72,8 @@ def variance_components_table(data: xr.Dataset, blocks: tuple[int, ...], model: 
         rho = nothing if row.correlation is None else correlation[:, *row.correlation]
         parts.append(("isomir", row.term, row.term2, variance, rho))
     parts.append(("sample", "Intercept", "", data["sigma_sample"].values[m, rows] ** 2, nothing))
+    if "random_cov" in data:
+        parts += _random_rows(data, data["random_cov"].values[m, rows])
     parts.append(("dispersion", "1/theta", "", dispersion, nothing))
 
     count, names = len(omega), data["mirna"].values[rows]
@@ -84,3 +88,19 @@ def variance_components_table(data: xr.Dataset, blocks: tuple[int, ...], model: 
         "correlation": np.column_stack([part[4] for part in parts]).ravel(),
     }
     return pd.DataFrame(table, columns=list(COLUMNS))
+
+
+def _random_rows(data: xr.Dataset, cov: np.ndarray) -> list[tuple[str, str, str, np.ndarray, np.ndarray]]:
+    """Return the rows of the random terms: each effect, with its correlation with the term's first."""
+    groups, terms = data["random_group"].values, data["random_term"].values
+    nothing = np.full(len(cov), np.nan)
+    parts = []
+    for k, (group, term) in enumerate(zip(groups, terms, strict=True)):
+        first = int(np.flatnonzero(groups == group)[0])
+        rho, partner = nothing, ""
+        if k > first:
+            with np.errstate(divide="ignore", invalid="ignore"):
+                rho = cov[:, k, first] / np.sqrt(cov[:, k, k] * cov[:, first, first])
+            partner = str(terms[first])
+        parts.append((str(group), str(term), partner, cov[:, k, k], rho))
+    return parts

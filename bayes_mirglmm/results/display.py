@@ -25,7 +25,7 @@ def summary_lines(fit: "Fit") -> list[str]:
     else:
         if attrs.get("criterion") == "reml":
             how.insert(1, "restricted likelihood")
-        how.append("Wald z" if attrs["df"] == "z" else f"t with {fit.residual_df:g} df")
+        how.append(fit.reference_distribution)
     if attrs["preset"]:
         how.append(f"preset {attrs['preset']}")
     rows = fitted(data)
@@ -49,7 +49,7 @@ def top_hits(fit: "Fit") -> tuple[str, pd.DataFrame]:
         return terms[0], table[["mirna", "estimate", "log2_fc", "std_error", "lfsr", "s_value"]]
     # Not fit.effects(): showing a fit must not warn.
     table = effects_table(
-        fit.data, weights, label="term", df=fit.residual_df, prob=float(fit.data.attrs["prob"])
+        fit.data, weights, label="term", df=fit.effect_df(weights), prob=float(fit.data.attrs["prob"])
     )
     table = table.dropna(subset=["p_value"]).nsmallest(TOP, "p_value")
     return terms[0], table[["mirna", "estimate", "log2_fc", "std_error", "p_value", "p_adjusted"]]

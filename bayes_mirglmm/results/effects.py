@@ -54,7 +54,7 @@ def combine(beta: np.ndarray, cov: np.ndarray, weights: pd.DataFrame) -> tuple[n
 
 
 def effects_table(
-    data: xr.Dataset, weights: pd.DataFrame, *, label: str, df: float, prob: float
+    data: xr.Dataset, weights: pd.DataFrame, *, label: str, df: float | np.ndarray, prob: float
 ) -> pd.DataFrame:
     """Return a row per miRNA with estimates and per row of ``weights``.
 
@@ -68,8 +68,10 @@ def effects_table(
         Rows: coefficients or contrasts; columns: the terms of the model.
     label : str
         Name of the column that holds the names of the rows of ``weights``: ``term`` or ``contrast``.
-    df, prob : float
-        Degrees of freedom (inf: normal) and level of the intervals.
+    df : float or array
+        Degrees of freedom (inf: normal), of each row of ``weights`` where it is an array.
+    prob : float
+        Level of the intervals.
     """
     rows = fitted(data)
     cov = np.where(converged(data)[:, None, None], coefficient_covariance(data), np.nan)
@@ -79,7 +81,7 @@ def effects_table(
 
 
 def isomir_effects_table(
-    data: xr.Dataset, weights: pd.DataFrame, *, label: str, df: float, prob: float
+    data: xr.Dataset, weights: pd.DataFrame, *, label: str, df: float | np.ndarray, prob: float
 ) -> pd.DataFrame:
     """Return a row per isomiR with estimates and per row of ``weights``, a column of which is a slope term.
 

@@ -68,6 +68,8 @@ class Filler:
             value = getattr(numbers, name)
             if value is not None:
                 self.put(name, (m, i), value, mirna)
+        if numbers.random_cov is not None:
+            self.put("random_cov", (m, i), numbers.random_cov, mirna)
         if numbers.omega is not None:
             omega = self.widen(numbers.omega, 2) if reduced else numbers.omega
             self.put("omega", (m, i), omega, mirna)
@@ -78,7 +80,7 @@ class Filler:
             value = getattr(numbers, name)
             if value is not None:
                 self.put(name, (rows,), self.widen(value, axes) if reduced else value, mirna)
-        for name in ("u", "u_se"):
+        for name in ("u", "u_se", "random_effect"):
             value = getattr(numbers, name)
             if value is not None:
                 self.put(name, (i,), value, mirna)

@@ -119,6 +119,32 @@ class Fit:
             return np.inf
         return float(self.data.sizes["sample"] - int(self.data.attrs["rank"]))
 
+    @property
+    def reference_distribution(self) -> str:
+        """What tests and intervals refer to: ``Wald z``, ``t with 18 df``, ``t with 9 to 18 df``."""
+        if np.isinf(self.residual_df):
+            return "Wald z"
+        df = self.design.effect_df[1:] if self.design.random else np.array([self.residual_df])
+        low, high = (float(df.min()), float(df.max())) if len(df) else (self.residual_df, self.residual_df)
+        return f"t with {low:g} df" if low == high else f"t with {low:g} to {high:g} df"
+
+    def effect_df(self, weights: pd.DataFrame) -> float | np.ndarray:
+        """Return the degrees of freedom of combinations of coefficients.
+
+        :attr:`residual_df` for all of them; with random terms of the samples, of each combination the fewest of its
+        coefficients (:attr:`bayes_mirglmm.design.build.Design.effect_df`).
+
+        Parameters
+        ----------
+        weights : pandas.DataFrame
+            Rows: combinations; columns: coefficients.
+        """
+        if not self.design.random or np.isinf(self.residual_df):
+            return self.residual_df
+        df = pd.Series(self.design.effect_df, list(self.design.terms)).reindex(weights.columns)
+        used = weights.to_numpy(dtype=float) != 0.0
+        return np.where(used, df.to_numpy(dtype=float), np.inf).min(axis=1)
+
     def __len__(self) -> int:
         return len(self.mirnas)
 

@@ -12,8 +12,14 @@ from bayes_mirglmm.evidence.multiple_testing import benjamini_hochberg
 LOG_2 = float(np.log(2.0))
 
 
-def two_sided_p(statistic: np.ndarray, df: float) -> np.ndarray:
-    """Return two-sided p-values; ``df`` = inf is the normal, ``df`` < 1 gives NaN (nothing to refer to)."""
+def two_sided_p(statistic: np.ndarray, df: float | np.ndarray) -> np.ndarray:
+    """Return two-sided p-values; ``df`` = inf is the normal, ``df`` < 1 gives NaN (nothing to refer to).
+
+    ``df`` may be an array with a value for each column of ``statistic``.
+    """
+    if isinstance(df, np.ndarray):
+        columns = [two_sided_p(column, float(d)) for column, d in zip(statistic.T, df, strict=True)]
+        return np.column_stack(columns) if columns else statistic
     if np.isinf(df):
         return 2.0 * special.ndtr(-np.abs(statistic))
     if df < 1:
@@ -21,15 +27,22 @@ def two_sided_p(statistic: np.ndarray, df: float) -> np.ndarray:
     return 2.0 * special.stdtr(df, -np.abs(statistic))
 
 
-def quantile(prob: float, df: float) -> float:
+def quantile(prob: float, df: float | np.ndarray) -> float | np.ndarray:
     """Return the half-width, in standard errors, of a central interval of level ``prob``; NaN for df < 1."""
+    if isinstance(df, np.ndarray):
+        return np.array([quantile(prob, float(d)) for d in df])
     if np.isinf(df):
         return float(special.ndtri(0.5 + prob / 2.0))
     return float(special.stdtrit(df, 0.5 + prob / 2.0)) if df >= 1 else float("nan")
 
 
 def tests(
-    estimate: np.ndarray, std_error: np.ndarray, *, log_fold_change: np.ndarray, df: float, prob: float
+    estimate: np.ndarray,
+    std_error: np.ndarray,
+    *,
+    log_fold_change: np.ndarray,
+    df: float | np.ndarray,
+    prob: float,
 ) -> dict[str, np.ndarray]:
     """Return the columns of a table of tests, adjusted within each coefficient.
 
@@ -39,7 +52,7 @@ def tests(
         Natural log scale; a NaN standard error gives NaN tests.
     log_fold_change : array of bool, shape (coefficients,)
         Which coefficients are log fold changes: the others have no ``log2_fc``.
-    df : float
+    df : float or array, shape (coefficients,)
         Degrees of freedom, inf for the normal.
     prob : float
         Level of the interval.
@@ -62,7 +75,7 @@ def tests(
         "upper": estimate + half,
         "log2_fc": np.where(log_fold_change, estimate / LOG_2, np.nan),
         "z": z,
-        "df": np.full(estimate.shape, float(df)),
+        "df": np.broadcast_to(np.asarray(df, dtype=float), estimate.shape).copy(),
         "p_value": p_value,
         "p_adjusted": np.column_stack(adjusted) if adjusted else p_value,
     }

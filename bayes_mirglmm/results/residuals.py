@@ -1,6 +1,7 @@
 """Residuals and working weights of one miRNA, at the conditional modes of its random effects.
 
-mu = exp(offset + x beta + z b_j + u), V = mu + mu^2 / theta (Poisson limit: theta = inf, V = mu).
+mu = exp(offset + x beta + z b_j + u + the effects of random terms), V = mu + mu^2 / theta (Poisson limit: theta = inf,
+V = mu).
 """
 
 import numpy as np
@@ -21,6 +22,8 @@ def fitted_means(data: xr.Dataset, mirna: str) -> tuple[xr.DataArray, xr.DataArr
     rows = data["isomir_mirna"].values == mirna
     counts = data["counts"].isel(isomir=rows)
     by_sample = data["offset"].values + data["x"].values @ data["beta"].values[m, i] + data["u"].values[i]
+    if "random_effect" in data:
+        by_sample = by_sample + data["random_z"].values @ data["random_effect"].values[i]
     with np.errstate(over="ignore"):
         mu = np.exp(by_sample + data["b"].values[rows] @ data["z"].values.T)
     if not np.isfinite(mu).all():

@@ -14,6 +14,7 @@ import xarray as xr
 
 from bayes_mirglmm import __version__
 from bayes_mirglmm.design.build import Design
+from bayes_mirglmm.design.random_terms import RandomTerm
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.results.schema import SCHEMA_VERSION
 
@@ -145,6 +146,16 @@ def design_to_json(design: Design) -> dict[str, Any]:
         "samples": list(design.samples),
         "table": frame_to_json(design.table),
         "centres": _strict(design.centres),
+        "random": [
+            {
+                "group": term.group,
+                "names": list(term.names),
+                "columns": term.columns.tolist(),
+                "levels": list(term.levels),
+                "level": term.level.tolist(),
+            }
+            for term in design.random
+        ],
     }
 
 
@@ -167,6 +178,16 @@ def design_from_json(record: dict[str, Any], data: xr.Dataset) -> Design:
         rank=record["rank"],
         samples=tuple(record["samples"]),
         table=frame_from_json(record["table"]),
+        random=tuple(
+            RandomTerm(
+                group=term["group"],
+                names=tuple(term["names"]),
+                columns=np.array(term["columns"], dtype=float),
+                levels=tuple(term["levels"]),
+                level=np.array(term["level"], dtype=np.int64),
+            )
+            for term in record.get("random", [])
+        ),
         centres={
             name: float("nan") if at is None else float(at) for name, at in record.get("centres", {}).items()
         },

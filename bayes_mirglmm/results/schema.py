@@ -71,6 +71,17 @@ VARIABLES: dict[str, Variable] = {
     "x": Variable(("sample", "term"), "f", "fixed-effects design"),
     "z": Variable(("sample", "slope_term"), "f", "design of the isomiR effects"),
 }
+#: What a fit has besides where its samples have random terms: ``random`` numbers the effects of all terms, one after
+#: the other, ``random_level`` these effects on their levels.
+RANDOM_VARIABLES: dict[str, Variable] = {
+    "random_group": Variable(("random",), "s", "columns whose levels share the effect"),
+    "random_term": Variable(("random",), "s", "what varies over the levels"),
+    "random_cov": Variable(
+        (*_PER_MODEL, "random", "random2"), "f", "covariance of the random terms' effects"
+    ),
+    "random_effect": Variable(("mirna", "random_level"), "f", "conditional modes of these effects"),
+    "random_z": Variable(("sample", "random_level"), "f", "design of these effects"),
+}
 ATTRIBUTES = (
     "schema_version",
     "formula",
@@ -102,6 +113,7 @@ def assemble(
     family: str = "negative_binomial",
     offset_method: str = "total",
     model: str = "{}",
+    sample_covariance: np.ndarray | None = None,
     extra: Mapping[str, Any] | None = None,
 ) -> xr.Dataset:
     """Put labels on the numbers of all miRNAs: the one place where labels meet arrays.
@@ -116,6 +128,8 @@ def assemble(
         Log offset per million (natural log) and total counts of each sample.
     method, preset, df, prob, curvature, criterion, family, offset_method, model
         Attributes of the dataset; see the module's docstring.
+    sample_covariance : array, shape (n, n), optional
+        Covariance of the sample effects that was given.
     extra : mapping, optional
         Further attributes (str, int or float).
 
@@ -144,8 +158,16 @@ def assemble(
         "drawn": sum(r.draws is not None for r in records),
         "draw": max((len(r.draws.weight) for r in records if r.draws is not None), default=0),
     }
+    random = [f"{term.group}: {name}" for term in design.random for name in term.names]
+    levels = [
+        f"{term.group}[{level}]: {name}"
+        for term in design.random
+        for name in term.names
+        for level in term.levels
+    ]
+    sizes |= {"random": len(random), "random2": len(random), "random_level": len(levels)}
     extra_of_method = extra_variables(method)
-    variables = VARIABLES | extra_of_method
+    variables = VARIABLES | extra_of_method | (RANDOM_VARIABLES if random else {})
     arrays = {name: variable.empty(sizes) for name, variable in variables.items()}
     labels = np.empty(sizes["isomir"], dtype=object)
     filler = Filler(arrays, design, models, method)
@@ -162,8 +184,14 @@ def assemble(
     for name, value in (("offset", offset), ("total", total), ("x", design.x), ("z", design.z)):
         filler.put(name, (slice(None),), value, "the fit")
 
+    if random:
+        arrays["random_group"][:] = [term.group for term in design.random for _ in term.names]
+        arrays["random_term"][:] = [name for term in design.random for name in term.names]
+        arrays["random_z"][:] = np.hstack([term.indicators for term in design.random])
     text = {"mirna": [r.mirna for r in records], "model": list(models), "term": terms, "term2": terms}
     text |= {"slope_term": slope_terms, "slope_term2": slope_terms, "sample": samples}
+    if random:
+        text |= {"random": random, "random2": random, "random_level": levels}
     coords: dict[str, Any] = {name: np.array(values, dtype=object) for name, values in text.items()}
     coords |= {"isomir": labels, "isomir_mirna": ("isomir", arrays.pop("isomir_mirna"))}
     if extra_of_method:
@@ -192,6 +220,10 @@ def assemble(
             **(extra or {}),
         },
     )
+    if sample_covariance is not None:
+        meaning = {"long_name": "covariance of the sample effects, up to the square of sigma_sample"}
+        dataset["sample_covariance"] = (("sample", "sample2"), sample_covariance, meaning)
+        dataset = dataset.assign_coords(sample2=coords["sample"])
     return validate_fit_data(dataset)
 
 
@@ -204,7 +236,10 @@ def validate_fit_data(dataset: xr.Dataset) -> xr.Dataset:
         A variable or attribute is missing, has other dims or another type, names repeat, an isomiR names an
         unknown miRNA, or an attribute has an impossible value.
     """
-    for name, variable in (VARIABLES | extra_variables(str(dataset.attrs.get("method", "")))).items():
+    expected = VARIABLES | extra_variables(str(dataset.attrs.get("method", "")))
+    if "random" in dataset.dims:
+        expected |= RANDOM_VARIABLES
+    for name, variable in expected.items():
         if name not in dataset.variables:
             raise InputError(f"the fit's dataset has no {name!r} ({variable.meaning}): refit, or reload it.")
         if dataset[name].dims != variable.dims:

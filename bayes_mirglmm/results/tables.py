@@ -55,7 +55,7 @@ def effects(fit: "Fit", terms: Terms, contrasts: Any, prob: float | None, interv
     if fit.is_bayesian:
         table = posterior_effects_table(fit.data, weights, label=label, prob=level, interval=interval)
         return _with_s_values(table, label, list(weights.index[log_fold_changes(weights)]))
-    return effects_table(fit.data, weights, label=label, df=fit.residual_df, prob=level)
+    return effects_table(fit.data, weights, label=label, df=fit.effect_df(weights), prob=level)
 
 
 def _with_s_values(table: pd.DataFrame, label: str, changes: list[str]) -> pd.DataFrame:
@@ -83,7 +83,7 @@ def isomir_effects(
     level = interval_level(fit, prob)
     if fit.is_bayesian:
         return posterior_isomir_table(fit.data, weights, blocks, label=label, prob=level, interval=interval)
-    return isomir_effects_table(fit.data, weights, label=label, df=fit.residual_df, prob=level)
+    return isomir_effects_table(fit.data, weights, label=label, df=fit.effect_df(weights), prob=level)
 
 
 def usage(
@@ -163,7 +163,8 @@ def shrink(fit: "Fit", terms: Terms, contrasts: Any, prob: float | None) -> pd.D
     """Return :meth:`bayes_mirglmm.results.Fit.shrink`."""
     table, label = _changes(fit, terms, contrasts, prob)
     # Of a Bayesian fit the posterior SDs already hold the uncertainty that t stands for: its residual_df is inf.
-    return shrunken(table, label, fit.residual_df, interval_level(fit, prob))
+    df = float(table["df"].min()) if fit.design.random and not fit.is_bayesian else fit.residual_df
+    return shrunken(table, label, df, interval_level(fit, prob))
 
 
 def moderate(fit: "Fit", terms: Terms, contrasts: Any, prob: float | None) -> pd.DataFrame:

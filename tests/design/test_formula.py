@@ -35,7 +35,17 @@ def test_legal_expressions(text):
         ("~ group age", "cannot be parsed (Missing operator between `group` and `age`)"),
         ("~ I(age", "cannot be parsed"),
         ("y ~ group", "has a response"),
-        ("~ (1 | group)", "random effects do not go into the formula"),
+        (
+            "~ group | age",
+            "has a '|' outside of a random term: random terms stand in brackets, (1 | patient)",
+        ),
+        ("~ group + (1 || age)", "has '||': write independent effects as terms of their own"),
+        ("~ group + (log(age) | group)", "'|' outside of a random term"),
+        (
+            "~ group + (age + 2 * x | group)",
+            "cannot be read. Write columns of the sample table as in (1 | patient)",
+        ),
+        ("~ group + (0 | group)", "has no effect: leave it out"),
         ("~ 0 + group", "removes the intercept"),
         ("~ group - 1", "removes the intercept"),
         ("~ .", "cannot be parsed"),
