@@ -104,6 +104,8 @@ def child(method: str, jobs: int, wanted: int) -> None:
                 break
             except KeyboardInterrupt:
                 how = "KeyboardInterrupt"
+        # However busy the machine is, most signals are to find a fit under way.
+        usual *= 0.97 if how == "not reached" else 1.01
         if how != "not reached":
             outcomes[how] += 1
             if sum(outcomes.values()) % 100 == 0:
