@@ -10,6 +10,7 @@ and linearly dependent columns are refused by name.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ from bayes_mirglmm.design.covariates import (
     typed_columns,
 )
 from bayes_mirglmm.design.formula import Formula, check_column, model_matrix, parse_formula
+from bayes_mirglmm.design.nesting import nested_pairs
 from bayes_mirglmm.design.random_terms import RandomTerm, build_random_terms, containment_df
 from bayes_mirglmm.design.rank import checked_rank
 from bayes_mirglmm.errors import InputError
@@ -176,7 +178,9 @@ def build_design(
     matrix = model_matrix(parsed, table)
     x, terms = matrix.x, matrix.names
     _refuse_infinite(x, terms, table)
-    rank = checked_rank(x, terms, f"the formula {parsed.text!r}")
+    rank = checked_rank(
+        x, terms, f"the formula {parsed.text!r}", partial(nested_pairs, parsed, table, columns)
+    )
     own = _own_columns(parsed, matrix.columns)
     slope = _checked_slope(slope, parsed, own)
     z, slope_terms, blocks = _isomir_columns(x, terms, own, slope, nuisance, table)

@@ -1,9 +1,10 @@
 """Columns of a sample table as model variables: what is a factor or a number, which level comes first.
 
 Strings and booleans are factors, numbers are covariates, and ``C(x)`` in a formula makes a factor of a
-number. Levels are sorted; the reference moves to the front.
+number. Levels are sorted, numbers inside their names by value; the reference moves to the front.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
@@ -67,6 +68,8 @@ def typed_columns(
         A value is missing, infinite, or neither a number, a string nor a boolean; a factor has one level; a
         reference names no used factor or no level.
     """
+    if not isinstance(reference, Mapping):
+        raise InputError(_unnamed_reference(reference, columns, used))
     for name in reference:
         if name not in used:
             raise InputError(
@@ -95,6 +98,16 @@ def typed_columns(
         else:
             table[name] = _covariate(column, name)
     return table
+
+
+def _unnamed_reference(reference: object, columns: Mapping[str, pd.Series], used: Sequence[str]) -> str:
+    """Say how a level is given, with the factors that have it."""
+    having = [name for name in used if level_name(reference) in {level_name(v) for v in columns[name]}]
+    example = having[0] if having else next(iter(used), "group")
+    return (
+        f"reference={reference!r} does not say of which factor it is a level: write "
+        f"reference={{{example!r}: {level_name(reference)!r}}}, with an entry for each factor."
+    )
 
 
 def is_factor(column: pd.Series) -> bool:
@@ -171,8 +184,14 @@ def _levels(column: pd.Series, name: str) -> list[str]:
                 f"column {name!r} of the sample table holds {odd[0]!r} ({type(odd[0]).__name__}): use "
                 "strings for a factor or numbers for a covariate."
             )
-        return sorted({level_name(value) for value in column})
+        return sorted({level_name(value) for value in column}, key=natural_order)
     return [level_name(value) for value in sorted(column.unique())]
+
+
+def natural_order(level: str) -> list[tuple[int, float, str]]:
+    """Return a key that sorts ``6h`` before ``12h``: numbers inside names by value, the rest by letters."""
+    parts = re.split(r"(\d+(?:\.\d+)?)", level)
+    return [(0, float(part), part) if i % 2 else (1, 0.0, part) for i, part in enumerate(parts) if part]
 
 
 def coded_levels(table: pd.DataFrame) -> list[Caution]:

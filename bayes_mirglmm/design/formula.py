@@ -94,6 +94,7 @@ def parse_formula(text: str, columns: Sequence[str]) -> Formula:
             f"the formula {text!r} has a response: the counts are the response of every miRNA. "
             f"Keep the part from the tilde on: {'~' + text.split('~', 1)[1]!r}."
         )
+    _refuse_other_dialects(text, columns)
     fixed, random = split_formula(text)
     try:
         parsed = parse(fixed)
@@ -136,6 +137,31 @@ def parse_formula(text: str, columns: Sequence[str]) -> Formula:
     for name in variables:
         check_column(name, columns, f"the formula {text!r}")
     return Formula(text, tuple(terms), variables, frozenset(as_factors), fixed, random)
+
+
+def _refuse_other_dialects(text: str, columns: Sequence[str]) -> None:
+    """Refuse what R's formulas have and these have not, with the way here."""
+    bare = re.sub(r"`[^`]*`", "", text)
+    call = re.search(r"(?<![\w.])((?:as\.)?(?:factor|ordered)|as\.numeric|relevel)\s*\(\s*([\w.]*)", bare)
+    if call:
+        name = call[2] or "x"
+        ways = {
+            "relevel": f"write {name}, and reference={{{name!r}: 'level'}} (--reference {name}=level) for the level "
+            "that comes first",
+            "as.numeric": f"write {name}: a column of numbers is a covariate as it is",
+        }
+        way = ways.get(
+            call[1],
+            f"write {name} where the column is text, which is a factor as it is, and C({name}) where it is numbers; "
+            f"reference={{{name!r}: [...]}} gives the order of its levels",
+        )
+        raise InputError(f"the formula {text!r} uses R's {call[1]}(): here {way}.")
+    if re.search(r"(?<![\w.)])\.(?![\w.])", bare):
+        raise InputError(
+            f"the formula {text!r} uses R's '.' for all columns: name the variables of the model, for example "
+            f"{'~ ' + ' + '.join(map(str, columns[:2])) if len(columns) else '~ group'!r}. The sample table has "
+            f"{', '.join(map(str, columns)) or 'no columns'}."
+        )
 
 
 def check_column(name: str, columns: Iterable[str], where: str) -> None:

@@ -1,6 +1,6 @@
 """Linear dependence between the columns of a design, in words."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -13,14 +13,17 @@ TOLERANCE = 1e-7
 CONSTANT = 1e-13
 
 
-def checked_rank(x: np.ndarray, names: Sequence[str], what: str) -> int:
+def checked_rank(
+    x: np.ndarray, names: Sequence[str], what: str, way_out: Callable[[], str] = lambda: ""
+) -> int:
     """Return the rank of ``x``, shape (n, p), which is p, or refuse it.
 
     Raises
     ------
     InputError
         There are more columns than samples, or columns depend linearly on the ones before them; each is then
-        written as their sum. ``what`` is the subject of the message.
+        written as their sum. ``what`` is the subject of the message, ``way_out`` makes a remedy that is better than
+        the general one, or nothing.
     """
     n, p = x.shape
     if p > n:
@@ -45,8 +48,11 @@ def checked_rank(x: np.ndarray, names: Sequence[str], what: str) -> int:
     if found:
         raise InputError(
             f"{what} has linearly dependent columns: {'; '.join(found)}. Their effects cannot be told apart: "
-            "leave out one of the variables, or merge levels. (A column that is 0 belongs to a combination "
-            "of levels that no sample has; a multiple of Intercept is constant.)"
+            + (
+                way_out()
+                or "leave out one of the variables, or merge levels. (A column that is 0 belongs to a combination "
+                "of levels that no sample has; a multiple of Intercept is constant.)"
+            )
         )
     return len(kept)
 
