@@ -165,6 +165,10 @@ CAUTIONS: dict[str, str] = {
         "Fit again with the other offset and keep the findings that both give. Where a few miRNAs that take much of "
         "the reads change, median_ratio or tmm is the safer choice; where most miRNAs change, neither is."
     ),
+    "slope": (
+        "Name the variable of interest: --slope VARIABLE; --nuisance VARIABLE gives the others isomiR slopes too. Read "
+        "p-values of coefficients without isomiR slopes as too small."
+    ),
     "saturated": (
         "Take a variable out of the formula or add samples; --df z gives intervals that are too narrow here."
     ),

@@ -11,6 +11,7 @@ import typer
 
 from bayes_mirglmm.cli import options as o
 from bayes_mirglmm.cli.console import Reporter
+from bayes_mirglmm.cli.contrasts import Contrast, parse_contrasts
 from bayes_mirglmm.cli.report import REPORT, remove_stale
 from bayes_mirglmm.errors import MirglmmError, SaveError
 from bayes_mirglmm.outcomes import MIN_ISOMIR_LOG_CPM, MIN_MIRNA_LOG_CPM
@@ -60,8 +61,9 @@ def fit(
         list[str] | None,
         typer.Option(
             metavar="FACTOR=LEVEL",
-            help="Level that the others are compared with, for example group=ctrl. When omitted, the first in the "
-            "order that the data carry (factors of R or AnnData), else in the alphabet. Once for each factor.",
+            help="Level that the others are compared with, for example group=ctrl, or levels in their order, "
+            "dose=none,low,high. When omitted, the order that the data carry (factors of R or AnnData), else that of "
+            "the alphabet, numbers inside names by value. Once for each factor.",
             rich_help_panel=o.MODEL,
             show_default=False,
         ),
@@ -69,9 +71,20 @@ def fit(
     contrast: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="FACTOR=B,A",
-            help="Also test level B against level A (pairs:FACTOR: all pairs); gives contrasts.tsv. "
-            "May be repeated.",
+            metavar="CONTRAST",
+            help="Also test level B against level A, group=B,A; at one level of another variable, 'group=B,A | "
+            "batch=b2'; all pairs, pairs:group (or 'pairs:group | batch'); a sum of coefficients, '0.5 group[T.B] - "
+            "group[T.C]'; any of them under a name, 'NAME: ...'. Gives contrasts.tsv. May be repeated.",
+            rich_help_panel=o.MODEL,
+            show_default=False,
+        ),
+    ] = None,
+    omnibus: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="TERM",
+            help="Also test a term of the formula as a whole, such as a factor of several levels: Wald F, and the "
+            "likelihood ratio of the models with and without it. Gives omnibus.tsv. May be repeated.",
             rich_help_panel=o.MODEL,
             show_default=False,
         ),
@@ -205,9 +218,10 @@ def fit(
     """
     import bayes_mirglmm as bm
     from bayes_mirglmm.cli.summary import print_summary, summarise
+    from bayes_mirglmm.counts.container import sample_table
     from bayes_mirglmm.report import check_report_target
 
-    references = o.parse_references(reference or [])
+    o.parse_references(reference or [])
     o.claim_folder(out, force=force)
     if report:
         check_report_target(out / REPORT, force=force)
@@ -218,7 +232,9 @@ def fit(
     if filter:
         data = filtered(reporter, data, min_mirna_log_cpm, min_isomir_log_cpm)
     # Before time is spent on the fit.
-    contrasts = o.parse_contrasts(contrast or [], data, design, slope, references, nuisance or [])
+    references = o.ordered_references(o.parse_references(reference or []), sample_table(data))
+    contrasts = parse_contrasts(contrast or [], data, design, slope, references, nuisance or [])
+    tested = check_terms(omnibus or [], data, design)
     reporter.step(f"Fitting {len(set(data['mirna'].values)):,} miRNAs, {design}")
     result = bm.fit(
         data,
@@ -244,19 +260,19 @@ def fit(
         progress=reporter.progress,
         throw=debug,
     )
+    result.metadata["contrasts"] = [c.spec for c in contrasts]
     result.metadata["command"] = shlex.join(["bayes-mirglmm", *(context.obj or [])])
     if report:
         result.metadata["files_besides"] = [REPORT]
-    files = write(result, out, contrasts, moderate=moderate, force=force)
+    files = write(result, out, contrasts, moderate=moderate, omnibus=tested, force=force)
     if any(c.variable == result.slope and not of_isomirs(result, c) for c in contrasts):
         reporter.step(
             "No isomiR contrasts where the formula has an interaction: isomiRs have no effects of it."
         )
-    summary = summarise(result, out, files)
+    summary = summarise(result, out, files, omnibus=tested)
     if report:
         reporter.step("Writing the report")
-        specs = [c.spec for c in contrasts]
-        bm.write_report(result, out / REPORT, contrasts=specs or None, types=bm.isomir_types(data))
+        bm.write_report(result, out / REPORT, types=bm.isomir_types(data))
         summary["report"] = str(out / REPORT)
     reporter.json(summary)
     print_summary(reporter, result, summary)
@@ -293,7 +309,13 @@ def filtered(reporter: Reporter, data: "xr.Dataset", min_mirna: float, min_isomi
 
 
 def write(
-    result: "Fit", out: Path, contrasts: Sequence[o.Contrast], *, moderate: bool, force: bool
+    result: "Fit",
+    out: Path,
+    contrasts: Sequence[Contrast],
+    *,
+    moderate: bool,
+    omnibus: Sequence[str] = (),
+    force: bool,
 ) -> dict[str, Path]:
     """Save the run, with the tables that were asked for besides, and return the table files.
 
@@ -306,9 +328,11 @@ def write(
         more = {}
         if contrasts:
             more["contrasts"] = result.contrast([c.spec for c in contrasts])
-        own = [c.spec for c in contrasts if c.variable == result.slope and of_isomirs(result, c)]
+        own = [c.spec for c in contrasts if c.variable in ("", result.slope) and of_isomirs(result, c)]
         if own:
             more["isomir_contrasts"] = result.isomir_effects(contrasts=own)
+        if omnibus:
+            more["omnibus"] = result.ml.omnibus(list(omnibus), lrt=True)
         if moderate:
             more["moderated"] = result.ml.moderate()
         try:
@@ -334,7 +358,15 @@ def rescue(result: "Fit", out: Path, tables: "dict[str, pd.DataFrame]", error: S
     raise error
 
 
-def of_isomirs(result: "Fit", contrast: o.Contrast) -> bool:
+def check_terms(terms: Sequence[str], data: "xr.Dataset", formula: str) -> list[str]:
+    """Refuse a term that the formula does not have, before time is spent on the fit."""
+    from bayes_mirglmm.counts.container import sample_table
+    from bayes_mirglmm.design.formula import named_terms, parse_formula
+
+    return named_terms(parse_formula(formula, list(sample_table(data).columns)), terms) if terms else []
+
+
+def of_isomirs(result: "Fit", contrast: Contrast) -> bool:
     """Tell whether isomiRs have effects of their own for all that a contrast weighs: interactions have none."""
     from bayes_mirglmm.design.build import contrast_weights
 

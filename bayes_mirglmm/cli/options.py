@@ -1,8 +1,8 @@
 """Options that several commands share, and the small languages that some of them speak."""
 
+import csv
 import os
-from collections.abc import Container, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,7 +11,7 @@ import typer
 from bayes_mirglmm.errors import InputError
 
 if TYPE_CHECKING:
-    import xarray as xr
+    import pandas as pd
 
 INPUT = "Input"
 MODEL = "Model"
@@ -153,6 +153,16 @@ def parse_references(pairs: Sequence[str]) -> dict[str, str]:
     return references
 
 
+def ordered_references(references: Mapping[str, str], table: "pd.DataFrame") -> dict[str, str | list[str]]:
+    """Split ``none,low,high`` into levels in that order, where it is not the name of one level."""
+    found: dict[str, str | list[str]] = {}
+    for name, text in references.items():
+        levels = {str(value) for value in table[name]} if name in table else set()
+        cells = [cell.strip() for cell in next(csv.reader([text], skipinitialspace=True), [])]
+        found[name] = cells if len(cells) > 1 and text not in levels else text
+    return found
+
+
 def parse_pairs(option: str, pairs: Sequence[str], example: str) -> dict[str, str]:
     """Turn ``["group=ctrl"]`` into ``{"group": "ctrl"}``, for any option that takes NAME=VALUE."""
     found: dict[str, str] = {}
@@ -164,56 +174,6 @@ def parse_pairs(option: str, pairs: Sequence[str], example: str) -> dict[str, st
             raise InputError(f"{option} names {name!r} twice: keep one.")
         found[name] = value
     return found
-
-
-@dataclass(frozen=True)
-class Contrast:
-    """A contrast as the command line names it: its variable, and what the library takes for it."""
-
-    variable: str
-    spec: str | dict[str, tuple[str, str]] | dict[str, tuple[float, float]]
-
-
-def parse_contrasts(
-    texts: Sequence[str],
-    counts: "xr.Dataset",
-    formula: str,
-    slope: str | None,
-    reference: dict[str, str],
-    nuisance: Sequence[str],
-) -> list[Contrast]:
-    """Turn ``["group=B,A"]`` into contrasts that the design of ``counts`` is known to have."""
-    from bayes_mirglmm.counts.container import sample_table
-    from bayes_mirglmm.design.build import build_design, contrast_weights
-
-    table = sample_table(counts)
-    if table.empty:
-        raise InputError("the counts come without a sample table: give one with --samples, a row per sample.")
-    design = build_design(table, formula, slope=slope, reference=reference, nuisance=nuisance)
-    contrasts = [parse_contrast(text, factors=design.factors) for text in texts]
-    if contrasts:
-        contrast_weights(design, [contrast.spec for contrast in contrasts])
-    return contrasts
-
-
-def parse_contrast(text: str, *, factors: Container[str]) -> Contrast:
-    """Turn ``"group=B,A"`` (B minus A), ``"pairs:group"`` or ``"age=60,50"`` into a contrast."""
-    if text.startswith("pairs:"):
-        return Contrast(text.removeprefix("pairs:").strip(), text)
-    name, equals, levels = (part.strip() for part in text.partition("="))
-    ends = [part.strip() for part in levels.split(",")]
-    if not (name and equals) or len(ends) != 2 or not all(ends):
-        raise InputError(
-            f"--contrast {text!r} is not VARIABLE=B,A: write --contrast group=B,A for B minus A, or "
-            "--contrast pairs:group for all pairs."
-        )
-    if name in factors:
-        return Contrast(name, {name: (ends[0], ends[1])})
-    try:
-        return Contrast(name, {name: (float(ends[0]), float(ends[1]))})
-    except ValueError:
-        # A name that the design does not have: its own error lists those that it has.
-        return Contrast(name, {name: (ends[0], ends[1])})
 
 
 def claim_folder(path: Path, *, force: bool) -> None:

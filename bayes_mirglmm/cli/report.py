@@ -7,6 +7,7 @@ import typer
 
 from bayes_mirglmm.cli import options as o
 from bayes_mirglmm.cli.console import Reporter
+from bayes_mirglmm.cli.contrasts import parse_contrast
 
 if TYPE_CHECKING:
     from bayes_mirglmm.results import Fit
@@ -23,7 +24,8 @@ def report(
         list[str] | None,
         typer.Option(
             metavar="FACTOR=B,A",
-            help="Also show level B against level A (pairs:FACTOR: all pairs). May be repeated.",
+            help="Also show level B against level A, or any other contrast, as fit --contrast takes it; those that "
+            "the run was fitted with are there anyway. May be repeated.",
             rich_help_panel=o.MODEL,
             show_default=False,
         ),
@@ -61,7 +63,7 @@ def report(
         o.check_writable(out)
     reporter.step(f"Reading {run}")
     fit = bm.load(run)
-    contrasts = [o.parse_contrast(text, factors=fit.design.factors).spec for text in contrast or []]
+    contrasts = [parse_contrast(text, fit.design).spec for text in contrast or []]
     path = bm.write_report(fit, target, contrasts=contrasts or None, force=force)
     reporter.json(as_json(fit, target, path))
     reporter.say(f"{target} ({size(path)}): {len(fit):,} miRNAs. Open it in a browser.")

@@ -1,5 +1,6 @@
 """What a fit prints at its end: outcomes, hits, the first rows, where the tables are."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -7,7 +8,6 @@ import pandas as pd
 
 from bayes_mirglmm.cli.console import Reporter, table
 from bayes_mirglmm.outcomes import STATUSES, from_metadata
-from bayes_mirglmm.results.effects import INTERCEPT
 from bayes_mirglmm.results.hits import (
     FDR,
     LOG_BF,
@@ -19,7 +19,13 @@ from bayes_mirglmm.results.hits import (
     usage_column,
 )
 from bayes_mirglmm.results.inference import LOG_2
-from bayes_mirglmm.results.terms import default_term, meaning
+from bayes_mirglmm.results.terms import (
+    default_term,
+    equal_coefficients,
+    findings,
+    meaning,
+    pairing_coefficients,
+)
 
 if TYPE_CHECKING:
     from bayes_mirglmm.results import Fit
@@ -30,16 +36,18 @@ FROM_EFFECTS = ["mirna", "term", "log2_fc", "lower", "upper"]
 IN_HEADERS = {False: ("p", "adjusted"), True: ("lfsr", SHRUNKEN)}
 
 
-def summarise(fit: "Fit", out: Path, files: dict[str, Path]) -> dict[str, Any]:
+def summarise(fit: "Fit", out: Path, files: dict[str, Path], omnibus: Sequence[str] = ()) -> dict[str, Any]:
     """Return the summary of a run as plain values, ready for JSON.
 
-    ``top`` has the smallest p-values of the coefficient that is asked for first, with ``lower_log2`` and
-    ``upper_log2``, the interval of ``log2_fc``.
+    ``hits`` has the coefficients that are findings, ``contrasts`` and ``omnibus`` what was asked for besides. ``top``
+    has the smallest p-values of the coefficient that is asked for first, with ``lower_log2`` and ``upper_log2``, the
+    interval of ``log2_fc``. Where no degrees of freedom are left, nothing is counted.
     """
     status, effects, usage = fit.status(), called_effects(fit), fit.usage()
-    terms = [name for name in fit.design.terms if name != INTERCEPT]
+    tested = fit.design.residual_df >= 1
+    terms = findings(fit.design) if tested else []
     call = usage_column(fit)
-    summary = {
+    summary: dict[str, Any] = {
         "out": str(out),
         "formula": fit.formula,
         "slope": fit.slope,
@@ -58,12 +66,31 @@ def summarise(fit: "Fit", out: Path, files: dict[str, Path]) -> dict[str, Any]:
         "cautions": [str(caution) for caution in from_metadata(fit.metadata)],
         "tables": {name: str(path) for name, path in files.items()},
     }
-    if fit.usage_test == "shared" and fit.slope:
+    if fit.usage_test == "shared" and fit.slope and tested:
         about = fit.usage_shared().iloc[0]
         summary |= {"usage_verdict": about["verdict"], "usage_reason": about["reason"]}
         if about["verdict"] == "confounded":
             summary["usage_hits"] = None  # no list where usage and batch cannot be told apart
-    if "log_bf10" in usage:
+    bare = effects.loc[~effects["isomir_slope"], "term"].drop_duplicates()
+    if tested and len(bare):
+        summary["without_isomir_slopes"] = [name for name in terms if name in set(bare)]
+    asked = fit.metadata.get("contrasts")
+    if asked and tested:
+        found = called_effects(fit, contrasts=asked)
+        summary["contrasts"] = {
+            str(name): count_hits(part, fit.is_bayesian)
+            for name, part in found.groupby("contrast", sort=False, observed=True)
+        }
+    if omnibus and tested:
+        found = pd.read_csv(files["omnibus"], sep="\t", na_values="NA")
+        summary["omnibus"] = {
+            str(name): {
+                "f": int((part["p_adjusted"] <= FDR).sum()),
+                "lrt": int((part["lrt_p_adjusted"] <= FDR).sum()),
+            }
+            for name, part in found.groupby("term", sort=False)
+        }
+    if "log_bf10" in usage and tested:
         summary |= {"log_bf": LOG_BF, "usage_bf_hits": int((usage["log_bf10"] > LOG_BF).sum())}
     return summary
 
@@ -81,14 +108,13 @@ def print_summary(reporter: Reporter, fit: "Fit", summary: dict[str, Any]) -> No
     if (~of_fitted).any():
         reporter.say(f"Not fitted: {_count(status[~of_fitted])}")
 
+    if fit.design.residual_df < 1 and len(fit):
+        reporter.say(
+            "\nNothing is tested: the design leaves no degrees of freedom. effects.tsv has estimates.", "bold"
+        )
     if summary["hits"]:
         reporter.say(f"\nAt a false discovery rate of {FDR:g}", "bold")
-        order = sorted(summary["hits"], key=lambda term: term not in fit.design.slope_terms)
-        for term in order[:MANY_TERMS]:
-            up, down = summary["hits"][term]["up"], summary["hits"][term]["down"]
-            reporter.say(f"  {meaning(fit.design, term)}: {up + down:,} ({up:,} up, {down:,} down)")
-        if len(order) > MANY_TERMS:
-            reporter.say(f"  ... and {len(order) - MANY_TERMS} more coefficients, in effects.tsv")
+        _print_hits(reporter, fit, summary)
     if fit.slope and summary["usage_hits"] is not None:
         name = "beyond what samples share" if fit.usage_test == "shared" else "likelihood ratio test"
         reporter.say(f"  isomiR usage ({name}): {summary['usage_hits']:,}")
@@ -125,6 +151,35 @@ def print_summary(reporter: Reporter, fit: "Fit", summary: dict[str, Any]) -> No
     reporter.command(f'fit = bayes_mirglmm.load("{summary["out"]}")', "In Python:")
     if "report" in summary:
         reporter.command(summary["report"], "Report, to open in a browser:")
+
+
+def _print_hits(reporter: Reporter, fit: "Fit", summary: dict[str, Any]) -> None:
+    """Say what was found: contrasts that were asked for, coefficients, whole terms; nothing twice."""
+    contrasts = summary.get("contrasts", {})
+    same = equal_coefficients(fit.design, fit.metadata["contrasts"]) if contrasts else {}
+    lines = [(name, name, hits) for name, hits in contrasts.items()]
+    order = [term for term in summary["hits"] if term not in same.values()]
+    bare = set(summary.get("without_isomir_slopes", ()))
+    for term in order[:MANY_TERMS]:
+        mark = "; no isomiR slopes" if term in bare else ""
+        lines.append((term, meaning(fit.design, term) + mark, summary["hits"][term]))
+    for _, label, hits in lines:
+        up, down = hits["up"], hits["down"]
+        reporter.say(f"  {label}: {up + down:,} ({up:,} up, {down:,} down)")
+    if len(order) > MANY_TERMS:
+        reporter.say(f"  ... and {len(order) - MANY_TERMS} more coefficients, in effects.tsv")
+    for term, hits in summary.get("omnibus", {}).items():
+        reporter.say(f"  {term} as a whole: {hits['f']:,} (Wald F), {hits['lrt']:,} (likelihood ratio)")
+    if paired := pairing_coefficients(fit.design):
+        reporter.say(
+            f"  {fit.design.pairing} says which samples belong together; its {len(paired)} coefficients are in "
+            "effects.tsv"
+        )
+    if fit.design.without_slopes:
+        reporter.say(
+            "  Without isomiR slopes standard errors are too small where isomiRs differ: --slope names the variable of "
+            "interest, --nuisance others that isomiRs differ in."
+        )
 
 
 def _top(effects: pd.DataFrame, status: pd.DataFrame, bayesian: bool) -> list[dict[str, Any]]:

@@ -34,6 +34,8 @@ from bayes_mirglmm.counts.aggregate import mirna_counts, positive_totals
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.suggest import did_you_mean
 
+#: What a comparison of offsets needs: miRNAs with counts in every sample, and a share of all reads (median).
+FEWEST_TO_COMPARE, SMALLEST_SHARE = 20, 0.5
 COLUMN, LOG_COLUMN = "column:", "log_column:"
 RATIO_TRIM = 0.3  # of the miRNAs, at each end of the log ratios (tmm)
 FEW_SAMPLES = 4  # fewer do not show which scale a column is on
@@ -109,7 +111,8 @@ def offset_caution(
     """Say in a sentence where the offsets disagree between groups; an empty string where they do not.
 
     Compares ``method`` with median ratios (with totals when ``method`` is median ratios). A disagreement
-    means that the composition of the samples differs between groups: a few dominant miRNAs move the total.
+    means that the composition of the samples differs between groups: a few dominant miRNAs move the total. A median
+    over a handful of miRNAs, or over a part of the reads, knows nothing of that: then nothing is said.
 
     Parameters
     ----------
@@ -118,23 +121,32 @@ def offset_caution(
     method : str
         Its offset.
     groups : sequence, length sample
-        Group label of each sample.
+        Group label of each sample; of a categorical the first level is the reference, else that of the first sample.
     threshold : float
-        Difference between two groups, natural log, from which on it is worth saying.
+        Difference from the reference, natural log, from which on it is worth saying.
     """
+    sums = mirna_counts(counts)
+    everywhere = int((sums.values > 0).all(axis=1).sum())
+    share = np.median(sums.values.sum(axis=0) / np.maximum(positive_totals(counts), 1))
+    if everywhere < FEWEST_TO_COMPARE or share < SMALLEST_SHARE:
+        return ""
     other = "total" if method == "median_ratio" else "median_ratio"
     try:
         means = offset_disagreement(log_offset(counts, method), log_offset(counts, other), groups)
     except InputError:  # the other method is undefined for these counts: nothing to compare with
         return ""
-    gap = float(means.max() - means.min())
-    if not gap > threshold:
+    column = pd.Series(groups)
+    categorical = isinstance(column.dtype, pd.CategoricalDtype)
+    reference = column.cat.categories[0] if categorical else means.index[0]
+    gaps = means - means[reference]
+    level = gaps.abs().idxmax()
+    gap = float(gaps[level])
+    if not abs(gap) > threshold:
         return ""
-    high, low = means.index[int(means.argmax())], means.index[int(means.argmin())]
     return (
         f"offsets disagree between groups: with offset={other!r} instead of {method!r}, log fold changes of "
-        f"{high} "
-        f"against {low} would be lower by about {gap:.2f} (natural log); see which miRNAs dominate the totals"
+        f"{level} against {reference} would be {'lower' if gap > 0 else 'higher'} by about {abs(gap):.2f} (natural "
+        "log); see which miRNAs dominate the totals"
     )
 
 

@@ -25,7 +25,7 @@ from bayes_mirglmm.design.covariates import (
     typed_columns,
 )
 from bayes_mirglmm.design.formula import Formula, check_column, model_matrix, parse_formula
-from bayes_mirglmm.design.nesting import nested_pairs
+from bayes_mirglmm.design.nesting import nested_pairs, pairing_factor
 from bayes_mirglmm.design.random_terms import RandomTerm, build_random_terms, containment_df
 from bayes_mirglmm.design.rank import checked_rank
 from bayes_mirglmm.errors import InputError
@@ -73,6 +73,12 @@ class Design:
     """Covariates that products of the formula measure from their means over the samples, with these means: there
     stand the effects of what they interact with. NaN for what has several columns."""
 
+    without_slopes: tuple[str, ...] = ()
+    """Variables of the formula that have one effect for all isomiRs: where isomiRs differ in it, its standard errors
+    are too small."""
+    pairing: str | None = None
+    """The factor that only says which samples belong together (:func:`bayes_mirglmm.design.nesting.pairing_factor`)."""
+
     @property
     def residual_df(self) -> int:
         """Number of samples minus the rank of ``x``: the degrees of freedom of the t intervals."""
@@ -102,7 +108,7 @@ class Design:
         if self.residual_df == 0:
             sentence = (
                 f"the design is saturated ({len(self.samples)} samples, {self.rank} coefficients): no degrees "
-                "of freedom are left for t intervals"
+                "of freedom are left, and nothing is tested"
             )
             found.append(Caution("saturated", sentence))
         if self.single_sample_levels:
@@ -141,7 +147,8 @@ def build_design(
         functions :data:`~bayes_mirglmm.design.formula.FUNCTIONS` are allowed. The intercept stays. Random terms of
         samples stand in it too: ``"~ group + (1 | patient)"`` (:mod:`bayes_mirglmm.design.random_terms`).
     slope : str, optional
-        The variable of the formula whose effect varies over isomiRs; the first one when omitted. Its columns
+        The variable of the formula whose effect varies over isomiRs; the first one when omitted, a factor that only
+        pairs samples (patients) left aside. Its columns
         in ``z`` are those of its own terms in the formula: dummies, the number, or what ``log(x)`` or
         ``poly(x, 2)`` make of it. Interactions with other variables get no isomiR slopes.
     reference : mapping, optional
@@ -182,7 +189,8 @@ def build_design(
         x, terms, f"the formula {parsed.text!r}", partial(nested_pairs, parsed, table, columns)
     )
     own = _own_columns(parsed, matrix.columns)
-    slope = _checked_slope(slope, parsed, own)
+    pairing = pairing_factor(parsed, table)
+    slope = _checked_slope(slope, parsed, own, pairing)
     z, slope_terms, blocks = _isomir_columns(x, terms, own, slope, nuisance, table)
     checked_rank(z, slope_terms, "the isomiR effects (intercept, slope and nuisance variables)")
     for array in (x, z):
@@ -202,6 +210,10 @@ def build_design(
         table=table,
         random=random,
         centres=matrix.centres,
+        without_slopes=tuple(
+            name for name in parsed.variables if own[name] and name not in (slope, pairing, *nuisance)
+        ),
+        pairing=None if pairing == slope else pairing,
     )
 
 
@@ -237,9 +249,11 @@ def _own_columns(parsed: Formula, indices: Sequence[Sequence[int]]) -> dict[str,
     return own
 
 
-def _checked_slope(slope: str | None, parsed: Formula, own: Mapping[str, list[int]]) -> str | None:
+def _checked_slope(
+    slope: str | None, parsed: Formula, own: Mapping[str, list[int]], pairing: str | None
+) -> str | None:
     if slope is None:
-        slope = parsed.variables[0] if parsed.variables else None
+        slope = next((name for name in parsed.variables if name != pairing), pairing)
     if slope is not None and not own[slope]:
         within = [term.name for term in parsed.terms if slope in term.variables]
         raise InputError(

@@ -22,11 +22,12 @@ from bayes_mirglmm.suggest import did_you_mean
 if TYPE_CHECKING:
     from bayes_mirglmm.design.build import Design
 
-PAIRS = "pairs:"
+PAIRS, WITHIN = "pairs:", "within"
 _USAGE = (
-    "A contrast is {'group': ('B', 'A')} for B minus A, {'group[T.B]': 1, 'group[T.C]': -1} for weights of "
-    "coefficients, {'name': {...}} to name either, 'pairs:group' for all pairs of a factor, or a list of "
-    "these."
+    "A contrast is {'group': ('B', 'A')} for B minus A, {'group': ('B', 'A'), 'within': {'batch': 'b2'}} for the "
+    "same at one level of another variable, {'group[T.B]': 1, 'group[T.C]': -1} for weights of coefficients, "
+    "{'name': {...}} to name any of these, 'pairs:group' for all pairs of a factor ('pairs:group | batch' for all of "
+    "them at each level of another one), or a list of these."
 )
 
 
@@ -40,16 +41,18 @@ def contrast_weights(design: "Design", spec: Any) -> pd.DataFrame:
     spec : mapping, str or sequence
         ``{"group": ("B", "A")}`` is level B minus level A of a factor, and ``{"age": (60, 50)}`` the
         difference between two values of a covariate, averaged as the module says.
-        ``{"group[T.B]": 1, "group[T.C]": -1}`` weights coefficients. ``{"my name": {...}, ...}`` names one or
-        more of these. ``"pairs:group"`` is every pair of levels, the later minus the earlier one.
+        ``{"group": ("B", "A"), "within": {"batch": "b2"}}`` is the difference at one level (or value) of other
+        variables, not averaged over them. ``{"group[T.B]": 1, "group[T.C]": -1}`` weights coefficients.
+        ``{"my name": {...}, ...}`` names one or more of these. ``"pairs:group"`` is every pair of levels, the later
+        minus the earlier one, and ``"pairs:group | batch"`` all of them within each level of another factor.
         A list holds several of any kind.
 
     Returns
     -------
     pandas.DataFrame
-        A row per contrast (index ``contrast``: ``group: B - A``, ``group[T.B] - group[T.C]``, or the given
-        name), a column per term of the design. The contrast is the weights times the coefficients, in the
-        units of the coefficients (natural log fold change).
+        A row per contrast (index ``contrast``: ``group: B - A``, ``group: B - A | batch: b2``,
+        ``group[T.B] - group[T.C]``, or the given name), a column per term of the design. The contrast is the weights
+        times the coefficients, in the units of the coefficients (natural log fold change).
 
     Raises
     ------
@@ -72,10 +75,13 @@ def _rows(design: "Design", spec: Any) -> list[tuple[str, np.ndarray]]:
     if isinstance(spec, str):
         if not spec.startswith(PAIRS):
             raise InputError(f"the contrast {spec!r} is not understood. {_USAGE}")
-        return _all_pairs(design, spec.removeprefix(PAIRS).strip())
+        factor, _, within = (part.strip() for part in spec.removeprefix(PAIRS).partition(" | "))
+        return _all_pairs(design, factor, within)
     if isinstance(spec, Mapping) and spec:
         if all(isinstance(value, Real) for value in spec.values()):
             return [_weighted_sum(design, spec)]
+        if WITHIN in spec and WITHIN not in design.table:
+            return [_inside(design, spec)]
         return [row for name, value in spec.items() for row in _entry(design, str(name), value)]
     if isinstance(spec, Sequence) and spec:
         return [row for part in spec for row in _rows(design, part)]
@@ -115,32 +121,54 @@ def _weighted_sum(design: "Design", spec: Mapping[str, Any]) -> tuple[str, np.nd
     return (f"-{name.removeprefix(' - ')}" if name.startswith(" - ") else name), weights
 
 
-def _all_pairs(design: "Design", factor: str) -> list[tuple[str, np.ndarray]]:
-    if factor not in design.factors:
-        raise InputError(
-            f"'{PAIRS}{factor}' needs a factor of the design.{did_you_mean(factor, list(design.factors))} "
-            f"Its factors are: {', '.join(design.factors) or 'none'}."
-        )
-    pairs = itertools.combinations(design.factors[factor], 2)
-    return [_difference(design, factor, later, earlier) for earlier, later in pairs]
+def _all_pairs(design: "Design", factor: str, within: str = "") -> list[tuple[str, np.ndarray]]:
+    for name in [factor, within] if within else [factor]:
+        if name not in design.factors:
+            raise InputError(
+                f"'{PAIRS}{factor}{f' | {within}' if within else ''}' needs a factor of the design, which {name!r} is "
+                f"not.{did_you_mean(name, list(design.factors))} "
+                f"Its factors are: {', '.join(design.factors) or 'none'}."
+            )
+    pairs = list(itertools.combinations(design.factors[factor], 2))
+    places: list[dict[str, Any]] = [{within: level} for level in design.factors[within]] if within else [{}]
+    return [_difference(design, factor, later, earlier, at) for at in places for earlier, later in pairs]
 
 
-def _difference(design: "Design", variable: str, plus: Any, minus: Any) -> tuple[str, np.ndarray]:
+def _inside(design: "Design", spec: Mapping[str, Any]) -> tuple[str, np.ndarray]:
+    """Return a difference at given levels or values of other variables."""
+    at = spec[WITHIN]
+    differences = [(name, value) for name, value in spec.items() if name != WITHIN]
+    if not isinstance(at, Mapping) or not at or len(differences) != 1:
+        raise InputError(f"the contrast {dict(spec)!r} is not understood. {_USAGE}")
+    name, ends = differences[0]
+    if isinstance(ends, str) or not isinstance(ends, Sequence) or len(ends) != 2:
+        raise InputError(f"the contrast {dict(spec)!r} is not understood. {_USAGE}")
+    return _difference(design, str(name), ends[0], ends[1], at)
+
+
+def _difference(
+    design: "Design", variable: str, plus: Any, minus: Any, within: Mapping[str, Any] | None = None
+) -> tuple[str, np.ndarray]:
     parsed = parse_formula(design.formula, list(design.table.columns))
-    if variable not in parsed.variables:
-        raise InputError(
-            f"the contrast names {variable!r}, which is not a variable of the formula {parsed.text!r}."
-            f"{did_you_mean(variable, [*parsed.variables, *design.terms])} "
-            f"Its variables are: {', '.join(parsed.variables) or 'none'}."
-        )
+    for name in (variable, *(within or ())):
+        if name not in parsed.variables:
+            raise InputError(
+                f"the contrast names {name!r}, which is not a variable of the formula {parsed.text!r}."
+                f"{did_you_mean(str(name), [*parsed.variables, *design.terms])} "
+                f"Its variables are: {', '.join(parsed.variables) or 'none'}."
+            )
+    at = {str(name): _end(design, str(name), value) for name, value in (within or {}).items()}
+    if variable in at:
+        raise InputError(f"the contrast of {variable!r} cannot be within one of its own levels.")
     ends = [_end(design, variable, value) for value in (plus, minus)]
     if ends[0] == ends[1]:
         raise InputError(f"the contrast of {variable!r} compares {ends[0]!r} with itself: give two values.")
     partners = {name for term in parsed.terms if variable in term.variables for name in term.variables}
     # A run that was saved before covariates were centred has none.
     matrix = model_matrix(parsed, design.table, centre=bool(design.centres))
-    means = [matrix.evaluate(_grid(design, variable, end, partners)).mean(axis=0) for end in ends]
-    return f"{variable}: {level_name(ends[0])} - {level_name(ends[1])}", means[0] - means[1]
+    means = [matrix.evaluate(_grid(design, {variable: end, **at}, partners)).mean(axis=0) for end in ends]
+    place = "".join(f" | {name}: {level_name(value)}" for name, value in at.items())
+    return f"{variable}: {level_name(ends[0])} - {level_name(ends[1])}{place}", means[0] - means[1]
 
 
 def _end(design: "Design", variable: str, value: Any) -> str | float:
@@ -161,16 +189,16 @@ def _end(design: "Design", variable: str, value: Any) -> str | float:
     return float(value)
 
 
-def _grid(design: "Design", variable: str, value: str | float, partners: set[str]) -> pd.DataFrame:
-    """Return the rows to average: ``variable`` at ``value``, all levels of the factors it interacts with.
+def _grid(design: "Design", fixed: Mapping[str, str | float], partners: set[str]) -> pd.DataFrame:
+    """Return the rows to average: variables at their ``fixed`` values, all levels of the factors they interact with.
 
-    Terms without ``variable`` cancel in a difference, so that other factors may stand at any one level.
+    Terms without the variable of a difference cancel, so that other factors may stand at any one level.
     """
     axes: list[Sequence[str | float]] = []
     for name in design.table.columns:
         column = design.table[name]
-        if name == variable:
-            axes.append([value])
+        if name in fixed:
+            axes.append([fixed[name]])
         elif not is_factor(column):
             axes.append([float(column.mean())])
         else:

@@ -139,6 +139,27 @@ def parse_formula(text: str, columns: Sequence[str]) -> Formula:
     return Formula(text, tuple(terms), variables, frozenset(as_factors), fixed, random)
 
 
+def named_terms(formula: Formula, wanted: Sequence[str]) -> list[str]:
+    """Return terms of a formula as formulaic spells them, by their names or by those of their one variable.
+
+    Raises
+    ------
+    InputError
+        The formula has no such term.
+    """
+    names = [term.name for term in formula.terms if term.variables]
+    found = []
+    for name in wanted:
+        own = [term.name for term in formula.terms if term.variables == (name,)]
+        if name not in names and len(own) != 1:
+            raise InputError(
+                f"{name!r} is not a term of the formula {formula.text!r}.{did_you_mean(str(name), names)} "
+                f"Its terms are: {', '.join(names) or 'none'}."
+            )
+        found.append(name if name in names else own[0])
+    return list(dict.fromkeys(found))
+
+
 def _refuse_other_dialects(text: str, columns: Sequence[str]) -> None:
     """Refuse what R's formulas have and these have not, with the way here."""
     bare = re.sub(r"`[^`]*`", "", text)

@@ -33,6 +33,26 @@ def nested_pairs(formula: Formula, table: pd.DataFrame, columns: Mapping[str, pd
     return ""
 
 
+def pairing_factor(formula: Formula, table: pd.DataFrame) -> str | None:
+    """Return the factor that says no more than which samples belong together: patients of ``~ tissue + patient``.
+
+    It has more levels than any other variable, three at least, and no two samples share their levels of all factors:
+    within its levels everything else differs.
+    """
+    names = list(formula.variables)
+    factors = [name for name in names if is_factor(table[name])]
+    if len(names) < 2 or not factors:
+        return None
+    sizes = {
+        name: table[name].nunique() for name in names if is_factor(table[name]) or table[name].nunique() < 5
+    }
+    most = max(factors, key=sizes.__getitem__)
+    others = [size for name, size in sizes.items() if name != most]
+    alone = not table[list(sizes)].duplicated().any()
+    paired = bool((table[most].value_counts() > 1).all())
+    return most if others and sizes[most] >= 3 and sizes[most] > max(others) and alone and paired else None
+
+
 def _ways(inner: str, outer: str, within: str, table: pd.DataFrame, columns: Mapping[str, pd.Series]) -> str:
     """Return the remedy, a sentence for each way to fit the design."""
     ways = []

@@ -177,7 +177,7 @@ def fit(
             f"method={method!r} has independent sample effects and no place for {what}: choose method='ml'."
         )
     log_offsets = log_offset(counts, options.offset)
-    cautions = _cautions(counts, design, options)
+    cautions = _cautions(counts, design, options, slope_chosen=slope is not None)
     for caution in cautions:
         logger.warning("%s", caution)
     _load_kernels(progress, method)
@@ -236,7 +236,7 @@ def _by_maximum_likelihood(plan: Plan, mirna: str, isomirs: list[str], counts: n
     return record, record
 
 
-def _cautions(counts: xr.Dataset, design: Design, options: Options) -> list[Caution]:
+def _cautions(counts: xr.Dataset, design: Design, options: Options, *, slope_chosen: bool) -> list[Caution]:
     """Return what is legal but limits the conclusions, a sentence each."""
     cautions = [*count_cautions(counts), *design.cautions, *coded_levels(design.table)]
     n = len(design.samples)
@@ -248,8 +248,18 @@ def _cautions(counts: xr.Dataset, design: Design, options: Options) -> list[Caut
         cautions.append(Caution("few_samples", sentence))
     if sentence := replicate_caution(counts, design.table.columns):
         cautions.append(Caution("replicates", sentence))
+    if design.without_slopes and not slope_chosen and options.spec.isomir_slope:
+        others = " and ".join(design.without_slopes)
+        last = design.without_slopes[-1]
+        sentence = (
+            f"of the variables of the formula {design.slope}, the first, has isomiR slopes: the usage test and the "
+            f"first table are about {design.slope}, and where isomiRs differ the standard errors of {others} are too "
+            f"small (column isomir_slope). Say which variable is of interest, for example slope={last!r} (--slope "
+            f"{last}); nuisance={design.slope!r} (--nuisance {design.slope}) then keeps the slopes of both"
+        )
+        cautions.append(Caution("slope", sentence))
     for name in design.factors:
-        if name not in design.nuisance:
+        if name not in (*design.nuisance, design.pairing):
             sentence = offset_caution(counts, options.offset, design.table[name])
             if sentence:
                 cautions.append(Caution("offset", f"{name}: {sentence}"))

@@ -5,10 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from bayes_mirglmm.results.effects import INTERCEPT
 from bayes_mirglmm.results.hits import called_effects
 from bayes_mirglmm.results.inference import LOG_2
-from bayes_mirglmm.results.terms import slope_coefficients
+from bayes_mirglmm.results.terms import at_means, equal_coefficients, findings, slope_coefficients
 
 if TYPE_CHECKING:
     from bayes_mirglmm.design.build import Design
@@ -55,8 +54,11 @@ def comparisons(fit: "Fit", contrasts: Any = None) -> list[Comparison]:
     InputError
         A contrast is not one of the design.
     """
-    terms = [name for name in fit.design.terms if name != INTERCEPT]
+    terms = findings(fit.design)
     slopes = set(slope_coefficients(fit.design))
+    if contrasts is not None:  # nothing stands there twice
+        same = set(equal_coefficients(fit.design, contrasts).values())
+        terms = [name for name in terms if name not in same]
     found = []
     if terms:
         effects = called_effects(fit, terms)
@@ -78,6 +80,7 @@ def in_words(design: "Design", term: str) -> tuple[str, str, str, str]:
     """Return a coefficient's label, what it compares, and what a positive and a negative effect mean."""
     crossed = any(term in other.split(":") for other in design.terms if ":" in other)
     where = ", where what it interacts with is at its reference" if crossed else ""
+    where = at_means(design, term) or where
     for factor, levels in design.factors.items():
         for level in levels[1:]:
             if term == f"{factor}[T.{level}]":

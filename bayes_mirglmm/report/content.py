@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from bayes_mirglmm import __version__
+from bayes_mirglmm.design.contrasts import contrast_weights
 from bayes_mirglmm.outcomes import LIMITS
 from bayes_mirglmm.report.citation import methods_text, references
 from bayes_mirglmm.report.columns import effect_columns, usage_columns
@@ -56,6 +57,7 @@ def gather(
     types : mapping or pandas.Series, optional
         Type by isomiR; told from the ids when omitted.
     """
+    contrasts = asked_contrasts(fit, contrasts)
     found = comparisons(fit, contrasts)
     usage = fit.usage()
     # One coefficient is enough for the diagnostics: its draws are those of all.
@@ -80,6 +82,16 @@ def gather(
         "usage_lead": LEADS[fit.usage_test],
         "data": page_data(fit, found, usage, effects, contrasts, types),
     }
+
+
+def asked_contrasts(fit: "Fit", contrasts: Any = None) -> Any:
+    """Return the contrasts that the run was made with and those given now, each once; None for none."""
+    asked = [*(fit.metadata.get("contrasts") or [])]
+    known = set(contrast_weights(fit.design, asked).index) if asked else set()
+    for spec in [] if contrasts is None else contrasts if isinstance(contrasts, list) else [contrasts]:
+        if set(contrast_weights(fit.design, spec).index) - known:
+            asked.append(spec)
+    return asked or None
 
 
 def page_data(

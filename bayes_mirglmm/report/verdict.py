@@ -111,7 +111,7 @@ def _usage(fit: "Fit", usage: pd.DataFrame) -> str:
         f"The isomiRs of {found:,} of {len(tested):,} miRNAs change by different amounts "
         f"(likelihood ratio test, false discovery rate {100 * FDR:g} %)"
     )
-    if "log_bf10" in usage:
+    if "log_bf10" in usage and fit.design.residual_df >= 1:
         text += f"; for {int((usage['log_bf10'] > LOG_BF).sum()):,} the log Bayes factor is above {LOG_BF:g}"
     return f"{text}. Read this as a ranking: what all miRNAs of a sample share, such as degradation, can cause it too."
 

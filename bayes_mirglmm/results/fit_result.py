@@ -102,6 +102,22 @@ class Fit:
         return self.data.attrs["method"] in BAYESIAN_METHODS
 
     @property
+    def has_isomir_slopes(self) -> bool:
+        """Whether the model that was fitted has isomiR slopes of the slope variable."""
+        return bool(self._random_effects["isomir_slope"]) and self.slope is not None
+
+    @property
+    def has_sample_effect(self) -> bool:
+        """Whether the model that was fitted has a random intercept for each sample."""
+        return bool(self._random_effects["sample_intercept"])
+
+    @property
+    def _random_effects(self) -> dict[str, bool]:
+        return json.loads(self.data.attrs["model"]).get(
+            "random_effects", {"isomir_slope": True, "sample_intercept": True}
+        )
+
+    @property
     def slope_prior_scale(self) -> float:
         """Half-normal scale of the prior of the slope SDs, in the prior's units; NaN for a model without slopes."""
         prior = json.loads(self.data.attrs["model"]).get("priors", {}).get("sd_isomir_slope")
@@ -487,6 +503,33 @@ class Fit:
         from bayes_mirglmm.results.readable import readable_model
 
         return readable_model(self, mirna, model, prefix)
+
+    def omnibus(self, terms: str | Sequence[str] | None = None, *, lrt: bool = False) -> pd.DataFrame:
+        """Return tests of whole terms of the formula, such as a factor of several levels.
+
+        Parameters
+        ----------
+        terms : str or sequence of str, optional
+            Terms of the formula (``"dose"``, ``"dose:batch"``); all when omitted.
+        lrt : bool
+            Add the likelihood ratio test, for which every miRNA is fitted again, with and without the term.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row per fitted miRNA and term: mirna, term, f (Wald F), df (coefficients of the term), residual_df
+            (samples minus coefficients, inf for ``df="z"``), p_value, p_adjusted (Benjamini-Hochberg within each term);
+            with ``lrt`` also lrt (statistic, chi-squared with df degrees of freedom), lrt_p_value and lrt_p_adjusted.
+            The average over isomiRs is tested: isomiR slopes stay in both models. With few samples F is the safer one.
+
+        Raises
+        ------
+        InputError
+            The formula has no such term, or the fit is Bayesian: take ``fit.ml.omnibus()``.
+        """
+        from bayes_mirglmm.results.omnibus import omnibus_table
+
+        return omnibus_table(self, terms, lrt=lrt)
 
     def residuals(self, mirna: str, kind: str = "pearson") -> xr.DataArray:
         """Return residuals of one miRNA, dims (isomir, sample): pearson, deviance, working or response."""

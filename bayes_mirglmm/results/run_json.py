@@ -156,6 +156,8 @@ def design_to_json(design: Design) -> dict[str, Any]:
             }
             for term in design.random
         ],
+        "without_slopes": list(design.without_slopes),
+        "pairing": design.pairing,
     }
 
 
@@ -191,6 +193,8 @@ def design_from_json(record: dict[str, Any], data: xr.Dataset) -> Design:
         centres={
             name: float("nan") if at is None else float(at) for name, at in record.get("centres", {}).items()
         },
+        without_slopes=tuple(record.get("without_slopes", ())),
+        pairing=record.get("pairing"),
     )
 
 

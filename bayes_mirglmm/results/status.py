@@ -48,7 +48,7 @@ def saturated_sentence(data: xr.Dataset) -> str:
     """Return the reason for which a saturated design has no intervals."""
     return (
         f"The design is saturated ({data.sizes['sample']} samples, {data.attrs['rank']} coefficients): no "
-        "degrees of freedom are left for t intervals and p-values. Simplify the formula, or choose df='z'."
+        "degrees of freedom are left for t intervals, and nothing is tested. Simplify the formula, or add samples."
     )
 
 

@@ -34,6 +34,9 @@ from bayes_mirglmm.results.usage import bayesian_usage_table, usage_table
 if TYPE_CHECKING:
     from bayes_mirglmm.results.fit_result import Fit
 
+#: Columns of the tables that test or call something.
+P_VALUES = ("p_value", "p_value_chi2", "p_adjusted", "s_value")
+
 Terms = str | Sequence[str] | None
 
 #: The tables of a fit, in the order in which a run folder lists them.
@@ -54,8 +57,10 @@ def effects(fit: "Fit", terms: Terms, contrasts: Any, prob: float | None, interv
     level = interval_level(fit, prob)
     if fit.is_bayesian:
         table = posterior_effects_table(fit.data, weights, label=label, prob=level, interval=interval)
-        return _with_s_values(table, label, list(weights.index[log_fold_changes(weights)]))
-    return effects_table(fit.data, weights, label=label, df=fit.effect_df(weights), prob=level)
+        table = _with_s_values(table, label, list(weights.index[log_fold_changes(weights)]))
+    else:
+        table = effects_table(fit.data, weights, label=label, df=fit.effect_df(weights), prob=level)
+    return _untested_if_saturated(fit, table).assign(isomir_slope=_have_slopes(fit, table, weights, label))
 
 
 def _with_s_values(table: pd.DataFrame, label: str, changes: list[str]) -> pd.DataFrame:
@@ -83,7 +88,8 @@ def isomir_effects(
     level = interval_level(fit, prob)
     if fit.is_bayesian:
         return posterior_isomir_table(fit.data, weights, blocks, label=label, prob=level, interval=interval)
-    return isomir_effects_table(fit.data, weights, label=label, df=fit.effect_df(weights), prob=level)
+    table = isomir_effects_table(fit.data, weights, label=label, df=fit.effect_df(weights), prob=level)
+    return _untested_if_saturated(fit, table)
 
 
 def usage(
@@ -124,7 +130,7 @@ def _model_usage(fit: "Fit", prior_odds: float | None) -> pd.DataFrame:
     if not fit.is_bayesian:
         if prior_odds is not None:
             raise InputError("prior_odds needs Bayes factors: fit with method='laplace' or 'nuts'.")
-        return usage_table(fit.data, fit.design.blocks)
+        return _untested_if_saturated(fit, usage_table(fit.data, fit.design.blocks))
     if prior_odds is not None and not 0 < prior_odds < np.inf:
         raise InputError(f"prior_odds is {prior_odds}: give odds above 0 (1 for even).")
     if fit.ml is fit:
@@ -184,6 +190,36 @@ def _changes(fit: "Fit", terms: Terms, contrasts: Any, prob: float | None) -> tu
     if terms is None and contrasts is None:
         terms = [name for name in fit.design.terms if name != INTERCEPT]
     return fit.effects(terms, contrasts, prob), "term" if contrasts is None else "contrast"
+
+
+def _have_slopes(fit: "Fit", table: pd.DataFrame, weights: pd.DataFrame, label: str) -> np.ndarray:
+    """Tell for each row whether isomiRs have effects of their own for all that it weighs.
+
+    Where they have not, the standard error takes them to change alike. The coefficients of a miRNA may be those of
+    the reduced model (``preset="mirglmm"``), which has no slopes of the slope variable.
+    """
+    data, design = fit.data, fit.design
+    columns = {"full": list(design.slope_terms)}
+    own = zip(design.slope_terms, design.blocks, strict=True)
+    columns["reduced"] = [name for i, (name, block) in enumerate(own) if i == 0 or block > 0]
+    if not fit.has_isomir_slopes:
+        columns["full"] = columns["reduced"]
+    used = weights.to_numpy() != 0
+    known = pd.DataFrame(
+        {model: (~used | np.isin(weights.columns, names)).all(axis=1) for model, names in columns.items()},
+        index=weights.index,
+    )
+    shown = pd.Series(data["coefficients_from"].values.astype(str), index=data["mirna"].values)
+    models = shown.reindex(table["mirna"]).to_numpy()
+    rows = known.reindex(table[label])
+    return np.where(models == "reduced", rows["reduced"], rows["full"]).astype(bool)
+
+
+def _untested_if_saturated(fit: "Fit", table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table without p-values where no degrees of freedom are left to judge anything by."""
+    if fit.design.residual_df >= 1:
+        return table
+    return table.assign(**{name: np.nan for name in P_VALUES if name in table})
 
 
 def _check_interval(fit: "Fit", interval: str) -> None:
