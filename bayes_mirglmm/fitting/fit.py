@@ -252,7 +252,7 @@ def _cautions(counts: xr.Dataset, design: Design, options: Options, *, slope_cho
         others = " and ".join(design.without_slopes)
         last = design.without_slopes[-1]
         sentence = (
-            f"of the variables of the formula {design.slope}, the first, has isomiR slopes: the usage test and the "
+            f"of the variables of the formula only {design.slope} has isomiR slopes: the usage test and the "
             f"first table are about {design.slope}, and where isomiRs differ the standard errors of {others} are too "
             f"small (column isomir_slope). Say which variable is of interest, for example slope={last!r} (--slope "
             f"{last}); nuisance={design.slope!r} (--nuisance {design.slope}) then keeps the slopes of both"

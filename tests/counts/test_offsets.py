@@ -1,8 +1,10 @@
 """Offsets against edgeR and DESeq2, by hand, and the common mean level."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
+import bayes_mirglmm as bm
 from bayes_mirglmm.counts.container import make_counts
 from bayes_mirglmm.counts.filtering import filter_counts
 from bayes_mirglmm.counts.offsets import log_offset, offset_caution, offset_disagreement
@@ -182,9 +184,31 @@ def test_caution_names_the_groups_and_the_size(real_counts):
     assert 0.1 < gap < 0.15
     caution = offset_caution(counts, "total", groups)
     assert f"log fold changes of tumor against normal would be lower by about {gap:.2f}" in caution
-    assert "normal against tumor" in offset_caution(counts, "median_ratio", groups)
+    # In the direction of the coefficient, whichever offset is exchanged for which.
+    other = offset_caution(counts, "median_ratio", groups)
+    assert f"log fold changes of tumor against normal would be higher by about {gap:.2f}" in other
+    turned = pd.Categorical(groups, categories=["tumor", "normal"])
+    assert f"normal against tumor would be higher by about {gap:.2f}" in offset_caution(
+        counts, "total", turned
+    )
     assert offset_caution(counts, "total", groups, threshold=0.2) == ""
     assert offset_caution(real_counts("mirdata"), "total", real_counts("mirdata")["group"].values) == ""
+
+
+def test_caution_is_silent_where_it_knows_nothing():
+    simulation = bm.simulate(3, n_mirnas=30, n_isomirs=2, changed=0, seed=1)
+    groups = simulation.counts["group"].values
+    boost = np.where(groups == "B", 1.5, 1.0)
+    counts = simulation.counts.assign_coords(
+        total=("sample", np.round(simulation.counts["total"].values * boost).astype(np.int64))
+    )
+    assert "B against A would be higher by about 0.42" in offset_caution(counts, "total", groups)
+    few = np.isin(counts["mirna"].values, np.unique(counts["mirna"].values)[:10])
+    assert offset_caution(counts.isel(isomir=few), "total", groups) == ""
+    # A part of the reads: whatever is dominant may have been left out.
+    part = counts.isel(isomir=counts["counts"].values.sum(axis=1) < counts["counts"].values.sum(axis=1).max())
+    assert len(np.unique(part["mirna"].values)) > 20
+    assert offset_caution(part, "total", groups) == ""
 
 
 def test_caution_is_silent_where_the_other_offset_is_undefined(counts):

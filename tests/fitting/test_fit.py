@@ -12,6 +12,7 @@ from scipy.stats import false_discovery_control
 import bayes_mirglmm as bm
 from bayes_mirglmm.counts.container import attach_samples, make_counts
 from bayes_mirglmm.methods import maximum_likelihood
+from bayes_mirglmm.outcomes import from_metadata
 
 
 class Data(NamedTuple):
@@ -219,9 +220,9 @@ def test_what_cannot_be_used_is_refused_before_anything_is_fitted(simulation, op
         bm.fit(simulation.counts, "~ group", progress=False, **options)
 
 
-def test_offsets_that_disagree_are_said_once(simulation, caplog):
+def test_offsets_that_disagree_are_said_once(caplog):
     """One dominant miRNA that changes moves the totals of a group, and with them every other miRNA."""
-    counts = simulation.counts.copy(deep=True)
+    counts = bm.simulate(3, n_mirnas=24, n_isomirs=2, seed=1).counts
     boost = np.where(counts["group"].values == "B", 3.0, 1.0)
     counts["total"] = ("sample", np.round(counts["total"].values * boost).astype(np.int64))
     with caplog.at_level(logging.WARNING):
@@ -293,3 +294,21 @@ def test_what_does_not_look_like_counts_is_said(caplog):
     fit = bm.fit(totals, "~ group", progress=False)
     assert fit.metadata["caution_kinds"][0] == "not_counts"
     assert "the totals of all 6 samples are alike (1,000,000 to 1,000,000)" in caplog.text
+
+
+def test_variables_without_isomir_slopes_are_said_unless_the_slope_was_chosen(simulation, caplog):
+    """``~ batch + condition`` may be meant for either; ``slope=`` says which."""
+    batch = np.tile(["x", "y"], simulation.counts.sizes["sample"])[: simulation.counts.sizes["sample"]]
+    counts = simulation.counts.assign_coords(batch=("sample", batch))
+    with caplog.at_level(logging.WARNING):
+        fit = bm.fit(counts, "~ batch + group", progress=False)
+    (caution,) = [c for c in from_metadata(fit.metadata) if c.kind == "slope"]
+    assert "only batch has isomiR slopes" in caution
+    assert "slope='group' (--slope group); nuisance='batch'" in caution
+    assert caution in caplog.text
+    table = fit.effects().groupby("term")["isomir_slope"].all()
+    assert table.to_dict() == {"Intercept": True, "batch[T.y]": True, "group[T.B]": False}
+    for options in ({"slope": "group"}, {"slope": "group", "nuisance": "batch"}):
+        chosen = bm.fit(counts, "~ batch + group", progress=False, **options)
+        assert not [c for c in from_metadata(chosen.metadata) if c.kind == "slope"]
+    assert chosen.effects()["isomir_slope"].all()

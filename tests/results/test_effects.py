@@ -13,7 +13,7 @@ FITTED = ["mir-ok", "mir-boundary", "mir-lost", "mir-poisson"]
 
 def test_columns_and_rows(fit):
     table = fit.effects()
-    assert list(table.columns) == COLUMNS
+    assert list(table.columns) == [*COLUMNS, "isomir_slope"]
     assert list(table["mirna"]) == [name for name in FITTED for _ in range(2)]
     assert list(table["term"]) == ["Intercept", "group[T.B]"] * 4
 
@@ -114,7 +114,7 @@ def test_terms_come_in_the_order_asked(fit):
 def test_contrast_of_two_levels_by_hand(rng, make, three_groups):
     record = make.record(rng, three_groups, "a", 2)
     table = make.fit(three_groups, [record]).contrast({"group": ("C", "B")})
-    assert list(table.columns) == ["mirna", "contrast", *TESTS]
+    assert list(table.columns) == ["mirna", "contrast", *TESTS, "isomir_slope"]
     assert list(table["contrast"]) == ["group: C - B"]
     weights = np.array([0.0, -1.0, 1.0, 0.0])
     assert list(three_groups.terms) == ["Intercept", "group[T.B]", "group[T.C]", "age"]
@@ -155,7 +155,25 @@ def test_saturated_design_warns_once_and_says_why(rng, make, samples):
     assert table["std_error"].notna().all()
     assert table[["lower", "upper", "p_value", "p_adjusted"]].isna().all(axis=None)
     assert "saturated (2 samples, 2 coefficients)" in fit.status()["reason"][0]
-    assert make.fit(design, [make.record(rng, design, "a", 2)], df="z").effects()["p_value"].notna().all()
+    # The normal has intervals, as if the samples' variance were known; a test it is not.
+    normal = make.fit(design, [make.record(rng, design, "a", 2)], df="z")
+    assert normal.effects()[["p_value", "p_adjusted"]].isna().all(axis=None)
+    assert normal.effects()["lower"].notna().all()
+    assert normal.isomir_effects()["p_value"].isna().all()
+    assert normal.usage()[["p_value", "p_value_chi2", "p_adjusted"]].isna().all(axis=None)
+
+
+def test_effects_say_whether_isomirs_have_slopes_of_them(rng, make, three_groups):
+    """``~ group + age`` has slopes of the group; the coefficients of the reduced model have none at all."""
+    fit = make.fit(three_groups, [make.record(rng, three_groups, "a", 2)])
+    table = fit.effects().set_index("term")["isomir_slope"]
+    assert table.to_dict() == {"Intercept": True, "group[T.B]": True, "group[T.C]": True, "age": False}
+    assert fit.contrast("pairs:group")["isomir_slope"].tolist() == [True] * 3
+    assert fit.contrast({"group[T.B]": 1, "age": 10})["isomir_slope"].tolist() == [False]
+    data = fit.data.copy(deep=True)
+    data["coefficients_from"][:] = "reduced"
+    reduced = type(fit)(data, three_groups).effects().set_index("term")["isomir_slope"]
+    assert reduced.to_dict() == {"Intercept": True, "group[T.B]": False, "group[T.C]": False, "age": False}
 
 
 def test_tables_are_copies(fit):

@@ -95,7 +95,8 @@ def test_the_files_of_a_run(fit, tmp_path):
             tmp_path / "new" / "run" / f"{name}.tsv", sep="\t", dtype=str, keep_default_na=False
         )
         for column in table.columns[table.dtypes != table["mirna"].dtype]:
-            text[column] = [np.nan if value == "NA" else float(value) for value in text[column]]
+            numbers = {"NA": np.nan, "True": True, "False": False}
+            text[column] = [numbers[v] if v in numbers else float(v) for v in text[column]]
         expected_table = table.astype({c: float for c in table.columns if table[c].dtype == "Int64"})
         pd.testing.assert_frame_equal(text, expected_table, check_dtype=False, check_exact=True)
         parquet = pd.read_parquet(tmp_path / "new" / "run" / f"{name}.parquet")
