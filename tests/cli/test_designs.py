@@ -111,6 +111,7 @@ def test_the_last_variable_has_no_slopes_and_the_run_says_so(run):
     assert "no isomiR slopes" not in chosen.text + chosen.err
 
 
+@pytest.mark.filterwarnings("ignore:The design is saturated:UserWarning")
 @pytest.mark.parametrize("method", ["ml", "laplace"])
 def test_one_sample_against_one_has_no_test_of_anything(tmp_path: Path, capsys, method):
     simulation = bm.simulate(1, ("A", "B"), n_mirnas=3, n_isomirs=5, beta={"Intercept": 5.0}, seed=2)
