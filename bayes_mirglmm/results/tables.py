@@ -35,7 +35,9 @@ if TYPE_CHECKING:
     from bayes_mirglmm.results.fit_result import Fit
 
 #: Columns of the tables that test or call something.
-P_VALUES = ("p_value", "p_value_chi2", "p_adjusted", "s_value")
+P_VALUES = (
+    "p_value", "p_value_chi2", "p_adjusted", "s_value", "p_shared", "p_shared_adjusted", "p_within"
+)  # fmt: skip
 
 Terms = str | Sequence[str] | None
 
@@ -104,7 +106,8 @@ def usage(
     if test == "lrt":
         return table
     found = shared_columns(shared_usage(fit, beyond_global=beyond_global))
-    return table.merge(found, on="mirna", how="outer", sort=False).pipe(_in_order, fit)
+    table = table.merge(found, on="mirna", how="outer", sort=False).pipe(_in_order, fit)
+    return _untested_if_saturated(fit, table)
 
 
 def _in_order(table: pd.DataFrame, fit: "Fit") -> pd.DataFrame:
