@@ -16,6 +16,15 @@ LARGEST_LOG = 40  # log2 of any number of reads is below
 MISSING_CHOICES = ("refuse", "zero")
 
 
+def as_count(text: str) -> int | None:
+    """Return the number of reads that a cell spells (``"9"``, ``"9.0"``), None where it is none or beyond 2^53."""
+    try:
+        number = int(text) if text.strip().isdecimal() else float(text)
+    except ValueError:
+        return None
+    return int(number) if 0 <= number <= MAX_COUNT and number == number // 1 else None
+
+
 def count_matrix(
     frame: pd.DataFrame, *, where: Callable[[int], str], source: str, missing: str = "refuse"
 ) -> tuple[np.ndarray, int]:

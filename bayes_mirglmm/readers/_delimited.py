@@ -132,7 +132,7 @@ def _read(
 ) -> Cells:
     frames, matrices, numbers = [], [], []
     replaced = 0
-    for data, lines in _rows(table, encoding):
+    for data, lines in _rows(table, encoding, notes):
         frame = pd.read_csv(
             BytesIO(data),
             sep=table.delimiter,
@@ -165,9 +165,9 @@ def _read(
     return Cells(joined, np.concatenate(matrices), np.concatenate(numbers))
 
 
-def _rows(table: Table, encoding: str) -> Iterator[tuple[bytes, np.ndarray]]:
+def _rows(table: Table, encoding: str, notes: list[Note]) -> Iterator[tuple[bytes, np.ndarray]]:
     """Yield checked rows as UTF-8 bytes, and their line numbers; blank and all-empty rows are left out."""
-    for first, block in blocks(table.head.path, encoding):
+    for first, block in blocks(table.head.path, encoding, notes):
         data = np.frombuffer(block.encode(), dtype=np.uint8)
         ends = np.flatnonzero(data == ord("\n"))
         starts = np.concatenate([[0], ends[:-1] + 1])

@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from io import TextIOWrapper
+from io import BufferedReader, RawIOBase, TextIOWrapper
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar, cast
 
@@ -23,6 +23,10 @@ MAX_LINE = 4 * 2**20
 HEAD_BYTES = 2**18
 HEAD_LINES = 3  # a header and two rows, however wide
 BLOCK_CHARACTERS = 2**21
+#: A compressed file may unpack to this many bytes, or to this many times its own size. Count tables shrink to a fifth
+#: to a hundredth; a file that shrank more holds one thing over and over, and is damaged or made to fill the memory.
+UNPACKED_BYTES = 2**26
+UNPACKED_TIMES = 200
 
 COMPRESSED: tuple[tuple[bytes, Callable[[Path], Any]], ...] = (
     (b"\x1f\x8b", gzip.open),
@@ -41,6 +45,9 @@ KINDS: tuple[tuple[bytes, str, str], ...] = (
     (b"BAM\x01", "a BAM file of aligned reads", "give the table that the quantification tool writes from it"),
     (b"%PDF", "a PDF", "give the table as text"),
     (b"SQLite format 3", "an SQLite database", "export the table as TSV"),
+)
+NO_LAST_END = (
+    "{n} file(s) have no line end after the last row: if one was cut off there, its last count is too small"
 )
 BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 HTML = re.compile(r"\s*<(!doctype|html|head|body|\?xml)", re.IGNORECASE)
@@ -129,6 +136,42 @@ def peek(path: Path) -> Head:
     return Head(path, "text", encoding, tuple(lines))
 
 
+def check_unpacked(path: Path, unpacked: int) -> None:
+    """Refuse a compressed file of which ``unpacked`` bytes are more than a table of counts can be.
+
+    Raises
+    ------
+    InputError
+        They are more than :data:`UNPACKED_BYTES` and :data:`UNPACKED_TIMES` times the file.
+    """
+    size = path.stat().st_size
+    most = max(UNPACKED_BYTES, UNPACKED_TIMES * size)
+    if unpacked > most:
+        raise InputError(
+            f"{path}: its {size:,} bytes unpack to more than {most:,}, which no table of counts does: the file is "
+            "damaged, or holds one thing over and over. Unpack it, look at it, and give it unpacked if it is right."
+        )
+
+
+class _Bounded(RawIOBase):
+    """A stream of unpacked bytes that ends in an error where there are more of them than a table can be."""
+
+    def __init__(self, stream: BinaryIO, path: Path) -> None:
+        self.stream = stream
+        self.path = path
+        self.read_already = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = self.stream.read(len(buffer))
+        self.read_already += len(data)
+        check_unpacked(self.path, self.read_already)
+        buffer[: len(data)] = data
+        return len(data)
+
+
 @contextmanager
 def open_bytes(path: Path) -> Iterator[BinaryIO]:
     """Open a file for reading, decompressed by its first bytes (gzip, bzip2, xz), whatever its name."""
@@ -137,7 +180,7 @@ def open_bytes(path: Path) -> Iterator[BinaryIO]:
             magic = raw.read(8)
         opener = next((opener for start, opener in COMPRESSED if magic.startswith(start)), None)
         with cast(BinaryIO, opener(path) if opener else open(path, "rb")) as stream:
-            yield stream
+            yield cast(BinaryIO, BufferedReader(_Bounded(stream, path))) if opener else stream
     except (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile) as error:
         raise InputError(
             f"{path}: the compressed file is cut off or damaged ({error}). Check it with 'gzip -t' (or "
@@ -160,8 +203,10 @@ def decoding(head: Head, read: Callable[[str], T], notes: list[Note]) -> T:
     return read("latin-1")
 
 
-def blocks(path: Path, encoding: str) -> Iterator[tuple[int, str]]:
+def blocks(path: Path, encoding: str, notes: list[Note] | None = None) -> Iterator[tuple[int, str]]:
     r"""Yield ``(number of the first line, text)``: whole lines, each ended by ``\n``, a few MB at a time.
+
+    A last line without an end is noted: in a file that was cut inside its last number nothing else tells.
 
     Raises
     ------
@@ -185,11 +230,13 @@ def blocks(path: Path, encoding: str) -> Iterator[tuple[int, str]]:
                 raise _endless(path, number)
     if rest:
         yield number, rest + "\n"
+        if notes is not None and not rest.isspace():
+            notes.append(Note(NO_LAST_END, 1))
 
 
-def numbered_lines(path: Path, encoding: str) -> Iterator[tuple[int, str]]:
+def numbered_lines(path: Path, encoding: str, notes: list[Note] | None = None) -> Iterator[tuple[int, str]]:
     """Yield ``(line number, line)`` of every line that is not blank, without line ends."""
-    for first, block in blocks(path, encoding):
+    for first, block in blocks(path, encoding, notes):
         for number, line in enumerate(block.split("\n"), first):
             if line and not line.isspace():
                 yield number, line

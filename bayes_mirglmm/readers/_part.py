@@ -88,8 +88,7 @@ def without_duplicates(part: Part, policy: str) -> Part:
             raise InputError(
                 f"{part.source}: {part.where(int(first[codes[i]]))} and {part.where(i)} have {kind} isomiR "
                 f"{part.isomir[i]!r} and miRNA {part.mirna[i]!r} ({int(differ.sum())} such rows in all). "
-                "Pass duplicates='sum' where they are different reads, 'max' or 'first' where they are the "
-                "same ones."
+                f"{_which_policy(part.counts, codes, len(first))}"
             )
         verb = "repeat an isomiR and miRNA with the same counts (one row for each precursor): kept once"
     else:
@@ -109,6 +108,30 @@ def without_duplicates(part: Part, policy: str) -> Part:
         annotation=None if part.annotation is None else part.annotation.iloc[first].reset_index(drop=True),
         where=lambda i: where(int(first[i])),
         notes=[*part.notes, note],
+    )
+
+
+def _which_policy(counts: np.ndarray, codes: np.ndarray, n: int) -> str:
+    """Say which policy fits rows that repeat, by whether they have reads in the same samples."""
+    several = np.bincount(codes, minlength=n) > 1
+    seen = np.zeros((n, counts.shape[1]), dtype=np.int64)
+    np.add.at(seen, codes, counts > 0)
+    overlap = several & (seen > 1).any(axis=1)
+    apart = int((several & ~overlap).sum())
+    if not overlap.any():
+        return (
+            f"No two rows of one isomiR have reads in the same sample ({apart} isomiR(s)): its reads were split over "
+            "rows. Pass duplicates='sum', which puts them together."
+        )
+    split = (
+        f"; of {apart} isomiR(s) the reads were split over rows, which 'max' puts together too"
+        if apart
+        else ""
+    )
+    return (
+        f"The rows of {int(overlap.sum())} isomiR(s) have reads in the same samples{split}. Pass duplicates='max' "
+        "where they are the same reads, listed once for each precursor ('sum' would count them twice); "
+        "duplicates='sum' where they are different reads."
     )
 
 

@@ -6,11 +6,14 @@ import numpy as np
 import pandas as pd
 from rdata.parser import RObject, RObjectType
 
-from bayes_mirglmm.readers._rparse import LONGEST_SEQUENCE, as_text
+from bayes_mirglmm.readers._rparse import as_text
 
 VECTORS = {RObjectType.LGL, RObjectType.INT, RObjectType.REAL, RObjectType.STR}
 SPARSE = {"dgCMatrix", "dgTMatrix", "dgRMatrix", "lgCMatrix", "ngCMatrix"}
 FRAMES = {"data.frame", "tbl_df", "data.table", "DFrame", "DataFrame"}
+#: Longest vector that runs of equal values may stand for, and cells of a sparse matrix: by themselves, or by value.
+LONGEST_RUNS = 10**7
+CELLS, CELLS_PER_VALUE = 10**7, 2000
 RLE = "Rle"  # of S4Vectors: runs of equal values
 
 
@@ -78,7 +81,7 @@ def _of_runs(thing: RObject) -> np.ndarray | None:
     values, lengths = vector(slots["values"]), np.asarray(slots["lengths"].value, dtype=np.int64)
     if values is None:
         return None
-    if len(values) != len(lengths) or (lengths < 0).any() or lengths.sum() > LONGEST_SEQUENCE:
+    if len(values) != len(lengths) or (lengths < 0).any() or lengths.sum() > LONGEST_RUNS:
         raise ValueError("the runs of an Rle do not fit its values")
     return np.repeat(values, lengths)
 
@@ -130,6 +133,9 @@ def _sparse(kind: str, slots: dict[str, RObject]) -> tuple[np.ndarray, list[str]
     names = _dimnames(slots.get("Dimnames"))
     if kind == "dgeMatrix":
         return np.asarray(slots["x"].value).reshape((rows, columns), order="F"), *names
+    stored = len(slots["i" if "i" in slots else "j"].value)
+    if rows * columns > max(CELLS, CELLS_PER_VALUE * stored):
+        raise ValueError(f"a sparse matrix of {rows:,} x {columns:,} cells has {stored:,} values only")
     dense = np.zeros((rows, columns))
     if kind == "dgTMatrix":
         i, j = np.asarray(slots["i"].value), np.asarray(slots["j"].value)

@@ -35,7 +35,9 @@ CHAR, STR, WEAKREF, RAW, REF = 9, 16, 23, 24, 255
 STRING_VECTORS = (247, 248)
 EMPTY = (250, 252)
 LATIN1 = 1 << 2
-LONGEST_SEQUENCE = 10**8
+#: A compact sequence (row names 1:n) takes a few bytes whatever its length. It is as long as a table of the file, so
+#: longer ones than the file has bytes, and than this, are damage.
+LONGEST_SEQUENCE = 10**5
 HAS_ATTRIBUTES = 1 << 9
 
 
@@ -117,6 +119,17 @@ class _XDR(_More, ParserXDR):
     pass
 
 
+class _ASCII(ParserASCII):
+    def __init__(self, data: memoryview, **options: Any) -> None:
+        super().__init__(data, **options)
+        self.most = len(data) // 2  # a value is a character and the end of its line, at least
+
+    def _parse_array_values(self, dtype: Any, length: int) -> Any:
+        if not 0 <= length <= self.most:
+            raise EOFError(f"it has a vector of {length:,} values, which a file of its size does not hold")
+        return super()._parse_array_values(dtype, length)
+
+
 class _Native(_More, ParserBinary):
     def __init__(self, data: memoryview, **options: Any) -> None:
         super().__init__(data, **options)
@@ -137,14 +150,14 @@ def parse_r_file(path: Path) -> RObject:
         data = stream.read()
     if data[:2] == b"RD" and data[4:5] == b"\n":
         data = data[5:]
-    options: dict[str, Any] = {"expand_altrep": True, "altrep_constructor_dict": _ALTREP}
+    options: dict[str, Any] = {"expand_altrep": True, "altrep_constructor_dict": _altrep(len(data))}
     layout, view = data[:2], memoryview(data)[2:]
     if layout == b"X\n":
         parser: Any = _XDR(view, **options)
     elif layout == b"B\n":
         parser = _Native(view, **options)
     elif layout == b"A\n":
-        parser = ParserASCII(view, **options)
+        parser = _ASCII(view, **options)
     else:
         raise InputError(f"{path} is no file of R's save() or saveRDS(): it starts with {data[:8]!r}.")
     with warnings.catch_warnings():
@@ -152,21 +165,22 @@ def parse_r_file(path: Path) -> RObject:
         return parser.parse_all().object
 
 
-def _bounded(expand: Any) -> Any:
-    """Refuse a compact sequence of absurd length: a few damaged bytes must not take all memory."""
+def _altrep(size: int) -> dict[bytes, Any]:
+    """Return the constructors of ALTREP objects for a file of ``size`` bytes."""
+    longest = max(LONGEST_SEQUENCE, size)
 
-    def constructor(state: RObject) -> Any:
-        if not 0 <= float(state.value[0]) <= LONGEST_SEQUENCE:
-            raise ValueError(f"it has a sequence of {state.value[0]:.0f} numbers")
-        return expand(state)
+    def bounded(expand: Any) -> Any:
+        def constructor(state: RObject) -> Any:
+            if not 0 <= float(state.value[0]) <= longest:
+                raise ValueError(f"it has a sequence of {state.value[0]:.0f} numbers in {size:,} bytes")
+            return expand(state)
 
-    return constructor
+        return constructor
 
-
-_ALTREP = {
-    name: _bounded(expand) if name.startswith(b"compact") else expand
-    for name, expand in DEFAULT_ALTREP_MAP.items()
-}
+    return {
+        name: bounded(expand) if name.startswith(b"compact") else expand
+        for name, expand in DEFAULT_ALTREP_MAP.items()
+    }
 
 
 def _plain(kind: RObjectType, value: Any) -> RObject:

@@ -10,7 +10,7 @@ import pandas as pd
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.readers._cells import count_matrix
 from bayes_mirglmm.readers._layout import MIRNA_NAMES, SEQUENCE_NAMES, normalised
-from bayes_mirglmm.readers._open import Head
+from bayes_mirglmm.readers._open import Head, check_unpacked
 from bayes_mirglmm.readers._part import Part
 from bayes_mirglmm.readers.table import strings
 
@@ -53,6 +53,7 @@ def read(
         ) from None
     parts = []
     for head in heads:
+        _bounded(head)
         try:
             with warnings.catch_warnings():  # of anndata about its own use of pandas
                 warnings.simplefilter("ignore")
@@ -64,6 +65,25 @@ def read(
             ) from error
         parts.append(from_anndata(data, source=head.source, layer=layer, mirna=mirna))
     return parts
+
+
+def _bounded(head: Head) -> None:
+    """Refuse a file whose arrays are far larger than what it stores of them: HDF5 declares them at no cost."""
+    import h5py
+
+    declared = 0
+
+    def add(_: str, thing: Any) -> None:
+        nonlocal declared
+        if isinstance(thing, h5py.Dataset):
+            declared += thing.size * thing.dtype.itemsize
+
+    try:
+        with h5py.File(head.path, "r") as file:
+            file.visititems(add)
+    except Exception:  # damaged: AnnData says how
+        return
+    check_unpacked(head.path, declared)
 
 
 def from_anndata(

@@ -20,7 +20,9 @@ POLICY = "sum"
 
 NEEDED = ("mirnaid", "isoformcoords", "readcount", "mirnaregion")
 TEXT = ("mirnaid", "isoformcoords", "mirnaregion")
-COORDINATES = r"^(?:[^:]+:)?(?P<chromosome>[^:]+):(?P<start>\d+)-(?P<end>\d+):(?P<strand>[+-])$"
+COORDINATES = (
+    r"^(?:[^:]+:)?(?P<chromosome>[^:]+):(?P<start>[0-9]{1,12})-(?P<end>[0-9]{1,12}):(?P<strand>[+-])$"
+)
 
 
 def detect(head: Head) -> bool:

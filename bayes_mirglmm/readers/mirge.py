@@ -1,10 +1,12 @@
 """miRge3.0 and miRge2: ``mapped.csv``, one row a sequence, one column a sample."""
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
+from bayes_mirglmm.counts.container import some
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.readers._delimited import Table, inspect, require_columns
 from bayes_mirglmm.readers._layout import Layout, header_keys, normalised
@@ -36,6 +38,8 @@ CLASSES = frozenset(
 )
 
 NONE = ("", "0")
+#: What miRge adds to the name of a miRNA for each allele of a known SNP in its library (hsa-miR-1304-5p.SNPC).
+ALLELE = re.compile(r"\.SNP[ACGTU0-9]*(?=/|$)")
 
 
 def detect(head: Head) -> bool:
@@ -49,7 +53,8 @@ def read(
     """Read ``mapped.csv``: the miRNA is that of ``exact miRNA``, else that of ``isomiR miRNA``.
 
     Rows with neither (hairpin, tRNA, ...) are no mature miRNA: they are left out and noted. miRge's merged names
-    (``hsa-miR-192-5p/215-5p``) stay as they are. The column ``match`` of the isomiRs says ``exact`` or ``isomiR``.
+    (``hsa-miR-192-5p/215-5p``) stay as they are; alleles of a SNP (``hsa-miR-1304-5p.SNPC``) are one miRNA. The
+    column ``match`` of the isomiRs says ``exact`` or ``isomiR``.
     """
     return [_read(require_columns(inspect(head)), missing) for head in heads]
 
@@ -93,4 +98,16 @@ def _read(table: Table, missing: str) -> Part:
     is_exact = ~np.isin(part.mirna, NONE)
     part.mirna = np.where(is_exact, part.mirna, part.annotation[isomir_name].to_numpy(dtype=object))
     part.annotation = pd.DataFrame({"match": np.where(is_exact, "exact", "isomiR")})
+    _join_alleles(part)
     return part
+
+
+def _join_alleles(part: Part) -> None:
+    """Put the alleles of a SNP under their one miRNA, as miRge's own counts per miRNA have them."""
+    names = pd.Series(part.mirna)
+    joined = names.str.replace(ALLELE, "", regex=True)
+    changed = (names != joined).to_numpy()
+    if changed.any():
+        part.mirna = joined.to_numpy(dtype=object)
+        text = f"{{n}} row(s) of SNP alleles ({some(sorted(set(names[changed])), 3)}) stand under their miRNA"
+        part.notes.append(Note(text, int(changed.sum())))

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from bayes_mirglmm.errors import InputError
+from bayes_mirglmm.readers._cells import as_count
 from bayes_mirglmm.readers._files import sample_names
 from bayes_mirglmm.readers._layout import SEQUENCE
 from bayes_mirglmm.readers._notes import Note
@@ -89,7 +90,7 @@ def _read(head: Head, samples: list[str], filter: str, encoding: str, notes: lis
     reads: list[tuple[str, str, str, str, int]] = []
     counts: list[list[int]] = []
     rejected = 0
-    for number, line in numbered_lines(head.path, encoding):
+    for number, line in numbered_lines(head.path, encoding, notes):
         if line.startswith(("#", '"#')):
             continue
         cells = line.split("\t")
@@ -155,16 +156,10 @@ def _expression(head: Head, number: int, entry: dict[str, str], n: int) -> list[
             f"{head.source}, line {number}: {len(cells)} value(s) in Expression {text!r}, where COLDATA "
             f"names {n} sample(s). Write the file again, or correct '## COLDATA:'."
         )
-    try:
-        return [int(cell) if cell.strip().isdigit() else _whole(float(cell)) for cell in cells]
-    except (ValueError, OverflowError):
+    counts = [as_count(cell) for cell in cells]
+    if None in counts:
         raise InputError(
-            f"{head.source}, line {number}: Expression {text!r} is not a count. Counts are integers of 0 or "
-            "more: give raw read counts, not weighted or normalised ones."
-        ) from None
-
-
-def _whole(number: float) -> int:
-    if number < 0 or number != int(number):
-        raise ValueError
-    return int(number)
+            f"{head.source}, line {number}: Expression {text!r} is not a count. Counts are integers of 0 to "
+            "2^53: give raw read counts, not weighted or normalised ones."
+        )
+    return [count for count in counts if count is not None]

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from bayes_mirglmm.errors import InputError
+from bayes_mirglmm.readers._cells import count_matrix
 from bayes_mirglmm.readers._delimited import Table, inspect, read_cells, require_columns
 from bayes_mirglmm.readers._files import sample_names
 from bayes_mirglmm.readers._layout import header_keys, normalised
@@ -18,6 +19,7 @@ NAME = "seqbuster"
 POLICY = "sum"
 
 DESCRIBED = ("mism", "add", "t5", "t3")
+FREQ = "freq"
 NEEDED = ("seq", "name", "mir", *DESCRIBED)
 
 
@@ -31,8 +33,9 @@ def read(
 ) -> list[Part]:
     """Read miraligner's tables: the isomiR is the sequence, ``mism``, ``add``, ``t5``, ``t3`` are its annotation.
 
-    Counts are in ``freq``, or, without that column, at the end of the read's name (``seq_12_x59``). One read (one
-    ``name``) listed for several precursors of a miRNA is counted once; different reads with one sequence are added.
+    Counts are in ``freq``, or, without that column or where it holds zeros only (miraligner without ``-freq``), at
+    the end of the read's name (``seq_12_x59``). One read (one ``name``) listed for several precursors of a miRNA is
+    counted once; different reads with one sequence are added.
 
     Parameters
     ----------
@@ -47,21 +50,25 @@ def read(
 
 
 def _read(table: Table, sample: str, one_read_per_row: bool) -> Part:
-    at = {normalised(name): i for i, name in enumerate(table.columns)}
+    at = _keys(table)
     absent = [name for name in NEEDED if name not in at]
     if absent:
         raise InputError(f"{table.head.source} is no output of miraligner: it has no column {absent[0]!r}.")
     notes: list[Note] = []
     text = [at[name] for name in NEEDED]
-    cells = read_cells(table, text, [at["freq"]] if "freq" in at else [], notes)
+    cells = read_cells(table, text, [at[FREQ]] if FREQ in at else [], notes)
     frame = cells.text.set_axis(list(NEEDED), axis=1)
     lines = cells.lines
-    if "freq" in at:
+    if FREQ in at and (cells.counts.any() or not len(frame)):
         counts = cells.counts[:, 0]
     elif one_read_per_row:
         counts = np.ones(len(frame), dtype=np.int64)
     else:
         counts = _from_names(table, frame["name"], lines)
+        if FREQ in at:
+            notes.append(
+                Note("column freq of {n} file(s) holds zeros only: counts are those in the read names", 1)
+            )
     first = ~frame.duplicated(["name", "seq", "mir"]).to_numpy()
     if not first.all():
         _same_counts(table, frame, counts, lines)
@@ -84,16 +91,24 @@ def _read(table: Table, sample: str, one_read_per_row: bool) -> Part:
 
 
 def _from_names(table: Table, names: pd.Series, lines: np.ndarray) -> np.ndarray:
-    found = names.str.extract(r"_x(\d+)$")[0]
-    without = found.isna().to_numpy()
+    found = names.str.extract(r"_x([0-9]+)$")
+    without = found[0].isna().to_numpy()
     if without.any():
         i = int(np.flatnonzero(without)[0])
+        freq = "column 'freq' holds zeros only" if FREQ in _keys(table) else "no column 'freq'"
         raise InputError(
-            f"{table.head.source}, line {lines[i]}: no column 'freq', and the name {names.iloc[i]!r} does "
+            f"{table.head.source}, line {lines[i]}: {freq}, and the name {names.iloc[i]!r} does "
             "not end in _xN, so the number of reads is unknown. Run miraligner with -freq on collapsed "
             "reads, or pass one_read_per_row=True when every row is one read."
         )
-    return found.astype(np.int64).to_numpy()
+    counts, _ = count_matrix(
+        found.set_axis(["name"], axis=1), where=lambda i: f"line {lines[i]}", source=table.head.source
+    )
+    return counts[:, 0]
+
+
+def _keys(table: Table) -> dict[str, int]:
+    return {normalised(name): i for i, name in enumerate(table.columns)}
 
 
 def _same_counts(table: Table, frame: pd.DataFrame, counts: np.ndarray, lines: np.ndarray) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from bayes_mirglmm.errors import InputError
+from bayes_mirglmm.readers._cells import as_count
 from bayes_mirglmm.readers._delimited import inspect, read_cells, require_columns
 from bayes_mirglmm.readers._files import sample_names
 from bayes_mirglmm.readers._layout import SEQUENCE, Layout, header_keys, normalised
@@ -55,7 +56,7 @@ def read(heads: Sequence[Head], samples: pd.DataFrame | None = None) -> list[Par
 
 def _is_reads(head: Head) -> bool:
     first = head.first.split("\t")
-    return len(first) >= 5 and first[1].isdigit() and "#" in first[3] + first[4]
+    return len(first) >= 5 and first[1].isdecimal() and "#" in first[3] + first[4]
 
 
 def _is_mirnas(head: Head) -> bool:
@@ -76,14 +77,14 @@ def _is_matrix(head: Head) -> bool:
 def _reads(head: Head, sample: str, encoding: str, notes: list[Note]) -> Part:
     rows: list[tuple[str, str, int, int]] = []
     skipped: Counter[str] = Counter()
-    for number, line in numbered_lines(head.path, encoding):
+    for number, line in numbered_lines(head.path, encoding, notes):
         cells = line.split("\t")
         if len(cells) < 5:
             raise InputError(
                 f"{head.source}, line {number}: {len(cells)} column(s), where reads.annotation has "
                 "sequence, count, RPM, class and matches: the file may be cut off here. Copy it again."
             )
-        if not cells[1].strip().isdigit():
+        if (count := as_count(cells[1])) is None:
             raise InputError(
                 f"{head.source}, line {number}: {cells[1]!r} is not a read count. Copy the file again."
             )
@@ -94,7 +95,7 @@ def _reads(head: Head, sample: str, encoding: str, notes: list[Note]) -> Part:
         )
         if not mirnas:
             skipped[cells[3].split("#")[0].strip() or "no library"] += 1
-        rows += [(cells[0].strip(), mirna, int(cells[1]), number) for mirna in mirnas]
+        rows += [(cells[0].strip(), mirna, count, number) for mirna in mirnas]
     notes += [Note(f"{{n}} read sequence(s) of {kind} were left out", n) for kind, n in skipped.items()]
     if not rows:
         raise InputError(

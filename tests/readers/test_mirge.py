@@ -74,3 +74,30 @@ def test_files_without_isomirs_are_refused(put):
 def test_a_cell_that_is_no_count_is_named(put):
     with pytest.raises(InputError, match=r"mapped\.csv, line 3, column 'A': '3\.7' is not a whole number"):
         read_counts(put("mapped.csv", MIRGE3.replace("let-7a-5p,3,0", "let-7a-5p,3.7,0")))
+
+
+def test_alleles_of_a_snp_are_one_mirna(put, rows):
+    cells = ",,,,,,,,"
+    text = (
+        MIRGE3.splitlines()[0]
+        + "\n"
+        + "".join(
+            [
+                f"TTTGAGGCTACAGTGAGATGTG,1,hsa-miR-1304-5p.SNPC{cells},50,60\n",
+                f"TTTGAGGCTACAGTGAGATGT,1,hsa-miR-1304-5p.SNPA{cells},5,6\n",
+                f"TTTGAGGCTACAGTGAGATG,1{cells},,hsa-miR-1304-5p,15,16\n".replace(",,hsa", ",hsa"),
+                f"TTTGAGGCTACAGTGAGAT,1{cells},hsa-miR-1304-5p.SNPC/1305,3,4\n",
+            ]
+        )
+    )
+    counts = read_counts(put("mapped.csv", text))
+    assert rows(counts) == {
+        ("TTTGAGGCTACAGTGAGATGTG", "hsa-miR-1304-5p"): [50, 60],
+        ("TTTGAGGCTACAGTGAGATGT", "hsa-miR-1304-5p"): [5, 6],
+        ("TTTGAGGCTACAGTGAGATG", "hsa-miR-1304-5p"): [15, 16],
+        ("TTTGAGGCTACAGTGAGAT", "hsa-miR-1304-5p/1305"): [3, 4],
+    }
+    assert counts.attrs["notes"] == [
+        "3 row(s) of SNP alleles (hsa-miR-1304-5p.SNPA, hsa-miR-1304-5p.SNPC, hsa-miR-1304-5p.SNPC/1305) stand under "
+        "their miRNA."
+    ]

@@ -59,3 +59,28 @@ def test_other_tables_are_refused(put):
         read_counts(put("x.tsv", "a\tmirna\ts\nx\ty\t1\n"), format="mirtop")
     with pytest.raises(InputError, match="no column after mirtop's own"):
         read_counts(put("mirtop.tsv", "\n".join(line.rsplit("\t", 2)[0] for line in COUNTS.splitlines())))
+
+
+REPEATED = "UID\tRead\tmiRNA\tVariant\tiso_5p\tA\tB\tC\n"
+ROW = "iso-22-A\t{}\thsa-miR-7-5p\tNA\t0\t{}\t{}\t{}\n"
+LONG, SHORT = "TGGAAGACTAGTGATTTTGTTGTT", "TGGAAGACTAGTGATTTTGTTG"
+
+
+def test_reads_that_were_split_over_rows_are_told_from_rows_of_several_precursors(put, rows):
+    split = REPEATED + ROW.format(LONG, 35, 0, 0) + ROW.format(LONG, 0, 22, 0) + ROW.format(LONG, 0, 0, 42)
+    with pytest.raises(
+        InputError, match=r"in the same sample \(1 isomiR\(s\)\): .*split.*Pass duplicates='sum'"
+    ):
+        read_counts(put("split.tsv", split))
+    both = split + ROW.format(SHORT, 5, 3, 2) + ROW.format(SHORT, 5, 4, 2)
+    with pytest.raises(InputError) as caught:
+        read_counts(put("both.tsv", both))
+    assert (
+        "The rows of 1 isomiR(s) have reads in the same samples; of 1 isomiR(s) the reads were split"
+        in str(caught.value)
+    )
+    assert "Pass duplicates='max'" in str(caught.value)
+    assert rows(read_counts(put("both.tsv", both), duplicates="max")) == {
+        (LONG, "hsa-miR-7-5p"): [35, 22, 42],
+        (SHORT, "hsa-miR-7-5p"): [5, 4, 2],
+    }

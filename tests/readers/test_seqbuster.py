@@ -83,3 +83,23 @@ def test_damage_is_named(put, text, message):
 def test_another_table_is_refused(put):
     with pytest.raises(InputError, match="no output of miraligner: it has no column 'name'"):
         read_counts(put("s.mirna", "seq\tmir\tS\nACGTACGTACGT\tm\t3\n"), format="seqbuster")
+
+
+ZEROS = "seq\tname\tfreq\tmir\tmism\tadd\tt5\tt3\n{}\tseq_0_x10\t0\tm\t0\t0\t0\t0\n{}\tseq_1{}\t0\tm\t0\t0\t0\tt\n"
+
+
+def test_counts_in_names_where_freq_holds_zeros_only(put, rows):
+    text = ZEROS.format("TGAGGTAGTAGGTTGTATAGTT", "TGAGGTAGTAGGTTGTATAGT", "_x20")
+    counts = read_counts(put("a.mirna", text))
+    assert rows(counts) == {("TGAGGTAGTAGGTTGTATAGTT", "m"): [10], ("TGAGGTAGTAGGTTGTATAGT", "m"): [20]}
+    assert counts.attrs["notes"] == [
+        "column freq of 1 file(s) holds zeros only: counts are those in the read names."
+    ]
+
+
+def test_zeros_in_freq_and_no_counts_in_names(put):
+    text = ZEROS.format("TGAGGTAGTAGGTTGTATAGTT", "TGAGGTAGTAGGTTGTATAGT", "")
+    with pytest.raises(
+        InputError, match="line 3: column 'freq' holds zeros only, and the name 'seq_1' does not end"
+    ):
+        read_counts(put("a.mirna", text))
