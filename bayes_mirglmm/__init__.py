@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         plot_rootogram,
         plot_samples,
         plot_shared_directions,
+        plot_shared_samples,
         plot_variance_components,
         plot_volcano,
     )
@@ -69,6 +70,7 @@ _HOME = {
     "plot_rootogram": "plots",
     "plot_samples": "plots",
     "plot_shared_directions": "plots",
+    "plot_shared_samples": "plots",
     "plot_variance_components": "plots",
     "plot_volcano": "plots",
     "read_counts": "readers",
@@ -106,6 +108,7 @@ __all__ = [
     "plot_rootogram",
     "plot_samples",
     "plot_shared_directions",
+    "plot_shared_samples",
     "plot_variance_components",
     "plot_volcano",
     "read_counts",

@@ -182,11 +182,16 @@ CAUTIONS: dict[str, str] = {
         "If the numbers are codes of groups, fit again with C(column) in the formula; amounts are right as they are."
     ),
     "few_mirnas": (
-        "Lower the expression filters so that more miRNAs take part, or read the usage test as a ranking."
+        "Lower the expression filters so that more miRNAs take part, or read the usage test as a ranking; of effects "
+        "keep those that samples='independent' gives too."
     ),
     "unbalanced_groups": (
         "Look at the samples of the small group (fit.shared_directions()); where one of them stands out, leave it out "
         "and see whether the findings stay."
+    ),
+    "shared_direction": (
+        "Look at sample_directions() and plot_shared_samples() for what the groups differ in besides, put what is "
+        "measured into the formula, and read p_beyond_shared for miRNAs that go beyond what all do."
     ),
     "interrupted": "The miRNAs that are missing have the status interrupted; fit them again for a complete table.",
     "dates": "Add a column that says what you mean: a number such as days since the first, or names of batches.",

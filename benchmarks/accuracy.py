@@ -42,9 +42,8 @@ from peers import through_r  # noqa: E402
 
 FAST = (
     "ml",
-    "ml_moderated",
+    "ml_shared",
     "ml_median_ratio",
-    "ml_median_ratio_moderated",
     "ml_tmm",
     "ml_upper_quartile",
     "preset",
@@ -59,9 +58,8 @@ ALL_SETS: dict[str, tuple[str, ...]] = {
     "nulls": ("ml",),
     "replication": (
         "ml",
-        "ml_moderated",
+        "ml_shared",
         "ml_median_ratio",
-        "ml_median_ratio_moderated",
         "preset",
         "nb_glm",
         "pydeseq2",

@@ -26,10 +26,10 @@ ISOMIR_COLUMNS = ["mirna", "isomir", "estimate", "std_error", "lower", "upper"]
 LABELS = {
     "ml": "ML, total counts",
     "ml_shrunk": "ML, total counts, shrunken",
-    "ml_moderated": "ML, total counts, moderated",
+    "ml_shared": "ML, shared samples",
+    "ml_shared_shrunk": "ML, shared samples, shrunken",
     "ml_median_ratio": "ML, median ratio",
     "ml_median_ratio_shrunk": "ML, median ratio, shrunken",
-    "ml_median_ratio_moderated": "ML, median ratio, moderated",
     "ml_tmm": "ML, TMM",
     "ml_upper_quartile": "ML, upper quartile",
     "laplace": "Laplace posterior, total counts",
@@ -81,24 +81,6 @@ def own(shrunk: bool = True, **options: object) -> Callable[[DataSet, str], dict
     return job
 
 
-def moderated(**options: object) -> Callable[[DataSet, str], dict[str, Result]]:
-    """A fit of this package by maximum likelihood, with tests and intervals moderated across miRNAs."""
-    names = {
-        "moderated_std_error": "std_error",
-        "moderated_lower": "lower",
-        "moderated_upper": "upper",
-        "moderated_p_value": "rank",
-        "moderated_p_adjusted": "measure",
-    }
-
-    def job(data: DataSet, name: str) -> dict[str, Result]:
-        fit = bm.fit(data.counts, "~ group", reference={"group": "A"}, progress=False, **options)  # type: ignore[arg-type]
-        table = fit.moderate(TERM)[["mirna", "estimate", *names]].rename(columns=names)
-        return {name: {"mirnas": table}}
-
-    return job
-
-
 def _usage(fit: bm.Fit) -> pd.DataFrame:
     table = fit.usage()
     table["log_bf10"] = table.get("log_bf10", pd.Series(np.nan, index=table.index))
@@ -140,8 +122,7 @@ def as_result(table: pd.DataFrame, counts: xr.Dataset, level: str) -> Result:
 JOBS: dict[str, Callable[[DataSet, str], dict[str, Result]]] = {
     "ml": own(),
     "ml_median_ratio": own(offset="median_ratio"),
-    "ml_moderated": moderated(),
-    "ml_median_ratio_moderated": moderated(offset="median_ratio"),
+    "ml_shared": own(samples="shared"),
     "ml_tmm": own(shrunk=False, offset="tmm"),
     "ml_upper_quartile": own(shrunk=False, offset="upper_quartile"),
     "laplace": own(method="laplace"),

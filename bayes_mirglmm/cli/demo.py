@@ -66,7 +66,7 @@ def demo(
         f"--reference group={GROUPS[0]} --method {METHOD} --report --out {out / RUN}"
     )
     result.metadata["command"] = command
-    files = write(result, out / RUN, [], moderate=False, force=force)
+    files = write(result, out / RUN, [], force=force)
     summary = summarise(result, out / RUN, files)
     pictures = draw(result, out)
     report = out / RUN / REPORT

@@ -156,12 +156,12 @@ def fit(
             show_default="t",
         ),
     ] = None,
-    moderate: Annotated[
+    shared_samples: Annotated[
         bool,
         typer.Option(
-            "--moderate",
-            help="Also test with standard errors moderated across miRNAs, as limma does, for small groups; gives "
-            "moderated.tsv.",
+            "--shared-samples",
+            help="Learn from all miRNAs what the samples share, and estimate the effects of miRNAs under it; gives "
+            "shared_samples.tsv and sample_directions.tsv.",
             rich_help_panel=o.MODEL,
         ),
     ] = False,
@@ -248,6 +248,7 @@ def fit(
         criterion=criterion,
         df=df,
         preset=preset,
+        samples="shared" if shared_samples else "independent",
         prob=prob,
         nuisance=tuple(nuisance or ()),
         usage_test=usage_test,
@@ -264,7 +265,7 @@ def fit(
     result.metadata["command"] = shlex.join(["bayes-mirglmm", *(context.obj or [])])
     if report:
         result.metadata["files_besides"] = [REPORT]
-    files = write(result, out, contrasts, moderate=moderate, omnibus=tested, force=force)
+    files = write(result, out, contrasts, omnibus=tested, force=force)
     if any(c.variable == result.slope and not of_isomirs(result, c) for c in contrasts):
         reporter.step(
             "No isomiR contrasts where the formula has an interaction: isomiRs have no effects of it."
@@ -313,7 +314,6 @@ def write(
     out: Path,
     contrasts: Sequence[Contrast],
     *,
-    moderate: bool,
     omnibus: Sequence[str] = (),
     force: bool,
 ) -> dict[str, Path]:
@@ -333,8 +333,11 @@ def write(
             more["isomir_contrasts"] = result.isomir_effects(contrasts=own)
         if omnibus:
             more["omnibus"] = result.ml.omnibus(list(omnibus), lrt=True)
-        if moderate:
-            more["moderated"] = result.ml.moderate()
+        if result.samples_taken == "shared":
+            more |= {
+                "shared_samples": result.shared_samples(),
+                "sample_directions": result.sample_directions(),
+            }
         try:
             save(result, out, force=force, tables=more)
         except SaveError as error:

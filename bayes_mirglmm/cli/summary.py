@@ -19,6 +19,7 @@ from bayes_mirglmm.results.hits import (
     usage_column,
 )
 from bayes_mirglmm.results.inference import LOG_2
+from bayes_mirglmm.results.shared_samples import ISOMIR_MEAN, SHARED
 from bayes_mirglmm.results.terms import (
     default_term,
     equal_coefficients,
@@ -90,6 +91,10 @@ def summarise(fit: "Fit", out: Path, files: dict[str, Path], omnibus: Sequence[s
             }
             for name, part in found.groupby("term", sort=False)
         }
+    if fit.samples_taken == SHARED:
+        summary |= {"samples_taken": SHARED, "estimand": ISOMIR_MEAN}
+        for row in fit.shared_samples().head(1).to_dict("records"):
+            summary |= {name: float(row[name]) for name in ("effective_samples", "variance_left")}
     if "log_bf10" in usage and tested:
         summary |= {"log_bf": LOG_BF, "usage_bf_hits": int((usage["log_bf10"] > LOG_BF).sum())}
     return summary
@@ -100,6 +105,13 @@ def print_summary(reporter: Reporter, fit: "Fit", summary: dict[str, Any]) -> No
     reporter.say(f"\n{fit.formula}", "bold")
     slope = f", isomiR slopes for {fit.slope}" if fit.slope else ""
     reporter.say(f"{summary['samples']} samples, method {summary['method']}{slope}")
+
+    if "effective_samples" in summary:
+        reporter.say(
+            "Effects under what the samples share: they carry as much as "
+            f"{summary['effective_samples']:.1f} independent ones, and tell all but "
+            f"{100 * summary['variance_left']:.0f} % of the noise"
+        )
 
     fitted = set(fit.mirnas)
     status = fit.status()

@@ -28,7 +28,7 @@ from bayes_mirglmm.methods.loop import resolve_jobs
 from bayes_mirglmm.methods.maximum_likelihood import Plan, fit_mirna
 from bayes_mirglmm.methods.nested_laplace import fit_mirna_nested
 from bayes_mirglmm.methods.nuts import fit_mirna_nuts
-from bayes_mirglmm.methods.options import Options, resolve_options, resolve_settings
+from bayes_mirglmm.methods.options import Options, check_samples, resolve_options, resolve_settings
 from bayes_mirglmm.model import ModelSpec, load_model
 from bayes_mirglmm.nuts import compile_density, is_density_compiled
 from bayes_mirglmm.outcomes import FEWEST_SAMPLES_OF_LAPLACE, Caution, as_metadata
@@ -52,6 +52,7 @@ def fit(
     criterion: str | None = None,
     df: str | None = None,
     preset: str | None = None,
+    samples: str = "independent",
     prob: float = 0.95,
     nuisance: str | Sequence[str] = (),
     usage_test: str = "lrt",
@@ -104,6 +105,9 @@ def fit(
     preset : {"mirglmm"}, optional
         Everything as the R package miRglmm does it: expected curvature, total-count offset, Wald z, chi-squared LRT,
         and the reduced model's coefficients where the full fit is singular.
+    samples : {"independent", "shared"}
+        ``"shared"``: the effects of miRNAs are estimated under the covariance of the samples that is learned over all
+        of them, after the fit by maximum likelihood; see :meth:`Fit.effects`.
     prob : float
         Level of the intervals.
     nuisance : str or sequence of str
@@ -164,6 +168,7 @@ def fit(
         preset=preset,
         spec=spec,
     )
+    check_samples(samples, method, preset)
     settings = resolve_settings(method, draws=draws, chains=chains, tune=tune, target_accept=target_accept)
     table = sample_table(counts)
     design = build_design(table, formula, slope=slope, reference=reference, nuisance=nuisance)
@@ -219,8 +224,18 @@ def fit(
             metadata |= {"interrupted": found.interrupted}
         if found.done:
             rest = left_out(counts)
-            ml_data = assembled([ml for ml, _ in found.records] + rest, method="ml", df=options.df)
+            ml_data = assembled(
+                [ml for ml, _ in found.records] + rest,
+                method="ml",
+                df=options.df,
+                extra={"samples": samples} if samples == "shared" else {},
+            )
             result = Fit(ml_data, design, metadata=metadata, samples=table)
+            if samples == "shared":
+                learned = result.shared_cautions()
+                for caution in learned:
+                    logger.warning("%s", caution)
+                result.metadata |= as_metadata([*cautions, *learned])
             if method != "ml":
                 records = [posterior for _, posterior in found.records] + rest
                 data = assembled(records, method=method, df="z", extra=extra)

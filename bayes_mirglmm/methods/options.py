@@ -14,6 +14,7 @@ CURVATURES = ("observed", "expected")
 CRITERIA = ("ml", "reml")
 DEFAULT_CRITERION = "ml"
 DFS = ("t", "z")
+SAMPLES = ("independent", "shared")
 #: What each preset sets; an option that says otherwise is a contradiction, not an exception.
 PRESETS: dict[str, dict[str, Any]] = {
     "mirglmm": {
@@ -38,6 +39,21 @@ class Options:
     spec: ModelSpec
     reduced_where_singular: bool = False
     criterion: str = "ml"
+
+
+def check_samples(samples: str, method: str, preset: str | None) -> None:
+    """Refuse a choice of ``samples`` that is unknown or contradicts the others."""
+    _one_of("samples", samples, SAMPLES)
+    if samples == "shared" and (method != "ml" or preset is not None):
+        what = f"method={method!r}" if method != "ml" else f"preset={preset!r}"
+        remedy = (
+            " A Bayesian fit has these effects too: fit.ml.effects(samples='shared')."
+            if method != "ml"
+            else ""
+        )
+        raise InputError(
+            f"samples='shared' is of effects by maximum likelihood, not of {what}: leave one of the two out.{remedy}"
+        )
 
 
 def resolve_options(

@@ -22,6 +22,7 @@ from bayes_mirglmm.plots.ppc import plot_ppc
 from bayes_mirglmm.plots.rootogram import plot_rootogram
 from bayes_mirglmm.plots.samples import plot_samples
 from bayes_mirglmm.plots.shared_directions import plot_shared_directions
+from bayes_mirglmm.plots.shared_samples import plot_shared_samples
 from bayes_mirglmm.plots.variance_components import plot_variance_components
 from bayes_mirglmm.plots.volcano import plot_volcano
 
@@ -39,6 +40,7 @@ __all__ = [
     "plot_rootogram",
     "plot_samples",
     "plot_shared_directions",
+    "plot_shared_samples",
     "plot_variance_components",
     "plot_volcano",
 ]

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bayes_mirglmm import __version__
+from bayes_mirglmm.results.shared_samples import SHARED
 
 if TYPE_CHECKING:
     from bayes_mirglmm.results import Fit
@@ -72,6 +73,13 @@ def methods_text(fit: "Fit") -> str:
         if fit.is_bayesian
         else "P-values were adjusted by the method of Benjamini and Hochberg."
     )
+    shared = (
+        "Log fold changes of miRNAs were estimated by generalised least squares under the covariance of the samples "
+        "that was learned over all miRNAs (an offset of each sample, effects with a point mass at 0, moderated "
+        "variances; Smyth 2004), as means over the isomiRs of a miRNA. "
+        if fit.samples_taken == SHARED
+        else ""
+    )
     usage = (
         " Differential isomiR usage was tested by rotation of isomiR profiles that were whitened by the covariance "
         "that samples share over the other miRNAs."
@@ -82,5 +90,5 @@ def methods_text(fit: "Fit") -> str:
         f"IsomiR counts of each miRNA were fitted with a {family} mixed model "
         f"(bayes_mirglmm {version}; Baran et al. 2025), formula {fit.formula}"
         f"{slopes if fit.slope else ', with random intercepts of samples and isomiRs'}, {how}. "
-        f"The offset was {attrs['offset_method']}. {calls}{usage}"
+        f"The offset was {attrs['offset_method']}. {shared}{calls}{usage}"
     )

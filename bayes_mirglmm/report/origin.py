@@ -5,6 +5,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from bayes_mirglmm.report.verdict import samples_per_level
+from bayes_mirglmm.results.shared_samples import SHARED
 
 if TYPE_CHECKING:
     from bayes_mirglmm.results import Fit
@@ -37,6 +38,7 @@ def origin(fit: "Fit") -> list[tuple[str, str]]:
         ("Nuisance slopes", ", ".join(fit.design.nuisance)),
         ("Method", _method(fit)),
         ("Intervals and tests", _tests(fit)),
+        ("Samples", _samples(fit)),
         ("Preset", str(attrs["preset"])),
         ("Offset", OFFSETS.get(str(attrs["offset_method"]), str(attrs["offset_method"]))),
         ("Filters", _filters(meta.get("filters") or {})),
@@ -92,9 +94,37 @@ def _tests(fit: "Fit") -> str:
     percent = f"{100 * float(fit.data.attrs['prob']):g} %"
     if fit.is_bayesian:
         return f"{percent} equal-tailed intervals; hits by the s-values of shrunken effects (Stephens 2017)"
+    if fit.samples_taken == SHARED:
+        return (
+            f"{percent} intervals, t with the degrees of freedom in the table of effects; Benjamini-Hochberg"
+        )
     of = "normal (Wald z)" if math.isinf(fit.residual_df) else fit.reference_distribution
     of = of.replace(" df", " degrees of freedom")
     return f"{percent} intervals, {of}; Benjamini-Hochberg"
+
+
+def _samples(fit: "Fit") -> str:
+    if fit.samples_taken != SHARED:
+        return ""
+    table = fit.shared_samples()
+    text = (
+        "Under what the samples share, learned over all miRNAs; effects are means over the isomiRs of a miRNA"
+    )
+    if not len(table):
+        return text
+    row = table.iloc[0]
+    text += (
+        f"; {row['n_samples']} samples carry as much as {row['effective_samples']:.1f} independent ones, and tell all "
+        f"but {100 * row['variance_left']:.0f} % of the noise of {row['term']}"
+    )
+    best = fit.sample_directions().query("r_squared >= 0.5").drop_duplicates("direction")
+    said = [
+        f"direction {d} ({100 * share:.0f} % of the variance) goes with {column} (R² {r_squared:.2f})"
+        for d, share, column, r_squared in best[["direction", "share", "column", "r_squared"]].itertuples(
+            index=False
+        )
+    ]
+    return "; ".join([text, *said])
 
 
 def _filters(filters: dict[str, Any]) -> str:

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from bayes_mirglmm.results.effects import effects_table, unit_weights
+from bayes_mirglmm.results import tables
 from bayes_mirglmm.results.selection import fitted
+from bayes_mirglmm.results.shared_samples import SHARED
 
 if TYPE_CHECKING:
     from bayes_mirglmm.results.fit_result import Fit
@@ -26,6 +27,8 @@ def summary_lines(fit: "Fit") -> list[str]:
         if attrs.get("criterion") == "reml":
             how.insert(1, "restricted likelihood")
         how.append(fit.reference_distribution)
+    if fit.samples_taken == SHARED:
+        how[-1] = "effects under what the samples share"
     if attrs["preset"]:
         how.append(f"preset {attrs['preset']}")
     rows = fitted(data)
@@ -41,16 +44,13 @@ def top_hits(fit: "Fit") -> tuple[str, pd.DataFrame]:
     """Return the coefficient that a reader asks for first, and its rows with the smallest p-values (or lfsr)."""
     slopes = [term for term in fit.design.slope_terms[1:] if term in fit.design.terms]
     terms = slopes or list(fit.design.terms[1:]) or list(fit.design.terms)
-    weights = unit_weights(fit.design.terms, terms[0])
     if fit.is_bayesian:
         table = fit.effects(terms[0])
         sure = (table["estimate"] / table["std_error"]).abs()  # where no draw has the other sign, lfsr is 0
         table = table.assign(sure=-sure).nsmallest(TOP, ["lfsr", "sure"])
         return terms[0], table[["mirna", "estimate", "log2_fc", "std_error", "lfsr", "s_value"]]
     # Not fit.effects(): showing a fit must not warn.
-    table = effects_table(
-        fit.data, weights, label="term", df=fit.effect_df(weights), prob=float(fit.data.attrs["prob"])
-    )
+    table = tables.effects(fit, terms[0], None, None)
     table = table.dropna(subset=["p_value"]).nsmallest(TOP, "p_value")
     return terms[0], table[["mirna", "estimate", "log2_fc", "std_error", "p_value", "p_adjusted"]]
 

@@ -14,12 +14,14 @@ import xarray as xr
 from bayes_mirglmm.design.build import Design
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.interruption import apart
+from bayes_mirglmm.outcomes import Caution
 from bayes_mirglmm.results import display
 from bayes_mirglmm.results import residuals as _residuals
 from bayes_mirglmm.results import tables as _tables
 from bayes_mirglmm.results.posterior_schema import BAYESIAN_METHODS
 from bayes_mirglmm.results.schema import validate_fit_data
 from bayes_mirglmm.results.selection import fitted
+from bayes_mirglmm.results.shared_samples import INDEPENDENT, SHARED, SharedSamples
 from bayes_mirglmm.results.status import saturated_sentence, status_table
 from bayes_mirglmm.results.tree import mirna_tree
 from bayes_mirglmm.results.view import mirna_view, sample_coordinates
@@ -118,6 +120,16 @@ class Fit:
         )
 
     @property
+    def samples_taken(self) -> str:
+        """How :meth:`effects` takes the samples unless told: ``independent``, or ``shared`` if the fit was made so."""
+        return str(self.data.attrs.get("samples", INDEPENDENT))
+
+    @cached_property
+    def what_samples_share(self) -> SharedSamples:
+        """What was learned from all miRNAs about the samples: arrays, behind :meth:`shared_samples`."""
+        return SharedSamples(self.ml.data)
+
+    @property
     def slope_prior_scale(self) -> float:
         """Half-normal scale of the prior of the slope SDs, in the prior's units; NaN for a model without slopes."""
         prior = json.loads(self.data.attrs["model"]).get("priors", {}).get("sd_isomir_slope")
@@ -186,6 +198,9 @@ class Fit:
         contrasts: Any = None,
         prob: float | None = None,
         interval: str = "eti",
+        *,
+        samples: str | None = None,
+        estimand: str | None = None,
     ) -> pd.DataFrame:
         """Return a row per fitted miRNA and coefficient, or contrast.
 
@@ -199,6 +214,12 @@ class Fit:
             Level of the intervals; that of the fit by default.
         interval : {"eti", "hdi"}
             Of a Bayesian fit: equal tails, or the shortest interval (highest density).
+        samples : {"independent", "shared"}, optional
+            ``"shared"``: generalised least squares under the covariance of the samples that is learned over all
+            miRNAs (:doc:`/explanation/shared_samples`); as the fit was made by default.
+        estimand : {"isomir_mean", "weighted_mean"}, optional
+            Of shared samples: the mean of the isomiRs' effects, which the fixed effect of the model means (default), or
+            their mean weighted by the square root of their counts, which is near what summed counts estimate.
 
         Returns
         -------
@@ -211,14 +232,17 @@ class Fit:
             divergences. Each miRNA has the model's own wide prior, which takes no account of how many do not change, so
             that a list cut at lfsr has no error rate. ``s_value`` is that of :meth:`shrink`, which learns how many do
             not: a list cut at 0.05 is expected to have the wrong sign in one of twenty. NaN for the intercept.
+            With shared samples: ``estimand`` after the names, and ``p_beyond_shared``, the p-value if all that the
+            miRNAs do together along the coefficient were noise.
 
         Raises
         ------
         InputError
             A term, level, probability or kind of interval is not usable.
         """
-        table = _tables.effects(self, terms, contrasts, prob, interval)
-        self._warn_if_saturated()
+        table = _tables.effects(self, terms, contrasts, prob, interval, samples, estimand)
+        if _tables.chosen_samples(self, samples) != SHARED:
+            self._warn_if_saturated()
         return table
 
     def contrast(self, spec: Any, prob: float | None = None) -> pd.DataFrame:
@@ -437,7 +461,13 @@ class Fit:
         return predictive_checks(self, mirnas)
 
     def shrink(
-        self, terms: str | Sequence[str] | None = None, contrasts: Any = None, prob: float | None = None
+        self,
+        terms: str | Sequence[str] | None = None,
+        contrasts: Any = None,
+        prob: float | None = None,
+        *,
+        samples: str | None = None,
+        estimand: str | None = None,
     ) -> pd.DataFrame:
         """Return :meth:`effects` with log fold changes shrunk across miRNAs (Stephens 2017).
 
@@ -445,39 +475,60 @@ class Fit:
         ``s_value``; each coefficient has its own prior. Every coefficient but the intercept by default. Shrinking
         biases large effects: these columns stand beside the estimates and replace nothing.
         """
-        return _tables.shrink(self, terms, contrasts, prob)
+        return _tables.shrink(self, terms, contrasts, prob, samples, estimand)
 
-    def moderate(
-        self, terms: str | Sequence[str] | None = None, contrasts: Any = None, prob: float | None = None
-    ) -> pd.DataFrame:
-        """Return :meth:`effects` with tests whose standard errors are moderated across miRNAs (Smyth 2004; limma).
-
-        For small groups, where the standard error of one miRNA is known badly. The squared standard errors of a
-        coefficient are taken for sample variances with samples minus coefficients as degrees of freedom, whose true
-        values are scaled inverse chi-squared over the miRNAs; each is moved towards the common scale, and its test
-        has the prior's degrees of freedom besides its own.
+    def shared_samples(self, terms: str | Sequence[str] | None = None, contrasts: Any = None) -> pd.DataFrame:
+        """Return what the samples share, and what that does to each coefficient or contrast.
 
         Parameters
         ----------
-        terms, contrasts, prob
+        terms, contrasts
             As in :meth:`effects`; every coefficient but the intercept by default.
 
         Returns
         -------
         pandas.DataFrame
-            The table of effects, unchanged, with ``moderated_std_error``, ``moderated_lower``, ``moderated_upper``
-            (natural log), ``moderated_df``, ``moderated_p_value`` and ``moderated_p_adjusted`` (Benjamini-Hochberg).
+            A row each: mirnas (learned from), n_samples, residual_directions (samples minus coefficients),
+            effective_samples (as many independent samples would carry as much: coefficients plus the participation
+            ratio of the learned covariance's eigenvalues), variance_left (share of the noise along the contrast that
+            the other directions do not tell), null_share (of miRNAs without an effect), shift (natural log; what all
+            miRNAs do together, taken for an offset), df, and noise_ratio with noise_p_value: how much noise the other
+            directions would explain along the contrast, over what directions have in which nothing was compared.
+            Where it is beyond them (``borrowed`` false), effects follow what samples alike in the contrast differ in;
+            effects on many miRNAs and an unmeasured difference between the groups cannot be told apart, and nothing is
+            borrowed: the effects are those of moderated least squares.
 
         Raises
         ------
         InputError
-            The fit is Bayesian: take ``fit.ml.moderate()``.
-
-        References
-        ----------
-        Smyth (2004), Statistical Applications in Genetics and Molecular Biology 3, article 3.
+            The fit is Bayesian (take that of ``fit.ml``), or there is too little to learn from.
         """
-        return _tables.moderate(self, terms, contrasts, prob)
+        return _tables.shared_samples(self, terms, contrasts)
+
+    def shared_cautions(self) -> list[Caution]:
+        """Return what limits conclusions under shared samples: few miRNAs, or groups that are a shared direction.
+
+        Of the coefficients of the slope variable; a sentence each, with advice.
+        """
+        return _tables.shared_cautions(self)
+
+    def sample_directions(self) -> pd.DataFrame:
+        """Return the leading directions in which the samples move together, beside the columns of the sample table.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row per direction (at most 5) and column, the largest r_squared first: direction, share (of the variance
+            of the samples over all miRNAs), column (also ``log(total)``), r_squared (share of the direction that the
+            column explains), p_value (F test, of this direction and column alone). The directions are taken with the
+            groups left in, so that a group or batch shows.
+
+        Raises
+        ------
+        InputError
+            As :meth:`shared_samples`.
+        """
+        return _tables.sample_directions(self)
 
     def build_model(self, mirna: str, *, model: str | None = None, prefix: str = "") -> "pm.Model":
         """Return the model of one miRNA of this fit in PyMC: the same counts, offsets, design, family and priors.

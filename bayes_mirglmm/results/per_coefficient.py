@@ -10,7 +10,7 @@ def per_coefficient(
     table: pd.DataFrame,
     label: str,
     columns: Sequence[str],
-    compute: Callable[[np.ndarray, np.ndarray], Sequence[np.ndarray]],
+    compute: Callable[[pd.DataFrame], Sequence[np.ndarray]],
 ) -> pd.DataFrame:
     """Return ``table`` with ``columns``.
 
@@ -22,11 +22,10 @@ def per_coefficient(
         Column that names the coefficient or contrast of a row.
     columns : sequence of str
     compute : callable
-        From estimates and standard errors over the miRNAs to the columns.
+        From the rows of one coefficient or contrast to the columns.
     """
     result = table.assign(**dict.fromkeys(columns, np.nan))
     for name in dict.fromkeys(table[label]):
         rows = table[label] == name
-        estimate, error = (table.loc[rows, c].to_numpy() for c in ("estimate", "std_error"))
-        result.loc[rows, list(columns)] = np.column_stack(compute(estimate, error))
+        result.loc[rows, list(columns)] = np.column_stack(compute(table[rows]))
     return result

@@ -27,7 +27,7 @@ except ImportError:  # Windows
 
 ARRAYS, ML_ARRAYS, RUN, REPORT = "arrays.nc", "ml.nc", "run.json", "report.html"
 #: Tables that a run has only when they are asked for.
-EXTRA_TABLES = ("contrasts", "isomir_contrasts", "moderated", "omnibus")
+EXTRA_TABLES = ("contrasts", "isomir_contrasts", "omnibus", "shared_samples", "sample_directions")
 #: What is replaced together with a run.
 FILES = (
     *(f"{name}.{kind}" for name in (*TABLES, *SHARED_TABLES, *EXTRA_TABLES) for kind in ("tsv", "parquet")),

@@ -10,18 +10,21 @@ from bayes_mirglmm.results.per_coefficient import per_coefficient
 COLUMNS = ("shrunk", "shrunk_sd", "shrunk_lower", "shrunk_upper", "lfsr", "s_value")
 
 
-def shrunken(table: pd.DataFrame, label: str, df: float, prob: float) -> pd.DataFrame:
+def shrunken(table: pd.DataFrame, label: str, prob: float) -> pd.DataFrame:
     """Return ``table`` with :data:`COLUMNS`, each coefficient or contrast by itself.
 
     The local false sign rate is that of the shrunken effect: of a Bayesian fit it replaces the posterior's own, and
-    its s-value. Rows without a standard error take no part and have none of the columns; nor has a table without
-    degrees of freedom (``df`` below 1).
+    its s-value. Rows without a standard error take no part and have none of the columns; nor has a coefficient without
+    degrees of freedom (``df`` below 1). Posterior SDs already hold the uncertainty that t stands for: without a column
+    ``df`` the likelihood is normal.
     """
     table = table.drop(columns=["lfsr", "s_value"], errors="ignore")
-    if df < 1:
-        return table.assign(**dict.fromkeys(COLUMNS, np.nan))
 
-    def compute(estimate: np.ndarray, error: np.ndarray) -> list[np.ndarray]:
+    def compute(rows: pd.DataFrame) -> list[np.ndarray]:
+        df = float(rows["df"].min()) if "df" in rows else np.inf
+        if df < 1:
+            return [np.full(len(rows), np.nan)] * len(COLUMNS)
+        estimate, error = rows["estimate"].to_numpy(), rows["std_error"].to_numpy()
         found = shrink(estimate, error, df=df, prob=prob)
         return [found.mean, found.sd, found.lower, found.upper, found.lfsr, found.s_value]
 

@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 
 from bayes_mirglmm.errors import InputError
+from bayes_mirglmm.outcomes import Caution
 from bayes_mirglmm.results.components import variance_components_table
 from bayes_mirglmm.results.contrast import chosen_weights
 from bayes_mirglmm.results.effects import INTERCEPT, effects_table, isomir_effects_table, log_fold_changes
-from bayes_mirglmm.results.moderation import moderated
 from bayes_mirglmm.results.posterior_tables import (
     diagnostics_table,
     posterior_components_table,
@@ -22,6 +22,15 @@ from bayes_mirglmm.results.posterior_tables import (
 )
 from bayes_mirglmm.results.schema import check_prob
 from bayes_mirglmm.results.selection import fitted
+from bayes_mirglmm.results.shared_samples import (
+    ISOMIR_MEAN,
+    SAMPLES,
+    SHARED,
+    sample_directions_table,
+    shared_cautions_of,
+    shared_effects_table,
+    shared_samples_table,
+)
 from bayes_mirglmm.results.shared_usage import check_usage_test, shared_usage
 from bayes_mirglmm.results.shared_usage_tables import (
     shared_columns,
@@ -29,6 +38,7 @@ from bayes_mirglmm.results.shared_usage_tables import (
     shared_directions_table,
 )
 from bayes_mirglmm.results.shrinkage import shrunken
+from bayes_mirglmm.results.terms import slope_coefficients
 from bayes_mirglmm.results.usage import bayesian_usage_table, usage_table
 
 if TYPE_CHECKING:
@@ -52,11 +62,31 @@ def interval_level(fit: "Fit", prob: float | None) -> float:
     return check_prob(fit.data.attrs["prob"] if prob is None else prob)
 
 
-def effects(fit: "Fit", terms: Terms, contrasts: Any, prob: float | None, interval: str) -> pd.DataFrame:
+def effects(
+    fit: "Fit",
+    terms: Terms,
+    contrasts: Any,
+    prob: float | None,
+    interval: str = "eti",
+    samples: str | None = None,
+    estimand: str | None = None,
+) -> pd.DataFrame:
     """Return :meth:`bayes_mirglmm.results.Fit.effects`."""
     _check_interval(fit, interval)
     weights, label = chosen_weights(fit.design, terms, contrasts)
     level = interval_level(fit, prob)
+    if chosen_samples(fit, samples, estimand) == SHARED:
+        table = shared_effects_table(
+            fit.data,
+            fit.what_samples_share,
+            weights,
+            label=label,
+            df=fit.effect_df(weights),
+            prob=level,
+            estimand=estimand or ISOMIR_MEAN,
+        )
+        # standard errors hold how much isomiRs differ in every effect
+        return table.assign(isomir_slope=True)
     if fit.is_bayesian:
         table = posterior_effects_table(fit.data, weights, label=label, prob=level, interval=interval)
         table = _with_s_values(table, label, list(weights.index[log_fold_changes(weights)]))
@@ -72,7 +102,7 @@ def _with_s_values(table: pd.DataFrame, label: str, changes: list[str]) -> pd.Da
     error rate of a list.
     """
     own = table[table[label].isin(changes)]
-    found = shrunken(own, label, np.inf, 0.95)["s_value"].reindex(table.index)
+    found = shrunken(own, label, 0.95)["s_value"].reindex(table.index)
     table.insert(list(table.columns).index("lfsr") + 1, "s_value", found)
     return table
 
@@ -168,31 +198,72 @@ def diagnostics(fit: "Fit") -> pd.DataFrame:
     return diagnostics_table(fit.data)
 
 
-def shrink(fit: "Fit", terms: Terms, contrasts: Any, prob: float | None) -> pd.DataFrame:
-    """Return :meth:`bayes_mirglmm.results.Fit.shrink`."""
-    table, label = _changes(fit, terms, contrasts, prob)
-    # Of a Bayesian fit the posterior SDs already hold the uncertainty that t stands for: its residual_df is inf.
-    df = float(table["df"].min()) if fit.design.random and not fit.is_bayesian else fit.residual_df
-    return shrunken(table, label, df, interval_level(fit, prob))
+def chosen_samples(fit: "Fit", samples: str | None, estimand: str | None = None) -> str:
+    """Return how effects take the samples: as asked for, else as the fit was made.
 
-
-def moderate(fit: "Fit", terms: Terms, contrasts: Any, prob: float | None) -> pd.DataFrame:
-    """Return :meth:`bayes_mirglmm.results.Fit.moderate`."""
-    if fit.is_bayesian:
+    Raises
+    ------
+    InputError
+        The choice is unknown, or not one of this fit.
+    """
+    chosen = fit.samples_taken if samples is None else samples
+    if chosen not in SAMPLES:
+        raise InputError(f"samples={samples!r} is not known: choose one of {', '.join(SAMPLES)}.")
+    if chosen == SHARED and fit.is_bayesian:
         raise InputError(
-            "moderation is of standard errors with degrees of freedom, and a posterior has neither: take "
-            "fit.ml.moderate(), or fit.shrink(), which shares the fold changes across miRNAs."
+            "samples='shared' is of fits by maximum likelihood: take fit.ml.effects(samples='shared')."
         )
-    table, label = _changes(fit, terms, contrasts, prob)
-    # Those of the samples, also where the fit was made with df="z".
-    return moderated(table, label, fit.design.residual_df, interval_level(fit, prob))
+    if chosen == SHARED and fit.design.random:
+        raise InputError(
+            "samples='shared' takes fixed effects alone: put the groups of samples into the formula as a factor, "
+            "without (1 | ...), or use samples='independent'."
+        )
+    if chosen != SHARED and estimand not in (None, ISOMIR_MEAN):
+        raise InputError(
+            f"estimand={estimand!r} is of samples='shared': the fixed effects of the model are {ISOMIR_MEAN}."
+        )
+    return chosen
 
 
-def _changes(fit: "Fit", terms: Terms, contrasts: Any, prob: float | None) -> tuple[pd.DataFrame, str]:
-    """Return the effects, by default of every coefficient but the intercept, and the column that names them."""
+def shared_samples(fit: "Fit", terms: Terms, contrasts: Any) -> pd.DataFrame:
+    """Return :meth:`bayes_mirglmm.results.Fit.shared_samples`."""
+    chosen_samples(fit, SHARED)
+    weights, label = chosen_weights(fit.design, _of_changes(fit, terms, contrasts), contrasts)
+    return shared_samples_table(fit.what_samples_share, weights, label)
+
+
+def shared_cautions(fit: "Fit") -> list[Caution]:
+    """Return :meth:`bayes_mirglmm.results.Fit.shared_cautions`."""
+    chosen_samples(fit, SHARED)
+    weights, _ = chosen_weights(fit.design, slope_coefficients(fit.design))
+    return shared_cautions_of(fit.what_samples_share, weights)
+
+
+def sample_directions(fit: "Fit") -> pd.DataFrame:
+    """Return :meth:`bayes_mirglmm.results.Fit.sample_directions`."""
+    chosen_samples(fit, SHARED)
+    return sample_directions_table(fit.what_samples_share, fit.samples, fit.data["total"].values)
+
+
+def shrink(
+    fit: "Fit",
+    terms: Terms,
+    contrasts: Any,
+    prob: float | None,
+    samples: str | None = None,
+    estimand: str | None = None,
+) -> pd.DataFrame:
+    """Return :meth:`bayes_mirglmm.results.Fit.shrink`."""
+    wanted = _of_changes(fit, terms, contrasts)
+    table = fit.effects(wanted, contrasts, prob, samples=samples, estimand=estimand)
+    return shrunken(table, "term" if contrasts is None else "contrast", interval_level(fit, prob))
+
+
+def _of_changes(fit: "Fit", terms: Terms, contrasts: Any) -> Terms:
+    """Return ``terms``, by default every coefficient but the intercept."""
     if terms is None and contrasts is None:
-        terms = [name for name in fit.design.terms if name != INTERCEPT]
-    return fit.effects(terms, contrasts, prob), "term" if contrasts is None else "contrast"
+        return [name for name in fit.design.terms if name != INTERCEPT]
+    return terms
 
 
 def _have_slopes(fit: "Fit", table: pd.DataFrame, weights: pd.DataFrame, label: str) -> np.ndarray:

@@ -163,19 +163,35 @@ def test_contrasts_get_tables_of_their_own(run, files, tmp_path: Path):
     assert not list(out.glob("*contrasts*"))  # those of the run that was replaced
 
 
-def test_moderated_tests_get_a_table_of_their_own(run, files, tmp_path: Path):
+def test_shared_samples_change_every_output(run, files, tmp_path: Path):
     out = tmp_path / "run"
     arguments = ["fit", *files.inputs, *DESIGN, "--out", out]
-    told = json.loads(run(*arguments, "--moderate", "--json").out)
-    assert "moderated" in told["tables"]
-    expected = bm.load(out).moderate()
-    pd.testing.assert_frame_equal(pd.read_parquet(out / "moderated.parquet"), expected, check_dtype=False)
-    assert list(read(out, "moderated").columns) == list(expected.columns)
+    told = json.loads(run(*arguments, "--shared-samples", "--report", "--json").out)
+    assert told["samples_taken"] == "shared"
+    assert told["estimand"] == "isomir_mean"
+    fit = bm.load(out)
+    assert fit.samples_taken == "shared"
+    expected = fit.effects(samples="shared")
+    effects = pd.read_parquet(out / "effects.parquet")
+    pd.testing.assert_frame_equal(effects, expected, check_dtype=False)
+    assert set(effects["estimand"]) == {"isomir_mean"}
+    plain = fit.effects(samples="independent")
+    of_groups = (plain["term"] != "Intercept").to_numpy()
+    assert (effects["std_error"] != plain["std_error"])[of_groups].all()
+    for name in ("shared_samples", "sample_directions"):
+        assert name in told["tables"]
+        pd.testing.assert_frame_equal(
+            pd.read_parquet(out / f"{name}.parquet"), getattr(fit, name)(), check_dtype=False
+        )
+    said = run(*arguments, "--shared-samples", "--force").out
+    assert "Effects under what the samples share" in said
+    assert run(*arguments, "--shared-samples", "--report", "--force").code == 0
+    assert "Under what the samples share" in (out / "report.html").read_text(encoding="utf-8")
     assert run(*arguments, "--force").code == 0
-    assert not list(out.glob("moderated*"))  # of the run that was replaced
+    assert not [*out.glob("shared_samples*"), *out.glob("sample_directions*")]  # of the run that was replaced
+    assert "estimand" not in read(out, "effects")
 
 
-@pytest.mark.usefixtures("no_fit")
 def test_an_earlier_run_is_refused_before_the_fit(run, files, tmp_path: Path):
     (tmp_path / "run.json").write_text('{"program": "bayes_mirglmm"}', encoding="utf-8")
     (tmp_path / "arrays.nc").touch()

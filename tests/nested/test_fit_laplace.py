@@ -268,9 +268,8 @@ def test_shrinkage_and_display(fit: bm.Fit):
     table = fit.shrink()
     assert (np.abs(table["shrunk"]) <= np.abs(table["estimate"]) + 1e-9).all()
     assert list(table.columns).count("lfsr") == 1
-    with pytest.raises(bm.InputError, match=r"take fit\.ml\.moderate\(\)"):
-        fit.moderate()
-    assert fit.ml.moderate()["moderated_p_value"].notna().all()
+    with pytest.raises(bm.InputError, match=r"take fit\.ml\.effects\(samples='shared'\)"):
+        fit.effects(samples="shared")
     assert "local false sign rates" in repr(fit)
     assert "1536 draws" in repr(fit)
     assert "<table>" in fit._repr_html_()

@@ -3,14 +3,10 @@ import subprocess
 import sys
 
 import numpy as np
-import pandas as pd
 import pytest
-from scipy import stats
 
 from bayes_mirglmm.errors import InputError
-from bayes_mirglmm.evidence.moderation import moderate
 from bayes_mirglmm.evidence.shrinkage import shrink
-from bayes_mirglmm.results import moderation
 from bayes_mirglmm.results.shrinkage import COLUMNS
 
 
@@ -101,44 +97,6 @@ def test_shrink_takes_contrasts(rng, make, three_groups):
     fit = make.fit(three_groups, [make.record(rng, three_groups, f"m{i}", 2) for i in range(20)])
     table = fit.shrink(contrasts={"group": ("C", "B")})
     assert table["shrunk"].notna().all()
-
-
-@pytest.mark.parametrize("df", ["t", "z"])
-def test_moderate_adds_its_columns(rng, make, two_groups, df: str):
-    records = [make.record(rng, two_groups, f"m{i}", 2) for i in range(40)]
-    records.append(
-        make.record(rng, two_groups, "lost", 2, full=make.numbers(rng, two_groups, 2, status="failed"))
-    )
-    fit = make.fit(two_groups, records, df=df)
-    table = fit.moderate(prob=0.9)
-    own = fit.effects("group[T.B]", prob=0.9)
-    assert list(table.columns) == [*own.columns, *moderation.COLUMNS]
-    pd.testing.assert_frame_equal(table[own.columns], own)
-    assert table.iloc[40:][list(moderation.COLUMNS)].isna().all(axis=None)
-    known = table.iloc[:40]
-    expected = moderate(known["std_error"].to_numpy() ** 2, 6)
-    np.testing.assert_allclose(known["moderated_std_error"] ** 2, expected.variance, rtol=1e-12)
-    t = stats.t(expected.df)
-    statistic = known["estimate"] / known["moderated_std_error"]
-    np.testing.assert_allclose(known["moderated_p_value"], 2 * t.sf(statistic.abs()), rtol=1e-9)
-    np.testing.assert_allclose(
-        known["moderated_p_adjusted"], stats.false_discovery_control(known["moderated_p_value"]), rtol=1e-12
-    )
-    reach = t.ppf(0.95) * known["moderated_std_error"]
-    np.testing.assert_allclose(known["moderated_upper"], known["estimate"] + reach, rtol=1e-9)
-    np.testing.assert_allclose(known["moderated_lower"], known["estimate"] - reach, rtol=1e-9)
-    assert set(known["moderated_df"]) == {expected.df}
-
-
-def test_moderate_takes_contrasts_each_by_itself(rng, make, three_groups):
-    fit = make.fit(three_groups, [make.record(rng, three_groups, f"m{i}", 2) for i in range(20)])
-    table = fit.moderate(contrasts={"group": ("C", "B")})
-    assert table["moderated_p_value"].notna().all()
-    both = fit.moderate()
-    alone = fit.moderate("group[T.C]")
-    np.testing.assert_array_equal(
-        both.loc[both["term"] == "group[T.C]", "moderated_std_error"], alone["moderated_std_error"]
-    )
 
 
 def test_a_fit_can_be_copied(fit):

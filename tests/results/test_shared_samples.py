@@ -1,0 +1,192 @@
+"""Effects under what the samples share, as users see them: tables, estimands, refusals, saving."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import bayes_mirglmm as bm
+from bayes_mirglmm.cohort.cohort_effects import cohort_effects, learn_cohort
+from bayes_mirglmm.cohort.responses import log_scale_responses
+from bayes_mirglmm.outcomes import from_metadata
+from bayes_mirglmm.results.residuals import fitted_means
+
+TERM = "group[T.case]"
+
+
+@pytest.fixture(scope="module")
+def simulation():
+    return bm.simulate(5, ("ctrl", "case"), n_mirnas=40, n_isomirs=4, changed=0.3, theta=20.0, seed=3)
+
+
+@pytest.fixture(scope="module")
+def fit(simulation) -> bm.Fit:
+    return bm.fit(simulation.counts, "~ group", reference={"group": "ctrl"}, samples="shared", progress=False)
+
+
+def test_the_arrays_are_those_of_the_fit(fit: bm.Fit):
+    """Put together by hand from what the fit says of each miRNA."""
+    offset, x = fit.data["offset"].values, fit.data["x"].values
+    responses = []
+    for mirna in fit.mirnas:
+        counts, mean, theta = fitted_means(fit.data, mirna)
+        responses.append(log_scale_responses(counts.values, np.log(mean.values), theta, offset))
+    found = cohort_effects(learn_cohort(responses, x), np.array([0.0, 1.0]))
+    table = fit.effects(TERM).set_index("mirna").loc[list(fit.mirnas)]
+    np.testing.assert_allclose(table["estimate"], found.mean, rtol=1e-9)
+    np.testing.assert_allclose(table["std_error"], found.mean_std_error, rtol=1e-9)
+    weighted = fit.effects(TERM, estimand="weighted_mean").set_index("mirna").loc[list(fit.mirnas)]
+    np.testing.assert_allclose(weighted["estimate"], found.weighted, rtol=1e-9)
+    assert set(weighted["estimand"]) == {"weighted_mean"}
+    assert set(table["df"]) == {found.df}
+
+
+def test_columns_and_rows(fit: bm.Fit):
+    table = fit.effects()
+    plain = fit.effects(samples="independent")
+    own = list(plain.columns.drop("isomir_slope"))
+    assert list(table.columns) == [*own[:2], "estimand", *own[2:], "p_beyond_shared", "isomir_slope"]
+    assert list(table["mirna"]) == list(plain["mirna"])
+    level = (table["term"] == "Intercept").to_numpy()
+    pd.testing.assert_frame_equal(table.loc[level, own], plain.loc[level, own])
+    effects = table[~level]
+    assert (effects["p_beyond_shared"] >= effects["p_value"] - 1e-12).all()
+    half = (effects["upper"] - effects["lower"]) / 2
+    from scipy import stats
+
+    np.testing.assert_allclose(half / effects["std_error"], stats.t.ppf(0.975, effects["df"]))
+    np.testing.assert_allclose(effects["p_value"], 2 * stats.t.sf(effects["z"].abs(), effects["df"]))
+    np.testing.assert_allclose(
+        effects["p_adjusted"], stats.false_discovery_control(effects["p_value"].to_numpy())
+    )
+
+
+def test_how_the_fit_was_made_is_the_default(fit: bm.Fit, simulation):
+    plain = bm.fit(simulation.counts, "~ group", reference={"group": "ctrl"}, progress=False)
+    assert plain.samples_taken == "independent"
+    pd.testing.assert_frame_equal(plain.effects(samples="shared"), fit.effects())
+    pd.testing.assert_frame_equal(plain.effects(), fit.effects(samples="independent"))
+    assert "under what the samples share" in repr(fit)
+    assert "under what the samples share" not in repr(plain)
+    shown = fit.effects(TERM).nsmallest(1, "p_value")
+    assert f"{shown['estimate'].iloc[0]:.3g}" in repr(fit)
+
+
+def test_shrinking_takes_the_degrees_of_freedom_of_the_table(fit: bm.Fit):
+    from bayes_mirglmm.evidence.shrinkage import shrink
+
+    table = fit.shrink()
+    expected = shrink(table["estimate"].to_numpy(), table["std_error"].to_numpy(), df=table["df"].iloc[0])
+    np.testing.assert_array_equal(table["shrunk"], expected.mean)
+    plain = fit.shrink(samples="independent")
+    assert plain["df"].iloc[0] == 8
+    assert not np.allclose(plain["shrunk"], table["shrunk"])
+
+
+def test_saving_and_loading(fit: bm.Fit, tmp_path):
+    fit.save(tmp_path / "run")
+    again = bm.load(tmp_path / "run")
+    assert again.samples_taken == "shared"
+    pd.testing.assert_frame_equal(again.effects(), fit.effects())
+    pd.testing.assert_frame_equal(again.shared_samples(), fit.shared_samples())
+    saved = pd.read_parquet(tmp_path / "run" / "effects.parquet")
+    pd.testing.assert_frame_equal(saved, fit.effects(), check_dtype=False)
+
+
+def test_what_the_samples_share(fit: bm.Fit):
+    row = fit.shared_samples().iloc[0]
+    assert row["term"] == TERM
+    assert (row["n_samples"], row["residual_directions"], row["mirnas"]) == (10, 8, len(fit.mirnas))
+    assert 2 < row["effective_samples"] <= 10
+    assert 0 < row["variance_left"] <= 1
+    directions = fit.sample_directions()
+    assert list(directions.columns) == ["direction", "share", "column", "r_squared", "p_value"]
+    assert set(directions["column"]) == {"group", "log(total)"}
+    assert directions["direction"].max() == 5
+    assert directions["r_squared"].between(0, 1).all()
+    # an F test by hand
+    from scipy import stats
+
+    one = directions.iloc[0]
+    f = one["r_squared"] / ((1 - one["r_squared"]) / 8)
+    assert one["p_value"] == pytest.approx(stats.f.sf(f, 1, 8))
+
+
+def test_designs_with_more_columns():
+    """Three groups and a batch, pairs, a continuous variable: every coefficient and contrast has effects."""
+    samples = pd.DataFrame(
+        {
+            "group": ["a", "b", "c"] * 4,
+            "batch": ["p"] * 6 + ["q"] * 6,
+            "dose": np.linspace(0, 2, 12),
+            "pair": [f"s{i // 2}" for i in range(12)],
+            "side": ["l", "r"] * 6,
+        },
+        index=[f"x{i}" for i in range(12)],
+    )
+    for formula, contrast in (
+        ("~ group + batch", {"group": ("c", "b")}),
+        ("~ dose + batch", {"batch": ("q", "p")}),
+        ("~ side + pair", {"side": ("r", "l")}),
+    ):
+        drawn = bm.simulate(samples=samples, formula=formula, n_mirnas=25, n_isomirs=3, theta=20.0, seed=8)
+        fit = bm.fit(drawn.counts, formula, samples="shared", progress=False)
+        effects = fit.effects()
+        assert effects["estimate"].notna().all(), formula
+        terms = [term for term in fit.design.terms if term != "Intercept"]
+        assert list(fit.shared_samples()["term"]) == terms
+        named = fit.contrast(contrast)
+        assert named["contrast"].nunique() == 1
+        assert named["p_value"].between(0, 1).all()
+        assert fit.shared_samples(contrasts=contrast)["contrast"].tolist() == [named["contrast"].iloc[0]]
+    # a contrast of two levels is the coefficient of the same question
+    turned = bm.fit(
+        drawn.counts, "~ side + pair", reference={"side": "r"}, samples="shared", progress=False
+    ).effects("side[T.l]")
+    np.testing.assert_allclose(named["estimate"], -turned["estimate"], atol=2e-3)
+
+
+def test_known_offsets_are_kept(simulation):
+    """With offsets from a column, as of spike-ins, what all miRNAs do is an effect."""
+    counts = simulation.counts
+    # libraries of the cases count twice as much as they have
+    totals = counts["total"].values * np.where(counts["group"].values == "case", 2.0, 1.0)
+    counts = counts.assign_coords(spike=("sample", totals))
+    own = bm.fit(counts, "~ group", reference={"group": "ctrl"}, samples="shared", progress=False)
+    known = bm.fit(
+        counts,
+        "~ group",
+        reference={"group": "ctrl"},
+        offset="column:spike",
+        samples="shared",
+        progress=False,
+    )
+    moved = known.effects(TERM)["estimate"] - own.effects(TERM)["estimate"]
+    assert moved.median() == pytest.approx(-np.log(2) + own.shared_samples()["shift"].iloc[0], abs=0.1)
+    assert known.shared_samples()["shift"].iloc[0] == 0
+
+
+def test_refusals(fit: bm.Fit, simulation):
+    with pytest.raises(
+        bm.InputError, match="samples='alike' is not known: choose one of independent, shared"
+    ):
+        fit.effects(samples="alike")
+    with pytest.raises(bm.InputError, match="estimand='median' is not known"):
+        fit.effects(estimand="median")
+    with pytest.raises(bm.InputError, match="estimand='weighted_mean' is of samples='shared'"):
+        fit.effects(samples="independent", estimand="weighted_mean")
+    with pytest.raises(bm.InputError, match="not of method='laplace'"):
+        bm.fit(simulation.counts, "~ group", method="laplace", samples="shared")
+    with pytest.raises(bm.InputError, match="not of preset='mirglmm'"):
+        bm.fit(simulation.counts, "~ group", preset="mirglmm", samples="shared")
+    few = simulation.counts.isel(isomir=slice(0, 20))
+    with pytest.raises(bm.InputError, match="cannot be learned from fewer than 10"):
+        bm.fit(few, "~ group", samples="shared", progress=False)
+    small = simulation.counts.isel(sample=[0, 1, 9])
+    with pytest.raises(bm.InputError, match=r"leave 1 residual direction\(s\)"):
+        bm.fit(small, "~ group", samples="shared", progress=False)
+
+
+def test_few_mirnas_are_a_caution(fit: bm.Fit):
+    kinds = [caution.kind for caution in from_metadata(fit.metadata)]
+    assert "few_mirnas" in kinds
+    assert "shared_direction" not in kinds
