@@ -20,6 +20,10 @@ FOLDER_PATTERNS = (
     "*mirbase-ready.counts",
     "microRNAannotation.txt",
     "reads.annotation",
+    "*-exclusive-isomiRs.expression.txt",
+    "*.isomir.sequence_info.tsv",
+    "*out_result_mature_tag_unique.txt",
+    "*tagMir-all.tab",
     "*.gff*",
     "mapped.csv",
     "*mirtop.tsv",
@@ -27,12 +31,21 @@ FOLDER_PATTERNS = (
 COMPRESSION = re.compile(r"\.(gz|bz2|xz)$", re.IGNORECASE)
 #: What is cut from the end of a file name to get the sample.
 ENDINGS = re.compile(
+    r"([-_.](IsoMiRmap_v\d+|(exclusive|ambiguous)-isomiRs|expression|sequence_info|fastq_ready|tagMir-all))+$|"
     r"([-_.](mirbase[-_]ready|mirbase\d*|isoforms\.quantification|isomirs?|mirtop|mirtop_rawData))+$|"
-    r"\.(mirna|counts|gff3?|txt|tsv|csv|annotation|mat)$",
+    r"\.(mirna|counts|gff3?|txt|tsv|tab|csv|annotation|mat)$",
     re.IGNORECASE,
 )
 #: Names that tools give to every sample's file: then the folder names the sample.
-GENERIC = {"reads", "micrornaannotation", "mirtop", "mapped", "expressioncounts", "tagmirall"}
+GENERIC = {
+    "reads",
+    "micrornaannotation",
+    "mirtop",
+    "mapped",
+    "expressioncounts",
+    "tagmirall",
+    "outresultmaturetagunique",
+}
 FILE_COLUMNS = {"filename", "file", "files", "path"}
 
 PathLike = str | os.PathLike[str]
@@ -166,6 +179,12 @@ def _in_folder(folder: Path) -> list[Path]:
     }
     if "microRNAannotation.txt" in kinds:  # sRNAbench writes both; this one holds the miRNAs only
         kinds.pop("reads.annotation", None)
+    if (
+        "*-exclusive-isomiRs.expression.txt" in kinds
+    ):  # the GFF of IsoMiRmap is of the same reads, and ambiguous ones
+        kinds.pop("*.gff*", None)
+    if "*.gff*" in kinds:  # isomiR-SEA writes both; its GFF says which alignment to take
+        kinds.pop("*tagMir-all.tab", None)
     if len(kinds) == 1:
         return next(iter(kinds.values()))
     if kinds:

@@ -4,19 +4,36 @@ from collections.abc import Sequence
 from types import ModuleType
 
 from bayes_mirglmm.errors import InputError
-from bayes_mirglmm.readers import anndata, gdc, mirge, mirgff3, mirtop, r, seqbuster, srnabench, table
+from bayes_mirglmm.readers import (
+    anndata,
+    gdc,
+    isomirmap,
+    isomirsea,
+    mirge,
+    mirgff3,
+    mirtop,
+    quagmir,
+    r,
+    seqbuster,
+    srnabench,
+    table,
+)
 from bayes_mirglmm.readers._open import Head
 from bayes_mirglmm.readers._refused import refuse
 
 #: In the order of detection: the particular ones first, any table last.
-FORMATS: tuple[ModuleType, ...] = (r, anndata, mirgff3, mirge, gdc, seqbuster, mirtop, srnabench, table)
+FORMATS: tuple[ModuleType, ...] = (
+    *(r, anndata, mirgff3, mirge, gdc, seqbuster, mirtop, srnabench, isomirsea, isomirmap, quagmir),
+    table,
+)
 ALIASES = {
     **{module.NAME: module for module in FORMATS},
     **dict.fromkeys(("mirge2", "mirge3", "mirge3.0"), mirge),
-    **dict.fromkeys(("gff", "gff3", "optimir", "isomirsea", "isomir-sea"), mirgff3),
+    **dict.fromkeys(("gff", "gff3", "optimir"), mirgff3),
     **dict.fromkeys(("isomirs", "miraligner", "bcbio"), seqbuster),
     **dict.fromkeys(("srnade",), srnabench),
-    **dict.fromkeys(("tcga",), gdc),
+    **dict.fromkeys(("isomir-sea",), isomirsea),
+    **dict.fromkeys(("tcga", "tcgabiolinks"), gdc),
     **dict.fromkeys(("tsv", "csv"), table),
     **dict.fromkeys(("rds", "rda", "rdata"), r),
     **dict.fromkeys(("h5ad",), anndata),

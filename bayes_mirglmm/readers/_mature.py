@@ -28,6 +28,7 @@ from bayes_mirglmm.readers._notes import Note
 from bayes_mirglmm.readers._open import decoding, numbered_lines, peek
 
 ACCESSION = re.compile(r"MIMAT\d+(_\d+)?")
+POSITION = re.compile(r"[0-9]{1,12}")
 LOCUS_NUMBER = re.compile(r"-\d+$")
 NUMBERED = re.compile(r".*(mir|let|lin|lsy|bantam)[-\d][-\w]*-\d+$", re.IGNORECASE)
 
@@ -150,6 +151,8 @@ def _gff(line: str) -> tuple[str, str, str, int, int, str] | None:
     entry = dict(item.partition("=")[::2] for item in cells[8].strip().split(";"))
     accession = entry.get("Alias", entry.get("ID", ""))
     if not ACCESSION.fullmatch(accession) or not entry.get("Name"):
+        return None
+    if not (POSITION.fullmatch(cells[3]) and POSITION.fullmatch(cells[4])):
         return None
     return accession, entry["Name"], cells[0], int(cells[3]), int(cells[4]) + 1, cells[6]
 

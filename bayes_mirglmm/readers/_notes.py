@@ -19,6 +19,6 @@ def sentences(notes: Iterable[Note]) -> list[str]:
     result = []
     for text, numbers in counts.items():
         known = [n for n in numbers if n is not None]
-        files = f" (in {len(known)} files)" if len(known) > 1 else ""
+        files = f" (in {len(known)} files)" if len(known) > 1 and "file(s)" not in text else ""
         result.append((text.replace("{n}", str(sum(known))) if known else text) + files + ".")
     return result

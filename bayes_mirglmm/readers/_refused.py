@@ -1,20 +1,25 @@
 """Files of known tools that hold no isomiR counts: what they are, and which file to give instead."""
 
+import re
 from dataclasses import dataclass
 
 from bayes_mirglmm.errors import InputError
-from bayes_mirglmm.readers._layout import header_keys
+from bayes_mirglmm.readers._layout import MIRNA, header_keys
 from bayes_mirglmm.readers._open import Head
 
 
 @dataclass(frozen=True)
 class Refused:
-    """A kind of file, known by columns that its header has (all of ``columns``) or starts with (``first``)."""
+    """A kind of file, known by columns that its header has (all of ``columns``) or starts with (``first``).
+
+    ``below`` is what the first row starts with, where the header alone says little.
+    """
 
     what: str
     instead: str
     columns: frozenset[str] = frozenset()
     first: tuple[str, ...] = ()
+    below: re.Pattern[str] = re.compile("")
 
 
 MIRGE = "mapped.csv of the same miRge run (or its mirGFF3 file, option -gff)"
@@ -52,6 +57,28 @@ REFUSED = (
         frozenset({"mirna", "readcount", "precursor", "total"}),
     ),
     Refused(
+        "QuagmiR's summary per miRNA (*.isomir.tsv)",
+        "*.isomir.sequence_info.tsv of the same run (display_sequence_info in config.yaml)",
+        frozenset({"mirna", "motif", "consensus", "totalreads"}),
+    ),
+    Refused(
+        "QuagmiR's table of nucleotides by position (*.isomir.nucleotide_dist.tsv)",
+        "*.isomir.sequence_info.tsv of the same run (display_sequence_info in config.yaml)",
+        frozenset({"mirna", "ntposition", "reads"}),
+    ),
+    Refused(
+        "IsoMiRmap's summary of a run (*.countsmeta.txt)",
+        "*-exclusive-isomiRs.expression.txt of the same run",
+        first=("totalreadsinfinputfile",),
+    ),
+    Refused(
+        "Chimira's table of plain counts, which are per miRNA",
+        "isomiR counts: run miraligner, miRge3.0, sRNAbench or mirtop on the reads. Chimira's tables of modifications "
+        "count positions of miRNAs, not sequences, and cannot be turned into them",
+        first=("files",),
+        below=MIRNA,
+    ),
+    Refused(
         "a GDC sample sheet",
         "the isoforms.quantification.txt files; the sheet goes to samples=...",
         frozenset({"fileid", "filename"}),
@@ -82,10 +109,11 @@ def refuse(head: Head) -> None:
             "isomiR tool makes of them."
         )
     cells = header_keys(first)
+    row = lines[1] if len(lines) > 1 else ""
     for kind in REFUSED:
-        if (kind.columns and kind.columns <= set(cells)) or (
-            kind.first and tuple(cells[: len(kind.first)]) == kind.first
-        ):
+        by_columns = kind.columns and kind.columns <= set(cells)
+        by_start = kind.first and tuple(cells[: len(kind.first)]) == kind.first
+        if (by_columns or by_start) and kind.below.match(row):
             raise InputError(
                 f"{head.source} is {kind.what}: it has no counts per isomiR. Give {kind.instead}."
             )

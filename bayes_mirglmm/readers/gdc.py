@@ -1,4 +1,7 @@
-"""TCGA/GDC: ``*.isoforms.quantification.txt`` (BCGSC pipeline), one file a sample, one row an isoform at a locus."""
+"""TCGA/GDC: ``*.isoforms.quantification.txt`` (BCGSC pipeline), one file a sample, one row an isoform at a locus.
+
+TCGAbiolinks' ``GDCprepare`` puts the files under each other, with the sample of each row in a column ``barcode``.
+"""
 
 from collections.abc import Mapping, Sequence
 
@@ -20,6 +23,7 @@ POLICY = "sum"
 
 NEEDED = ("mirnaid", "isoformcoords", "readcount", "mirnaregion")
 TEXT = ("mirnaid", "isoformcoords", "mirnaregion")
+BARCODE = "barcode"
 COORDINATES = (
     r"^(?:[^:]+:)?(?P<chromosome>[^:]+):(?P<start>[0-9]{1,12})-(?P<end>[0-9]{1,12}):(?P<strand>[+-])$"
 )
@@ -50,18 +54,20 @@ def read(
         Accession to mature name: miRBase's ``hsa.gff3`` or ``mature.fa``, a table of two columns, or a dict. Without
         it the name is derived from the precursor's (see :mod:`~bayes_mirglmm.readers._mature`) and noted.
     """
-    sample_of = sample_names([head.path for head in heads], samples)
+    single = [head for head in heads if BARCODE not in header_keys(head.first)]
+    names_of = dict(zip(single, sample_names([head.path for head in single], samples), strict=True))
     notes: list[Note] = []
-    rows = pd.concat([_rows(head, i, notes) for i, head in enumerate(heads)], ignore_index=True)
+    columns: list[tuple[str, str]] = []  # sample and file of each column of the counts
+    rows = pd.concat([_rows(head, names_of.get(head), columns, notes) for head in heads], ignore_index=True)
     found = mature_names(rows, names)
     notes += found.notes
     rows = offsets(rows, found.loci)
     keys = ["accession", "offset_5p", "offset_3p"]
     isomir = rows.groupby(keys, sort=True).ngroup().to_numpy()
     described = rows[keys].assign(isomir=isomir).drop_duplicates("isomir").sort_values("isomir")[keys]
-    counts = np.zeros((len(described), len(heads)), dtype=np.int64)
+    counts = np.zeros((len(described), len(columns)), dtype=np.int64)
     np.add.at(counts, (isomir, rows["sample"].to_numpy()), rows["count"].to_numpy())
-    merged = len(rows) - len(np.unique(isomir * len(heads) + rows["sample"].to_numpy()))
+    merged = len(rows) - len(np.unique(isomir * len(columns) + rows["sample"].to_numpy()))
     if merged:
         notes.append(
             Note(
@@ -80,17 +86,20 @@ def read(
             heads[0].source if len(heads) == 1 else f"{len(heads)} files: {heads[0].source}, ...",
             np.array([f"{a}|{_signed(p)}|{_signed(q)}" for a, p, q in ends], dtype=object),
             described["accession"].map(found.names).to_numpy(dtype=object),
-            sample_of,
+            [sample for sample, _ in columns],
             counts,
             annotation=described.reset_index(drop=True),
             notes=notes,
-            origins=[head.source for head in heads],
+            origins=[source for _, source in columns],
         )
     ]
 
 
-def _rows(head: Head, sample: int, notes: list[Note]) -> pd.DataFrame:
-    """Return the mature rows of a file: precursor, accession, chromosome, start, end, strand, sample, count."""
+def _rows(head: Head, sample: str | None, columns: list[tuple[str, str]], notes: list[Note]) -> pd.DataFrame:
+    """Return the mature rows of a file: precursor, accession, chromosome, start, end, strand, sample, count.
+
+    ``sample`` is a number, the place in ``columns``, to which the samples of the file are added.
+    """
     table = require_columns(inspect(head))
     at = {normalised(name): i for i, name in enumerate(table.columns)}
     absent = [name for name in NEEDED if name not in at]
@@ -99,10 +108,13 @@ def _rows(head: Head, sample: int, notes: list[Note]) -> pd.DataFrame:
             f"{head.source} is no isoforms.quantification.txt: it has no column {absent[0]!r}, only "
             f"{', '.join(table.columns[:8])}."
         )
-    cells = read_cells(table, [at[name] for name in TEXT], [at["readcount"]], notes)
-    frame = cells.text.set_axis(["precursor", "coordinates", "region"], axis=1)
+    text = [at[name] for name in (*TEXT, *([BARCODE] if sample is None else []))]
+    cells = read_cells(table, text, [at["readcount"]], notes)
+    frame = cells.text.set_axis(["precursor", "coordinates", "region", *text[3:]], axis=1)
     frame["count"] = cells.counts[:, 0]
-    frame["sample"] = sample
+    codes, names = (np.zeros(len(frame)), [sample]) if sample is not None else pd.factorize(frame[text[3]])
+    frame["sample"] = len(columns) + codes.astype(np.int64)
+    columns += [(str(name), head.source) for name in names]
     frame["line"] = cells.lines
     mature = frame["region"].str.startswith("mature,").to_numpy()
     if not mature.any():

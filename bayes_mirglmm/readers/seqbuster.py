@@ -66,9 +66,7 @@ def _read(table: Table, sample: str, one_read_per_row: bool) -> Part:
     else:
         counts = _from_names(table, frame["name"], lines)
         if FREQ in at:
-            notes.append(
-                Note("column freq of {n} file(s) holds zeros only: counts are those in the read names", 1)
-            )
+            notes.append(Note("column freq holds zeros only: counts are those in the read names"))
     first = ~frame.duplicated(["name", "seq", "mir"]).to_numpy()
     if not first.all():
         _same_counts(table, frame, counts, lines)

@@ -25,6 +25,7 @@ TABLE = "isomir\tmirna\ts1\niso1\thsa-miR-1-3p\t9\n"
         ("\tcategory\tsample\tcounts\ttool\n0\tiso_3p\tA\t3\tx\n", r"draws plots.*Give mirtop\.tsv"),
         ("Sequence\tSeed\tLoc_idx\tBinStarter\tA\nACGT\tA\tb\tc\t1\n", r"PROST!.*mirtop gff --format prost"),
         ("#miRNA\tread_count\tprecursor\ttotal\nhsa-let-7a\t1\tx\t1\n", r"miRDeep2|counts are per miRNA"),
+        ("files\t1/\t2/\nmmu-mir-16-5p\t5\t6\n", r"Chimira's table of plain counts.*run miraligner"),
         ("File ID\tFile Name\tSample ID\na\tb\tc\n", r"GDC sample sheet.*samples=\.\.\."),
         ("Geneid\tChr\tStart\tEnd\tStrand\tLength\ta.bam\nENSG1\t1\t1\t2\t+\t1\t5\n", "featureCounts"),
     ],

@@ -171,3 +171,25 @@ def test_counts_per_mirna_are_refused(put):
         read_counts(put("abc.mirbase21.mirnas.quantification.txt", text))
     with pytest.raises(InputError, match="no column 'isoformcoords'"):
         read_counts(put("abc.txt", text), format="gdc")
+
+
+LONG_TABLE = (
+    '"","miRNA_ID","isoform_coords","read_count","reads_per_million_miRNA_mapped","cross.mapped",'
+    '"miRNA_region","barcode"\n'
+)
+
+
+def long_row(i, coords, count, barcode):
+    return f'"{i}","hsa-let-7a-1","hg38:chr9:{coords}:+",{count},1.5,"N","mature,MIMAT0000062","{barcode}"\n'
+
+
+def test_the_long_table_of_tcgabiolinks_is_the_files_it_was_made_of(put):
+    a, b = "TCGA-AA-0001-01A", "TCGA-AA-0002-11A"
+    one, two = "94175957-94175979", "94175958-94175979"
+    text = LONG_TABLE + long_row(1, one, 5, a) + long_row(2, two, 9, a) + long_row(3, one, 4, b)
+    counts = read_counts(put("isoforms.csv", text))
+    assert counts.attrs["format"] == "gdc"
+    assert counts["sample"].values.tolist() == [a, b]
+    assert counts["counts"].values.tolist() == [[5, 4], [9, 0]]
+    with pytest.raises(InputError, match=f"sample '{b}' is both in .*isoforms.csv and in .*more.csv"):
+        read_counts([put("isoforms.csv", text), put("more.csv", LONG_TABLE + long_row(1, one, 4, b))])

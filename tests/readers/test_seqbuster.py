@@ -92,9 +92,7 @@ def test_counts_in_names_where_freq_holds_zeros_only(put, rows):
     text = ZEROS.format("TGAGGTAGTAGGTTGTATAGTT", "TGAGGTAGTAGGTTGTATAGT", "_x20")
     counts = read_counts(put("a.mirna", text))
     assert rows(counts) == {("TGAGGTAGTAGGTTGTATAGTT", "m"): [10], ("TGAGGTAGTAGGTTGTATAGT", "m"): [20]}
-    assert counts.attrs["notes"] == [
-        "column freq of 1 file(s) holds zeros only: counts are those in the read names."
-    ]
+    assert counts.attrs["notes"] == ["column freq holds zeros only: counts are those in the read names."]
 
 
 def test_zeros_in_freq_and_no_counts_in_names(put):
