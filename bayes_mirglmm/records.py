@@ -66,7 +66,7 @@ class ModelNumbers:
     random_effect : array, shape (Q,), optional
         Conditional modes of these effects: each term's, each column's, on the levels.
     extra : mapping
-        What the method has besides, by the names of :mod:`bayes_mirglmm.results.posterior_schema`.
+        What the method has besides, by the names of :mod:`bayes_mirglmm.methods.variables`.
     """
 
     beta: np.ndarray

@@ -166,7 +166,7 @@ def _print(reporter: Reporter, compared: "Comparison") -> None:
     ]
     reporter.show(table(columns, rows))
 
-    reporter.say(f"\nCalled at a false discovery rate of {compared.fdr:g} by exactly", "bold")
+    reporter.say(f"\nCalled at a {compared.rate} of {compared.fdr:g} by exactly", "bold")
     for row in compared.calls().head(COMBINATIONS).to_dict("records"):
         sides = " + ".join(name for name in compared.names if row[name] == CALL) or "none"
         lacking = ", ".join(name for name in compared.names if row[name] == UNTESTED)

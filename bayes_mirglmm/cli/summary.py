@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from bayes_mirglmm.cli.console import Reporter, table
+from bayes_mirglmm.methods.registry import Method
 from bayes_mirglmm.outcomes import STATUSES, from_metadata
 from bayes_mirglmm.results.hits import (
     FDR,
     LOG_BF,
-    MEASURES,
-    SHRUNKEN,
     called_effects,
     count_hits,
     surest_first,
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
 TOP = 10
 MANY_TERMS = 6
 FROM_EFFECTS = ["mirna", "term", "log2_fc", "lower", "upper"]
-IN_HEADERS = {False: ("p", "adjusted"), True: ("lfsr", SHRUNKEN)}
 
 
 def summarise(fit: "Fit", out: Path, files: dict[str, Path], omnibus: Sequence[str] = ()) -> dict[str, Any]:
@@ -58,10 +56,10 @@ def summarise(fit: "Fit", out: Path, files: dict[str, Path], omnibus: Sequence[s
         "fitted": len(fit),
         "status": {str(name): int(n) for name, n in status["status"].value_counts().items()},
         "fdr": FDR,
-        "hits": {term: count_hits(effects[effects["term"] == term], fit.is_bayesian) for term in terms},
+        "hits": {term: count_hits(effects[effects["term"] == term], fit.method) for term in terms},
         "usage_test": fit.usage_test,
         "usage_hits": int((usage[call] <= FDR).sum()) if usage[call].notna().any() else None,
-        "top": _top(effects[effects["term"] == default_term(fit.design)], status, fit.is_bayesian)
+        "top": _top(effects[effects["term"] == default_term(fit.design)], status, fit.method)
         if terms
         else [],
         "cautions": [str(caution) for caution in from_metadata(fit.metadata)],
@@ -79,7 +77,7 @@ def summarise(fit: "Fit", out: Path, files: dict[str, Path], omnibus: Sequence[s
     if asked and tested:
         found = called_effects(fit, contrasts=asked)
         summary["contrasts"] = {
-            str(name): count_hits(part, fit.is_bayesian)
+            str(name): count_hits(part, fit.method)
             for name, part in found.groupby("contrast", sort=False, observed=True)
         }
     if omnibus and tested:
@@ -125,7 +123,7 @@ def print_summary(reporter: Reporter, fit: "Fit", summary: dict[str, Any]) -> No
             "\nNothing is tested: the design leaves no degrees of freedom. effects.tsv has estimates.", "bold"
         )
     if summary["hits"]:
-        reporter.say(f"\nAt a false discovery rate of {FDR:g}", "bold")
+        reporter.say(f"\nAt a {fit.method.rate} of {FDR:g}", "bold")
         _print_hits(reporter, fit, summary)
     if fit.slope and summary["usage_hits"] is not None:
         name = "beyond what samples share" if fit.usage_test == "shared" else "likelihood ratio test"
@@ -135,9 +133,9 @@ def print_summary(reporter: Reporter, fit: "Fit", summary: dict[str, Any]) -> No
     if summary.get("usage_reason"):
         reporter.say(f"  isomiR usage: {summary['usage_reason']}")
     if summary["top"]:
-        bayesian = fit.is_bayesian
-        rank, call = MEASURES[bayesian]
-        what = "local false sign rates of the posterior" if bayesian else "p-values"
+        method = fit.method
+        rank, call = method.ranks_by, method.calls_by
+        what = method.ranks_in_words
         reporter.say(f"\nSmallest {what}, {meaning(fit.design, summary['top'][0]['term'])}", "bold")
         interval = f"{100 * float(fit.data.attrs['prob']):g} % interval"
         rows = [
@@ -151,7 +149,11 @@ def print_summary(reporter: Reporter, fit: "Fit", summary: dict[str, Any]) -> No
             )
             for row in summary["top"]
         ]
-        reporter.show(table(["miRNA", "log2 FC", interval, *IN_HEADERS[bayesian], "isomiRs"], rows))
+        reporter.show(
+            table(
+                ["miRNA", "log2 FC", interval, method.rank_in_words, method.calls_in_words, "isomiRs"], rows
+            )
+        )
 
     if summary["cautions"]:
         reporter.say("\nBefore you use these numbers", "bold")
@@ -194,8 +196,8 @@ def _print_hits(reporter: Reporter, fit: "Fit", summary: dict[str, Any]) -> None
         )
 
 
-def _top(effects: pd.DataFrame, status: pd.DataFrame, bayesian: bool) -> list[dict[str, Any]]:
-    rows = surest_first(effects, bayesian).head(TOP)[[*FROM_EFFECTS, *MEASURES[bayesian]]]
+def _top(effects: pd.DataFrame, status: pd.DataFrame, method: Method) -> list[dict[str, Any]]:
+    rows = surest_first(effects, method).head(TOP)[[*FROM_EFFECTS, method.ranks_by, method.calls_by]]
     rows = rows.merge(status[["mirna", "n_isomirs"]], on="mirna")
     rows = rows.assign(lower_log2=rows.pop("lower") / LOG_2, upper_log2=rows.pop("upper") / LOG_2)
     return [{str(name): value for name, value in row.items()} for row in rows.to_dict("records")]

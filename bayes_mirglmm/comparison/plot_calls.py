@@ -66,7 +66,7 @@ def plot_calls(comparison: "Comparison", *, figsize: tuple[float, float] | None 
     bars.set_ylim(0, 1.15 * max(size.max(initial=0), 1))
     bars.spines[["top", "right"]].set_visible(False)
     bars.tick_params(axis="x", length=0)
-    title = f"called at a false discovery rate of {comparison.fdr:g}; {uncalled} by none"
+    title = f"called at a {comparison.rate} of {comparison.fdr:g}; {uncalled} by none"
     if opposite.any():
         title += f"; {int(opposite.sum())} in opposite directions (orange)"
     if untested.any():

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 #: Files that :meth:`Comparison.save` writes.
 TABLES = ("table", "agreement", "calls", "disagreements", "absent")
+FALSE_DISCOVERY = "false discovery rate"
 FIGURES = ("estimates", "calls")
 
 
@@ -48,6 +49,14 @@ class Comparison:
         self.names = tuple(source.name for source in sources)
         self.remarks = remarks(self.sources)
         self.notes = [source.about + "." for source in self.sources] + self.remarks
+
+    @property
+    def rate(self) -> str:
+        """What calls rest on, in words: adjusted p-values are false discovery rates, s-values false sign rates."""
+        rates = [
+            source.fit.method.rate if source.fit is not None else FALSE_DISCOVERY for source in self.sources
+        ]
+        return " or ".join(sorted(set(rates)))
 
     def table(self) -> pd.DataFrame:
         """Return a row per miRNA of any side.
@@ -175,7 +184,7 @@ class Comparison:
         )
 
     def __repr__(self) -> str:
-        lines = [f"Comparison of {', '.join(self.names)} at a false discovery rate of {self.fdr:g}"]
+        lines = [f"Comparison of {', '.join(self.names)} at a {self.rate} of {self.fdr:g}"]
         rows = self.agreement()
         for row in rows.to_dict("records"):
             lines.append(

@@ -3,10 +3,9 @@
 import json
 import logging
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,18 +18,15 @@ from bayes_mirglmm.counts.replicates import replicate_caution
 from bayes_mirglmm.design.build import Design, build_design
 from bayes_mirglmm.design.covariates import coded_levels
 from bayes_mirglmm.errors import InputError
-from bayes_mirglmm.fitting.every_mirna import Pair, fit_every_mirna, left_out, say_outcome
+from bayes_mirglmm.fitting.every_mirna import fit_every_mirna, left_out, say_outcome
 from bayes_mirglmm.fitting.names import check_names
 from bayes_mirglmm.fitting.sample_covariance import checked_covariance
 from bayes_mirglmm.interruption import apart, hand_on, noted
-from bayes_mirglmm.marginal import compile_batch, compile_kernels, is_batch_compiled, is_compiled
 from bayes_mirglmm.methods.loop import resolve_jobs
-from bayes_mirglmm.methods.maximum_likelihood import Plan, fit_mirna
-from bayes_mirglmm.methods.nested_laplace import fit_mirna_nested
-from bayes_mirglmm.methods.nuts import fit_mirna_nuts
+from bayes_mirglmm.methods.maximum_likelihood import Plan
 from bayes_mirglmm.methods.options import Options, check_samples, resolve_options, resolve_settings
+from bayes_mirglmm.methods.registry import Engine, method_named
 from bayes_mirglmm.model import ModelSpec, load_model
-from bayes_mirglmm.nuts import compile_density, is_density_compiled
 from bayes_mirglmm.outcomes import FEWEST_SAMPLES_OF_LAPLACE, Caution, as_metadata
 from bayes_mirglmm.results import Fit, assemble, provenance
 from bayes_mirglmm.results.schema import check_prob
@@ -169,13 +165,15 @@ def fit(
         spec=spec,
     )
     check_samples(samples, method, preset)
-    settings = resolve_settings(method, draws=draws, chains=chains, tune=tune, target_accept=target_accept)
+    how = method_named(method)
+    given = {"draws": draws, "chains": chains, "tune": tune, "target_accept": target_accept}
+    settings = resolve_settings(how, given)
     table = sample_table(counts)
     design = build_design(table, formula, slope=slope, reference=reference, nuisance=nuisance)
     check_usage_test(usage_test, design)
     check_names(counts, design)
     covariance = checked_covariance(sample_covariance, design.samples)
-    if method != "ml" and (design.random or covariance is not None):
+    if how.has_draws and (design.random or covariance is not None):
         what = f"({' and '.join(dict.fromkeys(term.group for term in design.random))} in {formula!r})"
         what = f"random terms of the samples {what}" if design.random else "sample_covariance="
         raise InputError(
@@ -185,7 +183,7 @@ def fit(
     cautions = _cautions(counts, design, options, slope_chosen=slope is not None)
     for caution in cautions:
         logger.warning("%s", caution)
-    _load_kernels(progress, method)
+    _load_kernels(progress, how.engine)
     plan = Plan(
         design,
         np.asarray(log_offsets.values, dtype=float),
@@ -208,16 +206,10 @@ def fit(
         sample_covariance=covariance,
     )
     metadata = provenance(counts, seed=seed) | as_metadata(cautions) | {"usage_test": usage_test}
-    fit_one: Callable[[str, list[str], np.ndarray], Pair] = partial(_by_maximum_likelihood, plan)
-    extra: dict[str, Any] = {}
-    if method == "laplace":
-        fit_one = partial(fit_mirna_nested, plan, seed)
-    elif settings is not None:
-        fit_one = partial(fit_mirna_nuts, plan, seed, settings)
-        extra = {"chains": settings.chains, "tune": settings.tune, "target_accept": settings.target_accept}
-    description = "Sampling" if method == "nuts" else "Fitting"
+    fit_one = how.engine.fitter(plan, seed, settings)
+    extra = {} if settings is None else {name: getattr(settings, name) for name in how.recorded}
     with noted():  # from here on an interruption loses nothing that is finished
-        found = fit_every_mirna(counts, fit_one, n_jobs=n_jobs, progress=progress, description=description)
+        found = fit_every_mirna(counts, fit_one, n_jobs=n_jobs, progress=progress, description=how.work)
         if found.interrupted:
             sentence = f"The run was interrupted: {found.left} of {found.left + found.done} miRNAs were not finished."
             metadata |= as_metadata([*cautions, Caution("interrupted", sentence)])
@@ -236,7 +228,7 @@ def fit(
                 for caution in learned:
                     logger.warning("%s", caution)
                 result.metadata |= as_metadata([*cautions, *learned])
-            if method != "ml":
+            if how.has_draws:
                 records = [posterior for _, posterior in found.records] + rest
                 data = assembled(records, method=method, df="z", extra=extra)
                 result = Fit(data, design, metadata=metadata, samples=table, ml=result)
@@ -246,16 +238,11 @@ def fit(
     return result
 
 
-def _by_maximum_likelihood(plan: Plan, mirna: str, isomirs: list[str], counts: np.ndarray) -> Pair:
-    record = fit_mirna(plan, mirna, isomirs, counts)
-    return record, record
-
-
 def _cautions(counts: xr.Dataset, design: Design, options: Options, *, slope_chosen: bool) -> list[Caution]:
     """Return what is legal but limits the conclusions, a sentence each."""
     cautions = [*count_cautions(counts), *design.cautions, *coded_levels(design.table)]
     n = len(design.samples)
-    if options.method == "laplace" and n < FEWEST_SAMPLES_OF_LAPLACE:
+    if n < method_named(options.method).fewest_samples:
         sentence = (
             f"With {n} samples method='laplace' is a little too sure: below {FEWEST_SAMPLES_OF_LAPLACE} samples its "
             "posterior SDs were 5 to 17 % smaller than those of method='nuts', also where pareto_k is fine."
@@ -281,26 +268,17 @@ def _cautions(counts: xr.Dataset, design: Design, options: Options, *, slope_cho
     return cautions
 
 
-def _load_kernels(progress: bool, method: str) -> None:
+def _load_kernels(progress: bool, engine: Engine) -> None:
     """Compile or load the kernels before the bar starts, and say so where it takes its time."""
-    batch, density = method == "laplace", method == "nuts"
-    if not (is_compiled() and (is_batch_compiled() or not batch) and (is_density_compiled() or not density)):
+    if not engine.is_prepared():
         message = "Compiling the numerical kernels for this machine (once, about half a minute) ..."
         if progress:
             print(message, file=sys.stderr, flush=True)
         logger.info(message)
     try:
-        apart(partial(_compile, batch=batch, density=density))
+        apart(engine.prepare)
     except OSError as error:
         raise InputError(
             f"the numerical kernels could not be compiled ({error}): make a writable folder known through "
             "the environment variable NUMBA_CACHE_DIR."
         ) from error
-
-
-def _compile(*, batch: bool, density: bool) -> None:
-    compile_kernels()
-    if batch:
-        compile_batch()
-    if density:
-        compile_density()

@@ -5,7 +5,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from scipy.linalg import block_diag
@@ -15,7 +15,9 @@ from bayes_mirglmm.marginal import (
     Frame,
     MarginalFit,
     Terms,
+    compile_kernels,
     fit_frame,
+    is_compiled,
     make_frame,
     separated_coefficients,
 )
@@ -30,6 +32,9 @@ from bayes_mirglmm.outcomes import (
     TOO_FEW_ISOMIRS,
 )
 from bayes_mirglmm.records import MirnaRecord, ModelNumbers
+
+if TYPE_CHECKING:
+    from bayes_mirglmm.methods.registry import FitOne
 
 logger = logging.getLogger(__name__)
 
@@ -297,3 +302,23 @@ def _numbers(fit: MarginalFit, reason: str) -> ModelNumbers:
         if fit.term_effects
         else None,
     )
+
+
+def is_prepared() -> bool:
+    """Tell whether the machine code is on disk."""
+    return is_compiled()
+
+
+def prepare() -> None:
+    """Compile the kernels, or load them from disk."""
+    compile_kernels()
+
+
+def fitter(plan: Plan, seed: int, settings: None) -> "FitOne":
+    """Return the function that fits one miRNA; maximum likelihood draws nothing, whatever the seed."""
+
+    def fit_one(mirna: str, isomirs: Sequence[str], counts: np.ndarray) -> tuple[MirnaRecord, MirnaRecord]:
+        record = fit_mirna(plan, mirna, isomirs, counts)
+        return record, record
+
+    return fit_one

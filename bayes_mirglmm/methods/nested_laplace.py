@@ -3,15 +3,21 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bayes_mirglmm.marginal import compile_batch, is_batch_compiled
+from bayes_mirglmm.methods import maximum_likelihood
 from bayes_mirglmm.methods.bayesian import finite_or_told, fit_bayesian, name_number, posterior_numbers
 from bayes_mirglmm.methods.maximum_likelihood import Plan
 from bayes_mirglmm.nested import NestedPosterior, Start, nested_posterior
 from bayes_mirglmm.nested.importance import EVIDENCE_STAGES, STAGES
 from bayes_mirglmm.outcomes import NOT_CONVERGED, OK, RELIABLE_PARETO_K
 from bayes_mirglmm.records import Draws, MirnaRecord, ModelNumbers
+
+if TYPE_CHECKING:
+    from bayes_mirglmm.methods.registry import FitOne
 
 DRAWS = sum(STAGES)  # that are kept of a miRNA
 
@@ -185,3 +191,19 @@ def _draws(posterior: NestedPosterior, sort_by: int) -> Draws:
 
 def _stream(seed: int, mirna: str, *, full: bool) -> np.random.Generator:
     return np.random.default_rng([seed, name_number(mirna), int(full)])
+
+
+def is_prepared() -> bool:
+    """Tell whether the machine code of this method, and of the fit that it starts from, is on disk."""
+    return maximum_likelihood.is_prepared() and is_batch_compiled()
+
+
+def prepare() -> None:
+    """Compile the kernels, or load them from disk."""
+    maximum_likelihood.prepare()
+    compile_batch()
+
+
+def fitter(plan: Plan, seed: int, settings: None) -> "FitOne":
+    """Return the function that fits one miRNA."""
+    return partial(fit_mirna_nested, plan, seed)

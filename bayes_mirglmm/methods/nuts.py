@@ -1,16 +1,31 @@
 """One miRNA by NUTS: the full and the reduced model, diagnostics, and the evidence of both by bridge sampling."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bayes_mirglmm.errors import InputError
+from bayes_mirglmm.methods import maximum_likelihood
 from bayes_mirglmm.methods.bayesian import finite_or_told, fit_bayesian, name_number, posterior_numbers
 from bayes_mirglmm.methods.maximum_likelihood import Plan
-from bayes_mirglmm.nuts import Estimate, Sampled, Settings, log_evidence, prepare, sample
+from bayes_mirglmm.nuts import (
+    Estimate,
+    Sampled,
+    Settings,
+    compile_density,
+    is_density_compiled,
+    log_evidence,
+    sample,
+)
+from bayes_mirglmm.nuts import prepare as prepare_model
 from bayes_mirglmm.outcomes import NOT_CONVERGED, OK
 from bayes_mirglmm.records import Draws, MirnaRecord, ModelNumbers
+
+if TYPE_CHECKING:
+    from bayes_mirglmm.methods.registry import FitOne
 
 
 def fit_mirna_nuts(
@@ -40,7 +55,7 @@ def sample_model(
 ) -> Sampled:
     """Return the draws of one model of one miRNA, always the same for a seed."""
     columns = plan.full if full else plan.reduced
-    prepared = prepare(
+    prepared = prepare_model(
         counts,
         plan.offset,
         plan.design.x,
@@ -176,3 +191,37 @@ def _single(draws: Draws) -> Draws:
 
 def _seed(seed: int, mirna: str, *, full: bool) -> int:
     return int(np.random.SeedSequence([seed, name_number(mirna), int(full)]).generate_state(1, np.uint32)[0])
+
+
+def is_prepared() -> bool:
+    """Tell whether the machine code of NUTS, and of the fit that it starts from, is on disk."""
+    return maximum_likelihood.is_prepared() and is_density_compiled()
+
+
+def prepare() -> None:
+    """Compile the kernels, or load them from disk."""
+    maximum_likelihood.prepare()
+    compile_density()
+
+
+def fitter(plan: Plan, seed: int, settings: Settings) -> "FitOne":
+    """Return the function that samples one miRNA."""
+    return partial(fit_mirna_nuts, plan, seed, settings)
+
+
+def resolve_settings(given: Mapping[str, Any]) -> Settings:
+    """Check the settings of the sampler, and fill them up.
+
+    Raises
+    ------
+    InputError
+        One is out of range.
+    """
+    for name, least in (("draws", 4), ("chains", 1), ("tune", 20)):
+        value = given.get(name, least)
+        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+            raise InputError(f"{name} is {value!r}: give a whole number, {least} or more.")
+    rate = given.get("target_accept", 0.9)
+    if not isinstance(rate, int | float | np.floating) or not 0 < rate < 1:
+        raise InputError(f"target_accept is {rate!r}: give a number between 0 and 1, 0.9 say.")
+    return Settings(**given)

@@ -1,15 +1,13 @@
 """The choices of a fit, checked before anything is computed."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from bayes_mirglmm.errors import InputError
+from bayes_mirglmm.methods.registry import METHODS, Method, method_named
 from bayes_mirglmm.model import ModelSpec
-from bayes_mirglmm.nuts import Settings
 
-METHODS = ("ml", "laplace", "nuts")
 CURVATURES = ("observed", "expected")
 CRITERIA = ("ml", "reml")
 DEFAULT_CRITERION = "ml"
@@ -73,25 +71,25 @@ def resolve_options(
     InputError
         A choice is unknown, or contradicts the preset.
     """
-    _one_of("method", method, METHODS)
+    has_draws = method_named(method).has_draws
     if df is not None:
         _one_of("df", df, DFS)
     if curvature is not None:
         _one_of("curvature", curvature, CURVATURES)
     if criterion is not None:
         _one_of("criterion", criterion, CRITERIA)
-    if method != "ml" and (preset is not None or curvature == "expected"):
+    if has_draws and (preset is not None or curvature == "expected"):
         what = f"preset={preset!r}" if preset is not None else "curvature='expected'"
         raise InputError(
             f"{what} is a choice of maximum likelihood, which method={method!r} has no place for: leave it out, or "
             "choose method='ml'."
         )
-    if method != "ml" and df is not None:
+    if has_draws and df is not None:
         raise InputError(
             f"df={df!r} is a choice of maximum likelihood: the intervals of method={method!r} are those of its draws. "
             "Leave it out."
         )
-    if method != "ml" and criterion == "reml":
+    if has_draws and criterion == "reml":
         raise InputError(
             f"criterion='reml' is a choice of method='ml': the posterior of method={method!r} takes account of what "
             "the fixed effects cost anyway. Leave it out."
@@ -126,32 +124,23 @@ def resolve_options(
     )
 
 
-def resolve_settings(
-    method: str, *, draws: int | None, chains: int | None, tune: int | None, target_accept: float | None
-) -> Settings | None:
-    """Check the settings of NUTS, and fill them up; None for other methods.
+def resolve_settings(method: Method, given: Mapping[str, Any]) -> Any:
+    """Check the settings that only some methods take, and fill them up; None for a method without any.
 
     Raises
     ------
     InputError
         One is out of range, or was given for another method.
     """
-    given: dict[str, Any] = {"draws": draws, "chains": chains, "tune": tune, "target_accept": target_accept}
     given = {name: value for name, value in given.items() if value is not None}
-    if method != "nuts":
-        if given:
-            raise InputError(
-                f"{', '.join(given)}: of method='nuts' only; leave out, or choose that method in place of {method!r}."
-            )
-        return None
-    for name, least in (("draws", 4), ("chains", 1), ("tune", 20)):
-        value = given.get(name, least)
-        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-            raise InputError(f"{name} is {value!r}: give a whole number, {least} or more.")
-    rate = given.get("target_accept", 0.9)
-    if not isinstance(rate, int | float | np.floating) or not 0 < rate < 1:
-        raise InputError(f"target_accept is {rate!r}: give a number between 0 and 1, 0.9 say.")
-    return Settings(**given)
+    strange = [name for name in given if name not in method.settings]
+    if strange:
+        takers = [repr(m.name) for m in METHODS.values() if strange[0] in m.settings]
+        raise InputError(
+            f"{', '.join(strange)}: of method={' or '.join(takers)} only; leave out, or choose that method in place of "
+            f"{method.name!r}."
+        )
+    return method.engine.resolve_settings(given) if method.settings else None
 
 
 def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:

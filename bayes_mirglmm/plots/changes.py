@@ -9,8 +9,8 @@ import pandas as pd
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.evidence.bayes_factor import bayesian_fdr
 from bayes_mirglmm.results.contrast import chosen_weights
+from bayes_mirglmm.results.draws import draws_of
 from bayes_mirglmm.results.inference import LOG_2
-from bayes_mirglmm.results.posterior_schema import draws_of
 from bayes_mirglmm.results.terms import default_term, meaning
 
 if TYPE_CHECKING:
@@ -79,10 +79,10 @@ def changes(
     InputError
         The measure, term or contrast does not exist, or a contrast is not a single one.
     """
-    measure = measure or ("lfsr" if fit.is_bayesian else "p_value")
+    measure = measure or ("lfsr" if fit.method.has_draws else "p_value")
     if measure not in MEASURES:
         raise InputError(f"measure={measure!r} is not known: choose one of {', '.join(map(repr, MEASURES))}.")
-    if measure == "probability" and not fit.is_bayesian:
+    if measure == "probability" and not fit.method.has_draws:
         raise InputError(
             "posterior probabilities need posterior draws: fit with method='laplace' or 'nuts', or choose "
             "measure='p_value' or 'lfsr'."

@@ -36,7 +36,7 @@ def frequencies(fit: "Fit", mirna: str, prob: float = 0.95) -> Frequencies:
     counts, mean, theta = fitted_means(fit.data, mirna)
     first = classes(int(counts.max()))
     observed = _tally(counts.values.reshape(1, -1), first)[0].astype(float)
-    if fit.is_bayesian:
+    if fit.method.has_draws:
         drawn = np.asarray(fit[mirna]["posterior_predictive"]["counts"])
         tallies = _tally(drawn.reshape(drawn.shape[0] * drawn.shape[1], -1), first)
         lower, upper = np.quantile(tallies, [(1 - prob) / 2, (1 + prob) / 2], axis=0)

@@ -62,7 +62,7 @@ def plot_ppc(
         raise InputError(f"kind={kind!r} is not known: choose 'ecdf' or 'pit'.")
     if num_samples < 1:
         raise InputError(f"num_samples={num_samples!r}: give 1 or more.")
-    if not fit.is_bayesian:
+    if not fit.method.has_draws:
         raise InputError(
             "a posterior predictive check needs posterior draws: fit with method='laplace' or 'nuts'. "
             f"plot_rootogram(fit, {mirna!r}) checks a fit by maximum likelihood."

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bayes_mirglmm.methods.registry import SHRUNKEN
 from bayes_mirglmm.plots.canvas import BLUE, GREY, ORANGE, canvas, label_axes, legend_below
 from bayes_mirglmm.plots.changes import changes
-from bayes_mirglmm.results.hits import SHRUNKEN
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

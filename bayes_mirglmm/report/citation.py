@@ -62,17 +62,7 @@ def methods_text(fit: "Fit") -> str:
     attrs, meta = fit.data.attrs, fit.metadata
     version = (meta.get("versions") or {}).get("bayes-mirglmm", __version__)
     family = "Poisson" if attrs["family"] == "poisson" else "negative binomial"
-    how = {
-        "ml": "by maximum likelihood, random effects integrated out by Laplace's method",
-        "laplace": "in a Bayesian way, by nested Laplace approximation with importance sampling",
-        "nuts": "in a Bayesian way, by Hamiltonian Monte Carlo (NUTS)",
-    }.get(str(attrs["method"]), f"by the method {attrs['method']}")
     slopes = f", with random intercepts of samples and random intercepts and slopes ({fit.slope}) of isomiRs"
-    calls = (
-        "Findings have an s-value of at most 0.05; s-values are of effects after adaptive shrinkage (Stephens 2017)."
-        if fit.is_bayesian
-        else "P-values were adjusted by the method of Benjamini and Hochberg."
-    )
     shared = (
         "Log fold changes of miRNAs were estimated by generalised least squares under the covariance of the samples "
         "that was learned over all miRNAs (an offset of each sample, effects with a point mass at 0, moderated "
@@ -89,6 +79,6 @@ def methods_text(fit: "Fit") -> str:
     return (
         f"IsomiR counts of each miRNA were fitted with a {family} mixed model "
         f"(bayes_mirglmm {version}; Baran et al. 2025), formula {fit.formula}"
-        f"{slopes if fit.slope else ', with random intercepts of samples and isomiRs'}, {how}. "
-        f"The offset was {attrs['offset_method']}. {shared}{calls}{usage}"
+        f"{slopes if fit.slope else ', with random intercepts of samples and isomiRs'}, {fit.method.how}. "
+        f"The offset was {attrs['offset_method']}. {shared}{fit.method.calls_sentence}{usage}"
     )

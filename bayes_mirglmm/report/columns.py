@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from bayes_mirglmm.results.hits import SHRUNKEN
+from bayes_mirglmm.methods.registry import SHRUNKEN
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from bayes_mirglmm.report.shared_usage import LEADS
 from bayes_mirglmm.report.verdict import verdict
 from bayes_mirglmm.results.effects import INTERCEPT
 from bayes_mirglmm.results.expression import mean_cpm
-from bayes_mirglmm.results.hits import FDR, MEASURES, SHRUNKEN, usage_column
+from bayes_mirglmm.results.hits import FDR, usage_column
 
 if TYPE_CHECKING:
     from bayes_mirglmm.results import Fit
@@ -103,7 +103,7 @@ def page_data(
     types: "Mapping[str, str] | pd.Series | None" = None,
 ) -> dict[str, Any]:
     """Return what the scripts of the page read: columns over the fitted miRNAs, as plain values."""
-    rank, call = MEASURES[fit.is_bayesian]
+    rank, call = fit.method.ranks_by, fit.method.calls_by
     prob = float(fit.data.attrs["prob"])
     mirnas = _mirnas(fit, usage, effects)
     shown = mirnas.merge(found[0].table, on="mirna", suffixes=("", "_")) if found else mirnas
@@ -112,12 +112,12 @@ def page_data(
     return {
         "fdr": FDR,
         "prob": prob,
-        "bayesian": fit.is_bayesian,
+        "bayesian": fit.method.has_draws,
         "rank": rank,
         "call": call,
-        "call_label": SHRUNKEN if fit.is_bayesian else "adj. p",
+        "call_label": fit.method.calls_in_words,
         "mirnas": {name: compact(mirnas[name]) for name in mirnas.columns},
-        "columns": effect_columns(shown, prob, bayesian=fit.is_bayesian),
+        "columns": effect_columns(shown, prob, bayesian=fit.method.has_draws),
         "csv": ["mirna", "term", *(c for c in EFFECTS if c in shown), *(c for c in mirnas.columns[1:])],
         "comparisons": [_comparison(one, names) for one in found],
         "usage": {name: compact(usage[name]) for name in usage.columns} if len(usage) else None,

@@ -42,7 +42,7 @@ def diagnostics(fit: "Fit", effects: pd.DataFrame) -> list[Finding]:
             found.append(Finding("warning", what, limit.advice))
         else:
             found.append(Finding("ok", f"No miRNA with {limit.meaning}.", ""))
-    if not fit.is_bayesian and fit.residual_df < 1:
+    if not fit.method.has_draws and fit.residual_df < 1:
         found.append(Finding("warning", "No degrees of freedom are left for tests.", CAUTIONS["saturated"]))
     return found
 

@@ -10,11 +10,6 @@ from bayes_mirglmm.results.shared_samples import SHARED
 if TYPE_CHECKING:
     from bayes_mirglmm.results import Fit
 
-METHODS = {
-    "ml": "Maximum likelihood; random effects integrated out by Laplace's method ({curvature} curvature)",
-    "laplace": "Posterior by nested Laplace approximation and importance sampling ({draws} draws a miRNA)",
-    "nuts": "Posterior by NUTS ({draws} draws a miRNA)",
-}
 OFFSETS = {
     "total": "Total counts of the sample",
     "median_ratio": "Median of ratios to the geometric mean (Anders and Huber 2010)",
@@ -62,7 +57,7 @@ def sample_rows(fit: "Fit") -> list[tuple[str, str, int]]:
 
 def prior_rows(fit: "Fit") -> list[dict[str, str]]:
     """Return the priors of a Bayesian fit: ``name``, ``prior``, ``why``."""
-    if not fit.is_bayesian:
+    if not fit.method.has_draws:
         return []
     rows = []
     for name, prior in json.loads(fit.data.attrs["model"]).get("priors", {}).items():
@@ -83,16 +78,16 @@ def _method(fit: "Fit") -> str:
     attrs = fit.data.attrs
     model = json.loads(attrs["model"]).get("name", "")
     family = FAMILIES.get(str(attrs["family"]), str(attrs["family"]))
-    text = METHODS.get(str(attrs["method"]), str(attrs["method"]))
+    text = fit.method.title
     if attrs.get("criterion") == "reml":
         text = text.replace("Maximum likelihood", "Restricted maximum likelihood")
-    draws = f"{fit.data.sizes['draw']:,}" if fit.is_bayesian else ""
+    draws = f"{fit.data.sizes['draw']:,}" if fit.method.has_draws else ""
     return f"{text.format(curvature=attrs['curvature'], draws=draws)}; {family} mixed model {model}".strip()
 
 
 def _tests(fit: "Fit") -> str:
     percent = f"{100 * float(fit.data.attrs['prob']):g} %"
-    if fit.is_bayesian:
+    if fit.method.has_draws:
         return f"{percent} equal-tailed intervals; hits by the s-values of shrunken effects (Stephens 2017)"
     if fit.samples_taken == SHARED:
         return (

@@ -9,7 +9,7 @@ import pandas as pd
 from bayes_mirglmm.outcomes import LOW_EXPRESSION
 from bayes_mirglmm.report.comparisons import Comparison
 from bayes_mirglmm.report.shared_usage import shared_usage_text
-from bayes_mirglmm.results.hits import FDR, LOG_BF, MEASURES, count_hits, surest_first
+from bayes_mirglmm.results.hits import FDR, LOG_BF, count_hits, surest_first
 
 if TYPE_CHECKING:
     from bayes_mirglmm.results import Fit
@@ -51,21 +51,21 @@ def samples_per_level(fit: "Fit") -> dict[str | None, dict[str, int]]:
 
 
 def _found(fit: "Fit", comparison: Comparison) -> str:
-    table, bayesian = comparison.table, fit.is_bayesian
-    call = MEASURES[bayesian][1]
-    what = f"At a false discovery rate of {100 * FDR:g} %"
+    table, method = comparison.table, fit.method
+    call = method.calls_by
+    what = f"At a {method.rate} of {100 * FDR:g} %"
     if not table[call].notna().any():
         return f"{comparison.label}: the design leaves nothing to test with, so there are estimates only."
-    hits = count_hits(table, bayesian)
+    hits = count_hits(table, method)
     up, down = hits["up"], hits["down"]
     if not up + down:
         text = f"{what}, no miRNA differs {comparison.between}."
-        best = surest_first(table, bayesian)
+        best = surest_first(table, method)
         if len(best):
             row = best.iloc[0]
             text += (
                 f" The nearest to it is {row['mirna']}: {times(fit, comparison, row)}, "
-                f"{call.replace('_', '-') if bayesian else 'adjusted p'} {row[call]:.2g}."
+                f"{method.calls_in_words} {row[call]:.2g}."
             )
         return text
     number = f"{up + down:,} miRNA{'s differ' if up + down > 1 else ' differs'}"
@@ -74,7 +74,7 @@ def _found(fit: "Fit", comparison: Comparison) -> str:
         f"{down:,} {comparison.down}."
     )
     called = table[table[call] <= FDR]
-    row = surest_first(called, bayesian).iloc[0]
+    row = surest_first(called, method).iloc[0]
     return f"{text} The surest is {row['mirna']}: {times(fit, comparison, row)}."
 
 

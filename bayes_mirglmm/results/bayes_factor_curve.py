@@ -16,7 +16,7 @@ from bayes_mirglmm.model import ModelSpec
 from bayes_mirglmm.model.scaling import to_user
 from bayes_mirglmm.nested import NestedPosterior, Start, pareto_k
 from bayes_mirglmm.outcomes import RELIABLE_PARETO_K
-from bayes_mirglmm.results.posterior_schema import draws_of
+from bayes_mirglmm.results.draws import draws_of
 from bayes_mirglmm.results.selection import find_mirna
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def bayes_factor_curve(fit: "Fit", mirna: str, scales: Sequence[float] | None = 
         The fit has no Bayes factors, the miRNA no draws, or a scale is not positive.
     """
     data = fit.data
-    if not fit.is_bayesian or not np.isfinite(fit.slope_prior_scale) or data.sizes["model"] < 2:
+    if not fit.method.has_draws or not np.isfinite(fit.slope_prior_scale) or data.sizes["model"] < 2:
         raise InputError(
             "a curve of Bayes factors needs a fit with method='laplace' or 'nuts', and an isomiR slope."
         )

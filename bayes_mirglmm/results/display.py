@@ -21,7 +21,7 @@ def summary_lines(fit: "Fit") -> list[str]:
     model = f"{fit.formula}, slope {fit.slope}" if fit.slope else f"{fit.formula}, no isomiR slope"
     attrs = data.attrs
     how = [f"method {attrs['method']}", f"{attrs['curvature']} curvature", f"offset {attrs['offset_method']}"]
-    if fit.is_bayesian:
+    if fit.method.has_draws:
         how[1] = f"{data.sizes['draw']} draws"
     else:
         if attrs.get("criterion") == "reml":
@@ -44,7 +44,7 @@ def top_hits(fit: "Fit") -> tuple[str, pd.DataFrame]:
     """Return the coefficient that a reader asks for first, and its rows with the smallest p-values (or lfsr)."""
     slopes = [term for term in fit.design.slope_terms[1:] if term in fit.design.terms]
     terms = slopes or list(fit.design.terms[1:]) or list(fit.design.terms)
-    if fit.is_bayesian:
+    if fit.method.has_draws:
         table = fit.effects(terms[0])
         sure = (table["estimate"] / table["std_error"]).abs()  # where no draw has the other sign, lfsr is 0
         table = table.assign(sure=-sure).nsmallest(TOP, ["lfsr", "sure"])
@@ -86,7 +86,7 @@ def html_summary(fit: "Fit") -> str:
 
 def measure(fit: "Fit") -> str:
     """Return what hits are ranked by, in words."""
-    return "local false sign rates" if fit.is_bayesian else "p-values"
+    return fit.method.ranks_in_words
 
 
 def printable(text: str) -> str:

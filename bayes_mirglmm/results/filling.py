@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayes_mirglmm.errors import InputError
-from bayes_mirglmm.results.posterior_schema import draw_name
+from bayes_mirglmm.results.draws import draw_name
 
 if TYPE_CHECKING:
     from bayes_mirglmm.design.build import Design

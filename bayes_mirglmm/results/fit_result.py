@@ -14,11 +14,11 @@ import xarray as xr
 from bayes_mirglmm.design.build import Design
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.interruption import apart
+from bayes_mirglmm.methods.registry import Method, method_named
 from bayes_mirglmm.outcomes import Caution
 from bayes_mirglmm.results import display
 from bayes_mirglmm.results import residuals as _residuals
 from bayes_mirglmm.results import tables as _tables
-from bayes_mirglmm.results.posterior_schema import BAYESIAN_METHODS
 from bayes_mirglmm.results.schema import validate_fit_data
 from bayes_mirglmm.results.selection import fitted
 from bayes_mirglmm.results.shared_samples import INDEPENDENT, SHARED, SharedSamples
@@ -99,9 +99,14 @@ class Fit:
         return self if self._ml is None else self._ml
 
     @property
+    def method(self) -> Method:
+        """How it was fitted: name, what its tables hold and how they are read (:mod:`bayes_mirglmm.methods`)."""
+        return method_named(self.data.attrs["method"])
+
+    @property
     def is_bayesian(self) -> bool:
         """Whether the fit has posterior draws."""
-        return self.data.attrs["method"] in BAYESIAN_METHODS
+        return self.method.has_draws
 
     @property
     def has_isomir_slopes(self) -> bool:
@@ -143,7 +148,7 @@ class Fit:
     @property
     def residual_df(self) -> float:
         """Degrees of freedom of tests and intervals: n - rank(X), or inf for ``df="z"`` and Bayesian fits."""
-        if self.data.attrs["df"] == "z" or self.is_bayesian:
+        if self.data.attrs["df"] == "z" or self.method.has_draws:
             return np.inf
         return float(self.data.sizes["sample"] - int(self.data.attrs["rank"]))
 
@@ -188,7 +193,7 @@ class Fit:
         A Bayesian fit gives an ``xarray.DataTree`` for ArviZ (:func:`bayes_mirglmm.results.tree.mirna_tree`), a fit
         by maximum likelihood a dataset of its numbers.
         """
-        if self.is_bayesian:
+        if self.method.has_draws:
             return mirna_tree(self.data, self.samples, mirna, self.design.blocks)
         return mirna_view(self.data, self.samples, mirna)
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from bayes_mirglmm.methods.registry import Method
 from bayes_mirglmm.results.effects import INTERCEPT
 
 if TYPE_CHECKING:
@@ -12,11 +13,6 @@ if TYPE_CHECKING:
 
 FDR = 0.05
 LOG_BF = 3.0  # natural log: twenty to one
-#: The columns that rank and that call a hit: of a fit by maximum likelihood, and of a Bayesian one, whose s-values are
-#: those of the shrunken effects (its own prior takes no account of how many miRNAs do not change).
-MEASURES = {False: ("p_value", "p_adjusted"), True: ("lfsr", "shrunk_s_value")}
-#: What readers see over that ``shrunk_s_value``, beside ``lfsr``, which without a further word is the posterior's.
-SHRUNKEN = "s-value, shrunken"
 
 
 def called_effects(
@@ -53,15 +49,15 @@ def usage_column(fit: "Fit") -> str:
     return "p_shared_adjusted" if fit.usage_test == "shared" else "p_adjusted"
 
 
-def surest_first(effects: pd.DataFrame, bayesian: bool) -> pd.DataFrame:
+def surest_first(effects: pd.DataFrame, method: Method) -> pd.DataFrame:
     """Return effects by the measure that ranks; where several have no draw of the other sign, by estimate over SD."""
-    rank = MEASURES[bayesian][0]
+    rank = method.ranks_by
     sure = -(effects["estimate"] / effects["std_error"]).abs()
     rows = effects.assign(sure=sure).dropna(subset=[rank]).sort_values([rank, "sure"], kind="stable")
     return rows.drop(columns="sure")
 
 
-def count_hits(effects: pd.DataFrame, bayesian: bool, fdr: float = FDR) -> dict[str, int]:
+def count_hits(effects: pd.DataFrame, method: Method, fdr: float = FDR) -> dict[str, int]:
     """Return how many effects of one coefficient are found, ``up`` and ``down``."""
-    found = effects[effects[MEASURES[bayesian][1]] <= fdr]
+    found = effects[effects[method.calls_by] <= fdr]
     return {"up": int((found["estimate"] > 0).sum()), "down": int((found["estimate"] < 0).sum())}

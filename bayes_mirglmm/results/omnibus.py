@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 def omnibus_table(fit: "Fit", terms: "Sequence[str] | None", *, lrt: bool) -> pd.DataFrame:
     """Return a row per fitted miRNA and term; see :meth:`bayes_mirglmm.results.Fit.omnibus`."""
-    if fit.is_bayesian:
+    if fit.method.has_draws:
         raise InputError(
             "a test of a term refers to a fit by maximum likelihood: take fit.ml.omnibus(). For a factor of several "
             "levels the posterior has fit.contrast('pairs:FACTOR')."

@@ -7,10 +7,11 @@ import pandas as pd
 import xarray as xr
 
 from bayes_mirglmm.design.build import varies_around
+from bayes_mirglmm.methods.registry import method_named
 from bayes_mirglmm.results.components import isomir_rows
+from bayes_mirglmm.results.draws import draws_of
 from bayes_mirglmm.results.effects import log_fold_changes, long_table, on_slope_terms
 from bayes_mirglmm.results.inference import LOG_2
-from bayes_mirglmm.results.posterior_schema import IMPORTANCE, MCMC, SHOWN, draws_of
 from bayes_mirglmm.results.selection import selected
 from bayes_mirglmm.results.smoothing import NormalMixture
 from bayes_mirglmm.results.summaries import (
@@ -146,7 +147,7 @@ def posterior_components_table(data: xr.Dataset, blocks: tuple[int, ...], prob: 
 def diagnostics_table(data: xr.Dataset) -> pd.DataFrame:
     """Return a row per miRNA with draws and all that the method says of them."""
     rows = drawn_position(data)
-    names = MCMC if data.attrs["method"] == "nuts" else IMPORTANCE
+    names = method_named(data.attrs["method"]).diagnostics
     table = {"mirna": data["mirna"].values[rows], "status": data["status"].values[rows]}
     table |= {name: selected(data, name)[rows] for name in names}
     for name in ("divergences", "saturated", "attempts", "points", "dropped"):
@@ -170,7 +171,7 @@ def summarise_draws(
     """
     weight = draws_of(data, "weight").values[d]
     mean, sd = mean_and_sd(draws, weight)
-    if "pareto_k" not in data:
+    if not method_named(data.attrs["method"]).weighted:
         each = np.broadcast_to(weight, draws.shape)
         ends = highest_density(draws, prob) if interval == "hdi" else equal_tailed(draws, each, prob)
         return np.stack([mean, sd, *ends, sign_rates(draws, each)])
@@ -224,5 +225,5 @@ def _correlation(omega: np.ndarray, sd: np.ndarray, k: int, j: int) -> np.ndarra
 
 def _diagnostics(data: xr.Dataset, mirna: np.ndarray) -> dict[str, np.ndarray]:
     """Return the columns that say how far the draws of each row's miRNA can be trusted."""
-    shown = SHOWN[data.attrs["method"]]
+    shown = method_named(data.attrs["method"]).shown
     return {name: selected(data, name)[mirna] for name in shown}

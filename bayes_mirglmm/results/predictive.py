@@ -44,7 +44,7 @@ def predictive_checks(fit: "Fit", mirnas: Sequence[str] | None = None) -> pd.Dat
     InputError
         The fit has no draws.
     """
-    if not fit.is_bayesian:
+    if not fit.method.has_draws:
         raise InputError(
             "predictive checks need posterior draws, which a fit by maximum likelihood has not: fit with "
             "method='laplace' or 'nuts'."

@@ -11,7 +11,7 @@ NaN where a miRNA or a model was not fitted. All logs are natural.
 names. What the reduced model leaves out (the slope variable's columns) has variance 0 there: its ``omega``,
 ``b`` and ``b_se`` are 0 and its ``effect`` is ``beta``.
 
-A Bayesian fit has more variables, and posterior summaries in these: :mod:`bayes_mirglmm.results.posterior_schema`.
+A fit with draws has more variables, and posterior summaries in these: :mod:`bayes_mirglmm.methods.variables`.
 
 Attributes: ``schema_version`` (int), ``formula``, ``slope`` (empty without one), ``method``, ``preset``
 (empty without one), ``df`` (``t`` or ``z``), ``prob``, ``curvature``, ``criterion`` (``ml`` or ``reml``, whose
@@ -26,10 +26,10 @@ import numpy as np
 import xarray as xr
 
 from bayes_mirglmm.errors import InputError
+from bayes_mirglmm.methods.registry import METHODS, method_named
+from bayes_mirglmm.methods.variables import Variable
 from bayes_mirglmm.records import MirnaRecord
 from bayes_mirglmm.results.filling import Filler
-from bayes_mirglmm.results.posterior_schema import extra_variables
-from bayes_mirglmm.results.variable import Variable
 
 if TYPE_CHECKING:
     from bayes_mirglmm.design.build import Design
@@ -166,8 +166,8 @@ def assemble(
         for level in term.levels
     ]
     sizes |= {"random": len(random), "random2": len(random), "random_level": len(levels)}
-    extra_of_method = extra_variables(method)
-    variables = VARIABLES | extra_of_method | (RANDOM_VARIABLES if random else {})
+    extra_of_method = method_named(method).variables
+    variables = VARIABLES | dict(extra_of_method) | (RANDOM_VARIABLES if random else {})
     arrays = {name: variable.empty(sizes) for name, variable in variables.items()}
     labels = np.empty(sizes["isomir"], dtype=object)
     filler = Filler(arrays, design, models, method)
@@ -236,7 +236,8 @@ def validate_fit_data(dataset: xr.Dataset) -> xr.Dataset:
         A variable or attribute is missing, has other dims or another type, names repeat, an isomiR names an
         unknown miRNA, or an attribute has an impossible value.
     """
-    expected = VARIABLES | extra_variables(str(dataset.attrs.get("method", "")))
+    method = METHODS.get(str(dataset.attrs.get("method", "")))
+    expected = VARIABLES | ({} if method is None else dict(method.variables))
     if "random" in dataset.dims:
         expected |= RANDOM_VARIABLES
     for name, variable in expected.items():

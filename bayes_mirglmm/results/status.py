@@ -5,8 +5,8 @@ import pandas as pd
 import xarray as xr
 
 from bayes_mirglmm.evidence.lrt import ROUNDING
+from bayes_mirglmm.methods.registry import method_named
 from bayes_mirglmm.outcomes import CONVERGED
-from bayes_mirglmm.results.posterior_schema import BAYESIAN_METHODS
 from bayes_mirglmm.results.selection import converged, fitted, selected
 
 
@@ -38,9 +38,8 @@ def status_table(data: xr.Dataset, residual_df: float) -> pd.DataFrame:
             "seconds": data["seconds"].values,
         }
     )
-    for name in ("pareto_k", "effective_size", "r_hat", "ess_bulk", "divergences"):
-        if name in data:
-            table[name] = selected(data, name)
+    for name in method_named(data.attrs["method"]).in_status:
+        table[name] = selected(data, name)
     return table
 
 
@@ -55,9 +54,9 @@ def saturated_sentence(data: xr.Dataset) -> str:
 def _reasons(data: xr.Dataset, residual_df: float) -> np.ndarray:
     """Return the recorded reasons, with a sentence for every gap that they leave unexplained."""
     reasons = np.array(data["reason"].values, dtype=object)
-    if (
-        data.attrs["method"] in BAYESIAN_METHODS
-    ):  # whose tables have no gaps but those of miRNAs without draws
+    if method_named(
+        data.attrs["method"]
+    ).has_draws:  # whose tables have no gaps but those of miRNAs without draws
         return reasons
     rows, sound = fitted(data), converged(data)
     own = selected(data, "model_status").astype(str)

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from bayes_mirglmm.errors import InputError
+from bayes_mirglmm.methods.registry import methods_with_draws
 from bayes_mirglmm.outcomes import Caution
 from bayes_mirglmm.results.components import variance_components_table
 from bayes_mirglmm.results.contrast import chosen_weights
@@ -87,7 +88,7 @@ def effects(
         )
         # standard errors hold how much isomiRs differ in every effect
         return table.assign(isomir_slope=True)
-    if fit.is_bayesian:
+    if fit.method.has_draws:
         table = posterior_effects_table(fit.data, weights, label=label, prob=level, interval=interval)
         table = _with_s_values(table, label, list(weights.index[log_fold_changes(weights)]))
     else:
@@ -118,7 +119,7 @@ def isomir_effects(
         terms = [name for name, block in named if block == 0] or [INTERCEPT]
     weights, label = chosen_weights(fit.design, terms, contrasts)
     level = interval_level(fit, prob)
-    if fit.is_bayesian:
+    if fit.method.has_draws:
         return posterior_isomir_table(fit.data, weights, blocks, label=label, prob=level, interval=interval)
     table = isomir_effects_table(fit.data, weights, label=label, df=fit.effect_df(weights), prob=level)
     return _untested_if_saturated(fit, table)
@@ -160,9 +161,9 @@ def shared_directions(fit: "Fit", count: int) -> pd.DataFrame:
 
 def _model_usage(fit: "Fit", prior_odds: float | None) -> pd.DataFrame:
     """Return the tests that compare two models of each miRNA."""
-    if not fit.is_bayesian:
+    if not fit.method.has_draws:
         if prior_odds is not None:
-            raise InputError("prior_odds needs Bayes factors: fit with method='laplace' or 'nuts'.")
+            raise InputError(f"prior_odds needs Bayes factors: fit with method={methods_with_draws()}.")
         return _untested_if_saturated(fit, usage_table(fit.data, fit.design.blocks))
     if prior_odds is not None and not 0 < prior_odds < np.inf:
         raise InputError(f"prior_odds is {prior_odds}: give odds above 0 (1 for even).")
@@ -183,17 +184,17 @@ def variance_components(fit: "Fit", model: str | None, prob: float | None) -> pd
     if model not in models:
         raise InputError(f"this fit has no model {model!r}: choose from {', '.join(models)}.")
     drawn = set(fit.data["coefficients_from"].values[fitted(fit.data)])
-    if fit.is_bayesian and drawn <= {model}:
+    if fit.method.has_draws and drawn <= {model}:
         return posterior_components_table(fit.data, fit.design.blocks, interval_level(fit, prob))
     return variance_components_table(fit.data, fit.design.blocks, model)
 
 
 def diagnostics(fit: "Fit") -> pd.DataFrame:
     """Return :meth:`bayes_mirglmm.results.Fit.diagnostics`."""
-    if not fit.is_bayesian:
+    if not fit.method.has_draws:
         raise InputError(
-            "a fit by maximum likelihood has no draws to diagnose: see status(), or fit with method='laplace' or "
-            "'nuts'."
+            "a fit by maximum likelihood has no draws to diagnose: see status(), or fit with "
+            f"method={methods_with_draws()}."
         )
     return diagnostics_table(fit.data)
 
@@ -209,7 +210,7 @@ def chosen_samples(fit: "Fit", samples: str | None, estimand: str | None = None)
     chosen = fit.samples_taken if samples is None else samples
     if chosen not in SAMPLES:
         raise InputError(f"samples={samples!r} is not known: choose one of {', '.join(SAMPLES)}.")
-    if chosen == SHARED and fit.is_bayesian:
+    if chosen == SHARED and fit.method.has_draws:
         raise InputError(
             "samples='shared' is of fits by maximum likelihood: take fit.ml.effects(samples='shared')."
         )
@@ -299,5 +300,5 @@ def _untested_if_saturated(fit: "Fit", table: pd.DataFrame) -> pd.DataFrame:
 def _check_interval(fit: "Fit", interval: str) -> None:
     if interval not in ("eti", "hdi"):
         raise InputError(f"interval={interval!r} is not one of 'eti' (equal tails), 'hdi' (highest density).")
-    if interval == "hdi" and not fit.is_bayesian:
-        raise InputError("interval='hdi' is of posterior draws: fit with method='laplace' or 'nuts'.")
+    if interval == "hdi" and not fit.method.has_draws:
+        raise InputError(f"interval='hdi' is of posterior draws: fit with method={methods_with_draws()}.")

@@ -51,8 +51,8 @@ def recovery(fit: "Fit", truth: Truth, *, term: str, fdr: float = 0.05) -> pd.Se
     values = truth.effects[truth.effects["term"] == term].merge(
         truth.mirnas[["mirna", "changed"]], on="mirna"
     )
-    measure = "s_value" if fit.is_bayesian else "p_adjusted"
-    table = fit.shrink(term) if fit.is_bayesian else fit.effects(term)
+    measure = "s_value" if fit.method.has_draws else "p_adjusted"
+    table = fit.shrink(term) if fit.method.has_draws else fit.effects(term)
     table = table.merge(values[["mirna", "value", "changed"]], on="mirna")
     table = table.dropna(subset=[measure])
     hit = table[measure] <= fdr

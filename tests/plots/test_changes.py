@@ -13,7 +13,7 @@ from bayes_mirglmm.plots.canvas import BLUE, GREY, ORANGE
 from bayes_mirglmm.plots.changes import changes
 from bayes_mirglmm.plots.rows import draw_rows, limits
 from bayes_mirglmm.results import Fit
-from bayes_mirglmm.results.posterior_schema import draws_of
+from bayes_mirglmm.results.draws import draws_of
 
 LOG_2 = np.log(2.0)
 

@@ -1,4 +1,4 @@
-"""What the dataset of a Bayesian fit has besides the schema of all fits: draws, their weights, diagnostics.
+"""Variables of the dataset of a fit: dims, type and meaning; and those that a method with draws adds.
 
 One layout for every Bayesian method. ``drawn`` names the miRNAs that have draws, which can be few among those that were
 read; ``draw`` is shared by all of them; the draws of the isomiR effects lie on the flat ``isomir`` dim. A draw is a
@@ -13,9 +13,30 @@ In such a dataset ``beta``, ``omega``, ``sigma_sample``, ``b``, ``effect`` and `
 NUTS, which does not compute it).
 """
 
-import xarray as xr
+from collections.abc import Mapping
+from typing import NamedTuple
 
-from bayes_mirglmm.results.variable import Variable
+import numpy as np
+
+
+class Variable(NamedTuple):
+    """One variable of the schema."""
+
+    dims: tuple[str, ...]
+    kind: str  # "f" float64, "d" float32, "i" int64, "s" str
+    meaning: str
+
+    def empty(self, sizes: Mapping[str, int]) -> np.ndarray:
+        """Return an array of the variable's shape and type, of NaN, 0 or empty strings."""
+        shape = tuple(sizes[dim] for dim in self.dims)
+        if self.kind in "fd":
+            return np.full(shape, np.nan, dtype=np.float64 if self.kind == "f" else np.float32)
+        return np.zeros(shape, dtype=np.int64) if self.kind == "i" else np.full(shape, "", dtype=object)
+
+    def fits(self, dtype: np.dtype) -> bool:
+        """Tell whether an array of ``dtype`` may stand for the variable."""
+        return dtype.kind in {"f": "f", "d": "f", "i": "iu", "s": "OUT"}[self.kind]
+
 
 DRAWS: dict[str, Variable] = {
     "draw_weight": Variable(("drawn", "draw"), "f", "weight of each draw"),
@@ -67,25 +88,7 @@ DRAW_STATS: dict[str, Variable] = {
     "draw_tree_depth": Variable(("drawn", "draw"), "d", "doublings of its trajectory"),
     "draw_acceptance_rate": Variable(("drawn", "draw"), "d", "mean acceptance probability of its trajectory"),
 }
+#: The same of importance sampling: nobody should use draws bare that carry weights.
 WEIGHTED = {
     name if name == "draw_weight" else f"weighted_{name}": variable for name, variable in DRAWS.items()
 }
-OF_METHOD = {"laplace": WEIGHTED | EVIDENCE | IMPORTANCE, "nuts": DRAWS | DRAW_STATS | EVIDENCE | MCMC}
-#: Diagnostics that tables show beside the numbers, by method.
-SHOWN = {"laplace": ("pareto_k",), "nuts": ("r_hat", "ess_bulk", "divergences")}
-BAYESIAN_METHODS = ("laplace", "nuts")
-
-
-def draw_name(name: str, method: str) -> str:
-    """Return what the draws of ``name`` (``beta``, ``omega``, ...) are called in fits of a method."""
-    return f"weighted_draw_{name}" if method == "laplace" and name != "weight" else f"draw_{name}"
-
-
-def draws_of(data: xr.Dataset, name: str) -> xr.DataArray:
-    """Return the draws of ``name``, or their weights (``weight``), of a fit of any Bayesian method."""
-    return data[draw_name(name, data.attrs["method"])]
-
-
-def extra_variables(method: str) -> dict[str, Variable]:
-    """Return the variables that fits of a method have besides those of all fits."""
-    return OF_METHOD.get(method, {})
