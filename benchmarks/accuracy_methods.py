@@ -55,12 +55,12 @@ def own(shrunk: bool = True, **options: object) -> Callable[[DataSet, str], dict
 
     def job(data: DataSet, name: str) -> dict[str, Result]:
         fit = bm.fit(data.counts, "~ group", reference={"group": "A"}, progress=False, **options)  # type: ignore[arg-type]
-        table = fit.shrink(TERM) if shrunk or fit.is_bayesian else fit.effects(TERM)
+        table = fit.shrink(TERM) if shrunk or fit.method.has_draws else fit.effects(TERM)
         effects = fit.effects(TERM).set_index("mirna")
         table = table.set_index("mirna").loc[effects.index]
         # A Bayesian fit's posteriors are called by the s-values of the shrunken effects, as its summary does.
-        rank = effects["lfsr"] if fit.is_bayesian else effects["p_value"]
-        measure = table["s_value"] if fit.is_bayesian else effects["p_adjusted"]
+        rank = effects["lfsr"] if fit.method.has_draws else effects["p_value"]
+        measure = table["s_value"] if fit.method.has_draws else effects["p_adjusted"]
         numbers = effects[["estimate", "std_error", "lower", "upper"]]
         mirnas = numbers.assign(rank=rank, measure=measure).reset_index()
         results: dict[str, Result] = {name: {"mirnas": mirnas, "usage": _usage(fit)}}

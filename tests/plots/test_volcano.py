@@ -20,7 +20,7 @@ class Altered:
 
     def __init__(self, fit: Fit, table: pd.DataFrame) -> None:
         self.ml, self.design, self.data, self.table = self, fit.design, fit.data, table
-        self.is_bayesian = False
+        self.method = fit.method
 
     def effects(self, term: str, contrasts: None = None, prob: float | None = None) -> pd.DataFrame:
         return self.table[self.table["term"] == term]

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 
+from bayes_mirglmm.methods.registry import METHODS
 from bayes_mirglmm.simulation.demo import demo_simulation, recovery
 
 
@@ -26,9 +27,9 @@ def test_recovery_counts_found_false_and_covered():
         }
     )
     fits = (
-        SimpleNamespace(is_bayesian=False, effects=lambda term: table),
+        SimpleNamespace(method=METHODS["ml"], effects=lambda term: table),
         SimpleNamespace(
-            is_bayesian=True, shrink=lambda term: table.rename(columns={"p_adjusted": "s_value"})
+            method=METHODS["laplace"], shrink=lambda term: table.rename(columns={"p_adjusted": "s_value"})
         ),
     )
     for fit in fits:
