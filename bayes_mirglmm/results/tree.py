@@ -13,6 +13,7 @@ from scipy import special
 from bayes_mirglmm.design.build import varies_around
 from bayes_mirglmm.methods.variables import DRAW_STATS, EVIDENCE, IMPORTANCE, MCMC
 from bayes_mirglmm.model import ModelSpec, pair_labels, slope_pairs
+from bayes_mirglmm.results.draws import draws_of
 from bayes_mirglmm.results.selection import find_mirna, selected
 from bayes_mirglmm.results.view import plain_column
 

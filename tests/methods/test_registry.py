@@ -20,7 +20,8 @@ def test_what_a_method_shows_is_among_its_variables(method):
     assert not set(method.variables) & set(VARIABLES)
     assert set(method.shown) <= set(LIMITS)
     assert set(method.recorded) <= set(method.settings)
-    assert method.has_draws == ("draw_beta" in method.variables)
+    assert method.has_draws == ("draw_weight" in method.variables)
+    assert method.weighted == ("weighted_draw_beta" in method.variables)
     assert all(callable(getattr(method.engine, name)) for name in ("prepare", "is_prepared", "fitter"))
     assert not method.settings or callable(method.engine.resolve_settings)
 
