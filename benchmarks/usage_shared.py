@@ -23,10 +23,12 @@ from scipy import stats
 import bayes_mirglmm as bm
 
 RESULTS = Path(__file__).resolve().parent / "results"
+PAGE = RESULTS.parent.parent / "docs" / "explanation" / "shared_usage.md"
 IMAGE = RESULTS.parent.parent / "docs" / "images" / "usage_shared.png"
 LEVEL, FDR = 0.05, 0.10
 PLANTED_SHARE = 0.25
 SETTINGS = {"slope_sd_0.25": ("slope", 0.25), "slope_sd_0.5": ("slope", 0.5), "type_0.7": ("type", 0.7)}
+PLANTED_WORDS = {"slope_sd_0.25": "SD 0.25", "slope_sd_0.5": "SD 0.5", "type_0.7": "early ends, 0.7"}
 TESTS = {"lrt": "p_value", "shared": "p_shared"}
 
 
@@ -41,6 +43,7 @@ class Cohort:
     sizes: tuple[int, ...]
     within: str = ""
     """Column whose cells are each split evenly."""
+    formula: str = "~ half"
 
 
 COHORTS = (
@@ -49,6 +52,15 @@ COHORTS = (
     Cohort("amygdala", "amygdala", "mirdata", {}, (3, 5, 7)),
     Cohort("equimolar_across", "equimolar pool, across labs", "giraldez_equimolar", {}, (3, 5, 10, 20)),
     Cohort("equimolar_within", "equimolar pool, within labs", "giraldez_equimolar", {}, (4, 10), "cell"),
+    Cohort(
+        "equimolar_adjusted",
+        "within labs, lab in the formula",
+        "giraldez_equimolar",
+        {},
+        (4, 10),
+        "cell",
+        "~ half + cell",
+    ),
 )
 
 
@@ -109,7 +121,9 @@ def plant(counts: xr.Dataset, setting: str, number: int) -> tuple[xr.Dataset, se
         values[np.ix_(rows, b)] = after * before.sum(axis=0) / np.maximum(after.sum(axis=0), 1e-9)
     whole = np.floor(values)
     whole += rng.random(values.shape) < values - whole
-    return counts.assign(counts=(("isomir", "sample"), whole.astype(np.int64))), {str(n) for n in chosen}
+    made = counts.assign(counts=(("isomir", "sample"), whole.astype(np.int64)))
+    more = made["counts"].sum("isomir") - counts["counts"].sum("isomir")
+    return made.assign_coords(total=counts["total"] + more), {str(n) for n in chosen}
 
 
 def isomir_ends(counts: xr.Dataset) -> np.ndarray:
@@ -124,9 +138,9 @@ def isomir_ends(counts: xr.Dataset) -> np.ndarray:
     )
 
 
-def measure(counts: xr.Dataset, truth: set[str]) -> dict[str, float]:
+def measure(counts: xr.Dataset, formula: str, truth: set[str]) -> dict[str, float]:
     """Fit, test, and say what either test calls."""
-    fit = bm.fit(counts, "~ half", progress=False)
+    fit = bm.fit(counts, formula, progress=False)
     started = perf_counter()
     table = fit.usage(test="shared")
     about = fit.usage_shared().iloc[0]
@@ -176,13 +190,18 @@ def run(folder: Path, splits: int, planted: int) -> None:
                     counts = split(cohort, kept[cohort.name], size, number) if counts is None else counts
                     data, truth = (counts, set()) if setting == "null" else plant(counts, setting, number)
                     row = {"cohort": cohort.name, "about": cohort.about, "n": size, "setting": setting}
-                    pd.Series(row | {"number": number} | measure(data, truth)).to_json(at)
+                    pd.Series(row | {"number": number} | measure(data, cohort.formula, truth)).to_json(at)
                     print(at.stem, flush=True)
 
 
 def collect(folder: Path) -> pd.DataFrame:
-    """Return a row for each split that is done."""
-    return pd.DataFrame([pd.read_json(path, typ="series") for path in sorted(folder.glob("*.json"))])
+    """Return a row for each split that is done, cohorts and sizes in their order."""
+    rows = pd.DataFrame([pd.read_json(path, typ="series") for path in sorted(folder.glob("*.json"))])
+    place = {cohort.name: i for i, cohort in enumerate(COHORTS)}
+    rows["n"] = rows["n"].astype(int)
+    return rows.sort_values(
+        ["cohort", "n", "setting", "number"], key=lambda v: v.map(place) if v.name == "cohort" else v
+    )
 
 
 def nulls_table(rows: pd.DataFrame) -> pd.DataFrame:
@@ -218,6 +237,42 @@ def planted_table(rows: pd.DataFrame) -> pd.DataFrame:
             row |= {f"{test}_{what}": group[f"{test}_{what}"].astype(float).mean() for test in TESTS}
         found.append(row | {f"{test}_false": group[f"{test}_share"].astype(float).mean() for test in TESTS})
     return pd.DataFrame(found)
+
+
+def fill_page(nulls: pd.DataFrame, planted: pd.DataFrame) -> None:
+    """Put both tables into the page of the documents, between its marks."""
+    cells = [
+        (f"{r.about}, {r.n} a group", r.splits, *(f"{v:.3f}" for v in (r.mean, r.sd, r.q95, r.largest)))
+        for r in nulls.itertuples()
+    ]
+    first, second = ([c for c, t in zip(cells, nulls["test"], strict=True) if t == test] for test in TESTS)
+    any_hit = [
+        (f"{a:.2f}", f"{b:.2f}")
+        for a, b in zip(*(nulls.loc[nulls["test"] == test, "any_at_fdr_10"] for test in TESTS), strict=True)
+    ]
+    table_of_nulls = [
+        "| samples | splits | likelihood ratio test: mean / sd / largest | shared test: mean / sd / 95 % / largest | any call at FDR 10 % |",
+        "|---|---|---|---|---|",
+        *(
+            f"| {a[0]} | {a[1]} | {a[2]} / {a[3]} / {a[5]} | {b[2]} / {b[3]} / {b[4]} / {b[5]} | {x}, {y} |"
+            for a, b, (x, y) in zip(first, second, any_hit, strict=True)
+        ),
+    ]
+    table_of_planted = [
+        "| samples | planted | splits | AUC | power | false |",
+        "|---|---|---|---|---|---|",
+        *(
+            f"| {r.about}, {r.n} a group | {PLANTED_WORDS[r.setting]} | {r.splits} | {r.lrt_auc:.2f}, {r.shared_auc:.2f} | "
+            f"{r.lrt_power:.2f}, {r.shared_power:.2f} | {r.lrt_false:.3f}, {r.shared_false:.3f} |"
+            for r in planted.itertuples()
+        ),
+    ]
+    text = PAGE.read_text(encoding="utf-8")
+    for name, lines in (("nulls", table_of_nulls), ("planted", table_of_planted)):
+        before, rest = text.split(f"<!-- {name} -->\n", 1)
+        after = rest.split("<!-- end -->", 1)[1]
+        text = f"{before}<!-- {name} -->\n{chr(10).join(lines)}\n<!-- end -->{after}"
+    PAGE.write_text(text, encoding="utf-8")
 
 
 def figure(rows: pd.DataFrame, path: Path) -> None:
@@ -262,9 +317,11 @@ def main() -> None:
     if not arguments.tables:
         run(arguments.folder, arguments.splits, arguments.planted)
     rows = collect(arguments.folder)
-    for name, table in (("nulls", nulls_table(rows)), ("planted", planted_table(rows))):
+    tables = {"nulls": nulls_table(rows), "planted": planted_table(rows)}
+    for name, table in tables.items():
         table.to_csv(RESULTS / f"usage_shared_{name}.tsv", sep="\t", index=False, float_format="%.4g")
         print(table.round(3).to_string(index=False))
+    fill_page(tables["nulls"], tables["planted"])
     figure(rows, IMAGE)
 
 

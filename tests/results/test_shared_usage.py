@@ -9,7 +9,9 @@ from scipy import stats
 
 import bayes_mirglmm as bm
 from bayes_mirglmm.counts.container import make_counts
+from bayes_mirglmm.cli.summary import summarise
 from bayes_mirglmm.errors import InputError
+from bayes_mirglmm.report.content import gather
 from bayes_mirglmm.results.shared_usage import shared_usage
 
 N, MIRNAS, ISOMIRS = 12, 60, 6
@@ -231,3 +233,34 @@ def test_unknown_test(drawn: tuple[bm.Fit, np.ndarray]) -> None:
         drawn[0].usage(beyond_global=True)
     with pytest.raises(InputError, match="'permuted' is not known"):
         bm.fit(counts_with(1), "~ group", usage_test="permuted", progress=False)
+
+
+def test_report_says_what_goes_beyond_and_gives_no_list_where_groups_are_shared(
+    drawn: tuple[bm.Fit, np.ndarray],
+) -> None:
+    fit, _ = drawn
+    fit.metadata["usage_test"] = "shared"
+    try:
+        content = gather(fit)
+        text = " ".join(content["verdict"])
+        hits = int(fit.usage_shared()["hits"].iloc[0])
+        assert (
+            f"The isomiRs of {hits} of 60 miRNAs change by different amounts, beyond the isomiR profiles"
+            in text
+        )
+        assert "it goes along with where isomiRs end" in text or "it goes along with the length" in text
+        assert "and rin (correlation" in text
+        assert "usage_p_adjusted" in content["data"]["mirnas"]
+        assert {"p_shared", "p_within"} <= {column["key"] for column in content["data"]["usage_columns"]}
+    finally:
+        fit.metadata.pop("usage_test")
+    factor = np.where(np.arange(N) < 6, -0.5, 0.5) + 0.05 * np.random.default_rng(3).normal(size=N)
+    confounded = bm.fit(counts_with(6, factor=factor), "~ group", progress=False, usage_test="shared")
+    content = gather(confounded)
+    text = " ".join(content["verdict"])
+    assert "cannot be told apart here" in text
+    assert "miRNAs change by different amounts, beyond" not in text
+    assert "usage_p_adjusted" not in content["data"]["mirnas"]
+    summary = summarise(confounded, Path("run"), {})
+    assert summary["usage_hits"] is None
+    assert summary["usage_verdict"] == "confounded"
