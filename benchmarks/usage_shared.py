@@ -251,7 +251,8 @@ def fill_page(nulls: pd.DataFrame, planted: pd.DataFrame) -> None:
         for a, b in zip(*(nulls.loc[nulls["test"] == test, "any_at_fdr_10"] for test in TESTS), strict=True)
     ]
     table_of_nulls = [
-        "| samples | splits | likelihood ratio test: mean / sd / largest | shared test: mean / sd / 95 % / largest | any call at FDR 10 % |",
+        "| samples | splits | likelihood ratio test: mean / sd / largest | shared test: mean / sd / 95 % / largest "
+        "| any call at FDR 10 % |",
         "|---|---|---|---|---|",
         *(
             f"| {a[0]} | {a[1]} | {a[2]} / {a[3]} / {a[5]} | {b[2]} / {b[3]} / {b[4]} / {b[5]} | {x}, {y} |"
@@ -262,8 +263,9 @@ def fill_page(nulls: pd.DataFrame, planted: pd.DataFrame) -> None:
         "| samples | planted | splits | AUC | power | false |",
         "|---|---|---|---|---|---|",
         *(
-            f"| {r.about}, {r.n} a group | {PLANTED_WORDS[r.setting]} | {r.splits} | {r.lrt_auc:.2f}, {r.shared_auc:.2f} | "
-            f"{r.lrt_power:.2f}, {r.shared_power:.2f} | {r.lrt_false:.3f}, {r.shared_false:.3f} |"
+            f"| {r.about}, {r.n} a group | {PLANTED_WORDS[r.setting]} | {r.splits} "
+            f"| {r.lrt_auc:.2f}, {r.shared_auc:.2f} | {r.lrt_power:.2f}, {r.shared_power:.2f} "
+            f"| {r.lrt_false:.3f}, {r.shared_false:.3f} |"
             for r in planted.itertuples()
         ),
     ]
@@ -291,7 +293,7 @@ def figure(rows: pd.DataFrame, path: Path) -> None:
     axes.axvline(LEVEL, color="black", lw=1, ls="--")
     axes.set_yticks(range(len(labels)), [f"{about}, {n} a group" for _, about, n in labels])
     axes.invert_yaxis()
-    axes.set_xlabel("miRNAs with p up to 0.05, a point is a random split without any difference")
+    axes.set_xlabel("share of miRNAs with p up to 0.05 (a point: a random split)")
     for test, colour in (("likelihood ratio test", "#999999"), ("beyond what samples share", "#0072B2")):
         axes.plot([], [], "o", ms=5, color=colour, label=test)
     axes.legend(frameon=False, loc="lower right")

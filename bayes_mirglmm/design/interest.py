@@ -22,6 +22,10 @@ class Interest:
     """Shape (n, p0): the fixed effects that do not involve the variable, the intercept first."""
     others: np.ndarray
     """Shape (n, c): those, and the columns that have isomiR slopes as a nuisance."""
+    random: np.ndarray
+    """Shape (n, K0): what else has isomiR effects, the intercept first."""
+    blocks: tuple[int, ...]
+    """Covariance block of each of those."""
     strata: np.ndarray
     """Shape (n,), int: samples with the same number agree in every other factor of the design."""
 
@@ -56,8 +60,10 @@ def interest(design: Design, term: str | None = None) -> Interest:
     nuisance = [i for i, block in enumerate(design.blocks) if block != 0]
     others = np.column_stack([fixed, design.z[:, nuisance]])
     names = [design.slope_terms[i] for i in of_slope]
+    kept = [0, *nuisance]
+    rest = (design.z[:, kept], tuple(design.blocks[i] for i in kept), _strata(design))
     if term is None:
-        return Interest(design.slope, _columns(design, of_slope), fixed, others, _strata(design))
+        return Interest(design.slope, _columns(design, of_slope), fixed, others, *rest)
     if term not in names:
         raise InputError(
             f"{term!r} is no coefficient of {design.slope!r}: choose from {', '.join(map(repr, names))}."
@@ -66,7 +72,7 @@ def interest(design: Design, term: str | None = None) -> Interest:
     column = design.z[:, [of_slope[names.index(term)]]]
     others = np.column_stack([others, design.z[:, held]])
     scaled = column if design.slope in design.factors else _in_two_sds(column)
-    return Interest(term, scaled, fixed, others, _strata(design))
+    return Interest(term, scaled, fixed, others, *rest)
 
 
 def _columns(design: Design, of_slope: list[int]) -> np.ndarray:

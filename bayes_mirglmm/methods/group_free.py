@@ -11,9 +11,14 @@ Means = tuple[np.ndarray, float]
 
 
 def group_free_means(
-    counts: Sequence[np.ndarray], offset: np.ndarray, fixed: np.ndarray, spec: ModelSpec
+    counts: Sequence[np.ndarray],
+    offset: np.ndarray,
+    fixed: np.ndarray,
+    random: np.ndarray,
+    blocks: Sequence[int],
+    spec: ModelSpec,
 ) -> list[Means | None]:
-    """Fit the model with isomiR intercepts and the columns ``fixed`` alone, by maximum likelihood.
+    """Fit the model without the variable of interest, by maximum likelihood.
 
     Parameters
     ----------
@@ -23,6 +28,10 @@ def group_free_means(
         Log offset (natural log).
     fixed : array, shape (n, p0)
         Intercept and covariates, without the variable of interest.
+    random : array, shape (n, K0)
+        Columns with isomiR effects: the intercept, then those of nuisance variables.
+    blocks : sequence of int, length K0
+        Covariance block of each, 0 for the intercept.
     spec : ModelSpec
         Its family and sample effects are kept.
 
@@ -32,7 +41,8 @@ def group_free_means(
         Fitted means at the modes of the random effects, in counts, and the negative binomial size (inf for the
         Poisson); None where the search did not converge.
     """
-    frame = make_frame(offset, fixed, np.ones((len(offset), 1)), blocks=[0], fixed=[0])
+    around = [0, *[-1] * (random.shape[1] - 1)]  # nuisance slopes vary around 0
+    frame = make_frame(offset, fixed, random, blocks=blocks, fixed=around)
     found: list[Means | None] = []
     for y in counts:
         fit = fit_frame(
@@ -44,6 +54,6 @@ def group_free_means(
         if not fit.converged:
             found.append(None)
             continue
-        mean = np.exp(offset + fixed @ fit.beta + fit.u + fit.b[:, :1])
+        mean = np.exp(offset + fixed @ fit.beta + fit.u + fit.b @ random.T)
         found.append((mean, float(fit.theta)))
     return found

@@ -143,7 +143,7 @@ def features_of(fit: "Fit", rows: np.ndarray) -> pd.DataFrame:
 def _tested(fit: "Fit", term: str | None, beyond_global: bool) -> SharedUsage:
     _check_design(fit.design)
     wanted = interest(fit.design, term)
-    free = _group_free(fit, wanted.fixed)
+    free = _group_free(fit, wanted)
     cautions = _cautions(fit, wanted, free)
     pairs = [
         mirna_scores(counts.astype(float), mean, theta, wanted.others)
@@ -182,7 +182,7 @@ def _tested(fit: "Fit", term: str | None, beyond_global: bool) -> SharedUsage:
     return SharedUsage(wanted, free, profiles, test, shift, cautions)
 
 
-def _group_free(fit: "Fit", fixed: np.ndarray) -> GroupFree:
+def _group_free(fit: "Fit", wanted: Interest) -> GroupFree:
     """Fit every miRNA once without the variable of interest, and keep the means with the fit."""
     known = fit.shared_cache.get("group_free")
     if isinstance(known, GroupFree):
@@ -194,7 +194,8 @@ def _group_free(fit: "Fit", fixed: np.ndarray) -> GroupFree:
     rows = [np.asarray(place[name]) for name in names]
     counts = [data["counts"].values[r] for r in rows]
     spec = ModelSpec.from_dict(json.loads(data.attrs["model"]))
-    means = group_free_means(counts, data["offset"].values, fixed, spec)
+    offset = data["offset"].values
+    means = group_free_means(counts, offset, wanted.fixed, wanted.random, wanted.blocks, spec)
     kept = [i for i, found in enumerate(means) if found is not None and len(rows[i]) > 1]
     free = GroupFree(
         [names[i] for i in kept],

@@ -26,6 +26,8 @@ def test_factor_is_split_from_the_covariates() -> None:
     assert found.fixed.shape == (12, 3)
     assert np.linalg.matrix_rank(found.others) == 3  # the nuisance column stands among the fixed ones
     np.testing.assert_array_equal(found.strata, [0] * 6 + [1] * 6)
+    assert found.blocks == (0, 1)
+    np.testing.assert_allclose(found.random, np.column_stack([np.ones(12), np.repeat([-0.5, 0.5], 6)]))
 
 
 def test_interactions_of_the_variable_are_no_covariates() -> None:

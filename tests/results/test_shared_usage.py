@@ -8,8 +8,8 @@ import pytest
 from scipy import stats
 
 import bayes_mirglmm as bm
-from bayes_mirglmm.counts.container import make_counts
 from bayes_mirglmm.cli.summary import summarise
+from bayes_mirglmm.counts.container import make_counts
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.report.content import gather
 from bayes_mirglmm.results.shared_usage import shared_usage
