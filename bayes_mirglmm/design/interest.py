@@ -27,7 +27,9 @@ class Interest:
     blocks: tuple[int, ...]
     """Covariance block of each of those."""
     strata: np.ndarray
-    """Shape (n,), int: samples with the same number agree in every other factor of the design."""
+    """Shape (n,), int: samples that may be relabelled among each other. They agree in every other factor of the design
+    and in every random grouping; each is alone where the variable does not vary within such a grouping, since whole
+    patients would have to be relabelled."""
 
 
 def interest(design: Design, term: str | None = None) -> Interest:
@@ -89,7 +91,16 @@ def _in_two_sds(values: np.ndarray) -> np.ndarray:
 
 
 def _strata(design: Design) -> np.ndarray:
-    factors = [name for name in design.factors if name != design.slope]
-    if not factors:
+    names = [name for name in design.factors if name != design.slope]
+    labels = [design.table[name].cat.codes.to_numpy() for name in names] + [
+        term.level for term in design.random
+    ]
+    if not labels:
         return np.zeros(len(design.samples), dtype=np.intp)
-    return design.table.groupby(factors, observed=True, sort=False).ngroup().to_numpy()
+    strata = np.unique(np.column_stack(labels), axis=0, return_inverse=True)[1].ravel()
+    variable = design.z[:, [i for i, block in enumerate(design.blocks) if block == 0][1:]]
+    for term in design.random:
+        first = np.unique(term.level, return_index=True)[1]
+        if np.array_equal(variable, variable[first][np.searchsorted(np.unique(term.level), term.level)]):
+            return np.arange(len(strata))
+    return strata

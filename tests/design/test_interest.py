@@ -54,3 +54,11 @@ def test_one_coefficient_holds_the_others() -> None:
 def test_without_a_variable() -> None:
     with pytest.raises(InputError, match="needs a slope variable"):
         interest(build_design(SAMPLES, "~ 1"))
+
+
+def test_random_groupings_limit_relabelling() -> None:
+    paired = SAMPLES.assign(patient=[f"p{i % 6}" for i in range(12)], time=["0"] * 6 + ["1"] * 6)
+    found = interest(build_design(paired, "~ time + (1 | patient)"))
+    np.testing.assert_array_equal(found.strata, np.tile(np.arange(6), 2))
+    nested = interest(build_design(paired, "~ group + (1 | patient)"))
+    assert len(set(nested.strata)) == 12  # both samples of a patient are of one group
