@@ -172,6 +172,10 @@ CAUTIONS: dict[str, str] = {
     "saturated": (
         "Take a variable out of the formula or add samples; --df z gives intervals that are too narrow here."
     ),
+    "many_coefficients": (
+        "Fit again by restricted likelihood (--criterion reml); write what many levels share as a random term, "
+        "(1 | patient)."
+    ),
     "single_sample": (
         "Effects of that level rest on one sample: leave the level out, merge it with another, or add samples."
     ),

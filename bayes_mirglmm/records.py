@@ -61,6 +61,8 @@ class ModelNumbers:
         Covariance of ``effect``.
     u, u_se : array, shape (n,), optional
         Conditional modes of the sample effects and their standard errors.
+    beta_df : array, shape (p,), optional
+        Satterthwaite's degrees of freedom of the fixed effects, of restricted likelihood.
     random_cov : array, shape (R, R), optional
         Covariance of the effects of random terms, all terms one after the other.
     random_effect : array, shape (Q,), optional
@@ -87,6 +89,7 @@ class ModelNumbers:
     effect_cov: np.ndarray | None = None
     u: np.ndarray | None = None
     u_se: np.ndarray | None = None
+    beta_df: np.ndarray | None = None
     random_cov: np.ndarray | None = None
     random_effect: np.ndarray | None = None
     extra: Mapping[str, float | str] = field(default_factory=dict)

@@ -55,7 +55,7 @@ def pairing_factor(formula: Formula, table: pd.DataFrame) -> str | None:
 
 def _ways(inner: str, outer: str, within: str, table: pd.DataFrame, columns: Mapping[str, pd.Series]) -> str:
     """Return the remedy, a sentence for each way to fit the design."""
-    ways = []
+    ways = [f"write '~ {outer} * {within} + (1 | {inner})' (method='ml', with criterion='reml')"]
     sizes = table.groupby(outer, observed=True)[inner].nunique()
     if sizes.nunique() == 1:
         number = _numbering(inner, outer, table, columns)

@@ -15,7 +15,7 @@ from bayes_mirglmm.counts.container import sample_table, validate_counts
 from bayes_mirglmm.counts.offsets import log_offset, offset_caution
 from bayes_mirglmm.counts.plausibility import count_cautions
 from bayes_mirglmm.counts.replicates import replicate_caution
-from bayes_mirglmm.design.build import Design, build_design
+from bayes_mirglmm.design.build import Design, build_design, many_coefficients
 from bayes_mirglmm.design.covariates import coded_levels
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.fitting.every_mirna import fit_every_mirna, left_out, say_outcome
@@ -260,6 +260,8 @@ def _cautions(counts: xr.Dataset, design: Design, options: Options, *, slope_cho
             f"{last}); nuisance={design.slope!r} (--nuisance {design.slope}) then keeps the slopes of both"
         )
         cautions.append(Caution("slope", sentence))
+    if options.method == "ml" and options.criterion == "ml" and options.preset is None:
+        cautions += many_coefficients(design)
     for name in design.factors:
         if name not in (*design.nuisance, design.pairing):
             sentence = offset_caution(counts, options.offset, design.table[name])

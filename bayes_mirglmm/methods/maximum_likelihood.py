@@ -297,6 +297,7 @@ def _numbers(fit: MarginalFit, reason: str) -> ModelNumbers:
         effect_cov=fit.effect_cov if sound else None,
         u=fit.u,
         u_se=fit.u_se if sound else None,
+        beta_df=fit.beta_df if sound else None,
         random_cov=block_diag(*fit.term_covs) if fit.term_covs else None,
         random_effect=np.concatenate([modes.T.ravel() for modes in fit.term_effects])
         if fit.term_effects

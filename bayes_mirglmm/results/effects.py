@@ -1,6 +1,7 @@
 """The tables of coefficients and contrasts: per miRNA, and per isomiR."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -54,7 +55,7 @@ def combine(beta: np.ndarray, cov: np.ndarray, weights: pd.DataFrame) -> tuple[n
 
 
 def effects_table(
-    data: xr.Dataset, weights: pd.DataFrame, *, label: str, df: float | np.ndarray, prob: float
+    data: xr.Dataset, weights: pd.DataFrame, *, label: str, df: Any, prob: float
 ) -> pd.DataFrame:
     """Return a row per miRNA with estimates and per row of ``weights``.
 
@@ -69,19 +70,20 @@ def effects_table(
     label : str
         Name of the column that holds the names of the rows of ``weights``: ``term`` or ``contrast``.
     df : float or array
-        Degrees of freedom (inf: normal), of each row of ``weights`` where it is an array.
+        Degrees of freedom (inf: normal), of each row of ``weights`` where it is an array, or of each miRNA and row.
     prob : float
         Level of the intervals.
     """
     rows = fitted(data)
     cov = np.where(converged(data)[:, None, None], coefficient_covariance(data), np.nan)
     estimate, std_error = combine(selected(data, "beta")[rows], cov[rows], weights)
+    df = df[rows] if np.ndim(df) == 2 else df
     columns = tests(estimate, std_error, log_fold_change=log_fold_changes(weights), df=df, prob=prob)
     return long_table({"mirna": data["mirna"].values[rows]}, label, weights, columns)
 
 
 def isomir_effects_table(
-    data: xr.Dataset, weights: pd.DataFrame, *, label: str, df: float | np.ndarray, prob: float
+    data: xr.Dataset, weights: pd.DataFrame, *, label: str, df: Any, prob: float
 ) -> pd.DataFrame:
     """Return a row per isomiR with estimates and per row of ``weights``, a column of which is a slope term.
 
@@ -96,6 +98,7 @@ def isomir_effects_table(
     sound = converged(data)[position][rows]
     cov = np.where(sound[:, None, None], data["effect_cov"].values[rows], np.nan)
     estimate, std_error = combine(data["effect"].values[rows], cov, weights)
+    df = df[position][rows] if np.ndim(df) == 2 else df
     columns = tests(estimate, std_error, log_fold_change=log_fold_changes(weights), df=df, prob=prob)
     columns["deviation"] = data["b"].values[rows] @ weights.to_numpy(dtype=float).T
     if label == "term":

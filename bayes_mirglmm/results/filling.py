@@ -64,7 +64,7 @@ class Filler:
             arrays[name][m, i] = value
         arrays["model_status"][m, i] = numbers.status
         arrays["model_reason"][m, i] = numbers.reason
-        for name in ("beta", "beta_cov", "beta_cov_theta_fixed"):
+        for name in ("beta", "beta_cov", "beta_cov_theta_fixed", "beta_df"):
             value = getattr(numbers, name)
             if value is not None:
                 self.put(name, (m, i), value, mirna)

@@ -20,7 +20,7 @@ from bayes_mirglmm.results import display
 from bayes_mirglmm.results import residuals as _residuals
 from bayes_mirglmm.results import tables as _tables
 from bayes_mirglmm.results.schema import validate_fit_data
-from bayes_mirglmm.results.selection import fitted
+from bayes_mirglmm.results.selection import fitted, selected
 from bayes_mirglmm.results.shared_samples import INDEPENDENT, SHARED, SharedSamples
 from bayes_mirglmm.results.status import saturated_sentence, status_table
 from bayes_mirglmm.results.tree import mirna_tree
@@ -157,6 +157,8 @@ class Fit:
         """What tests and intervals refer to: ``Wald z``, ``t with 18 df``, ``t with 9 to 18 df``."""
         if np.isinf(self.residual_df):
             return "Wald z"
+        if "beta_df" in self.data:
+            return "t with Satterthwaite's df"
         df = self.design.effect_df[1:] if self.design.random else np.array([self.residual_df])
         low, high = (float(df.min()), float(df.max())) if len(df) else (self.residual_df, self.residual_df)
         return f"t with {low:g} df" if low == high else f"t with {low:g} to {high:g} df"
@@ -164,19 +166,29 @@ class Fit:
     def effect_df(self, weights: pd.DataFrame) -> float | np.ndarray:
         """Return the degrees of freedom of combinations of coefficients.
 
-        :attr:`residual_df` for all of them; with random terms of the samples, of each combination the fewest of its
-        coefficients (:attr:`bayes_mirglmm.design.build.Design.effect_df`).
+        :attr:`residual_df` for all of them; with random terms of the samples by containment
+        (:attr:`bayes_mirglmm.design.build.Design.effect_df`); by restricted likelihood Satterthwaite's, of each miRNA
+        its own. A combination has the fewest of its coefficients.
 
         Parameters
         ----------
         weights : pandas.DataFrame
             Rows: combinations; columns: coefficients.
+
+        Returns
+        -------
+        float, or array of shape (combinations,) or (miRNAs, combinations)
         """
+        used = weights.to_numpy(dtype=float) != 0.0
+        if "beta_df" in self.data and not np.isinf(self.residual_df):
+            places = [self.design.terms.index(name) if name in self.design.terms else -1 for name in weights]
+            df = selected(self.data, "beta_df")[:, places]
+            df[:, np.array(places) < 0] = np.inf  # an isomiR effect that varies around 0
+            return np.maximum(np.where(used, df[:, None, :], np.inf).min(axis=2), 1.0)
         if not self.design.random or np.isinf(self.residual_df):
             return self.residual_df
-        df = pd.Series(self.design.effect_df, list(self.design.terms)).reindex(weights.columns)
-        used = weights.to_numpy(dtype=float) != 0.0
-        return np.where(used, df.to_numpy(dtype=float), np.inf).min(axis=1)
+        by_term = pd.Series(self.design.effect_df, list(self.design.terms)).reindex(weights.columns)
+        return np.where(used, by_term.fillna(np.inf).to_numpy(dtype=float), np.inf).min(axis=1)
 
     def __len__(self) -> int:
         return len(self.mirnas)

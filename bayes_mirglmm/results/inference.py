@@ -4,6 +4,8 @@
 samples are the replicates, not the isomiRs), ``z`` to the standard normal (Wald).
 """
 
+from typing import Any
+
 import numpy as np
 from scipy import special
 
@@ -13,27 +15,24 @@ LOG_2 = float(np.log(2.0))
 
 
 def two_sided_p(statistic: np.ndarray, df: float | np.ndarray) -> np.ndarray:
-    """Return two-sided p-values; ``df`` = inf is the normal, ``df`` < 1 gives NaN (nothing to refer to).
-
-    ``df`` may be an array with a value for each column of ``statistic``.
-    """
-    if isinstance(df, np.ndarray):
-        columns = [two_sided_p(column, float(d)) for column, d in zip(statistic.T, df, strict=True)]
-        return np.column_stack(columns) if columns else statistic
-    if np.isinf(df):
-        return 2.0 * special.ndtr(-np.abs(statistic))
-    if df < 1:
-        return np.full(np.shape(statistic), np.nan)
-    return 2.0 * special.stdtr(df, -np.abs(statistic))
+    """Return two-sided p-values; ``df`` = inf is the normal, ``df`` < 1 gives NaN (nothing to refer to)."""
+    df = np.asarray(df, dtype=float)
+    with np.errstate(invalid="ignore"):
+        some = np.where(np.isfinite(df), df, 1.0)
+        p = np.where(np.isinf(df), special.ndtr(-np.abs(statistic)), special.stdtr(some, -np.abs(statistic)))
+        return np.where(df >= 1, 2.0 * p, np.nan)
 
 
-def quantile(prob: float, df: float | np.ndarray) -> float | np.ndarray:
+def quantile(prob: float, df: float | np.ndarray) -> Any:
     """Return the half-width, in standard errors, of a central interval of level ``prob``; NaN for df < 1."""
-    if isinstance(df, np.ndarray):
-        return np.array([quantile(prob, float(d)) for d in df])
-    if np.isinf(df):
-        return float(special.ndtri(0.5 + prob / 2.0))
-    return float(special.stdtrit(df, 0.5 + prob / 2.0)) if df >= 1 else float("nan")
+    df = np.asarray(df, dtype=float)
+    with np.errstate(invalid="ignore"):
+        some = np.where(np.isfinite(df) & (df >= 1), df, 1.0)
+        half = np.where(
+            np.isinf(df), special.ndtri(0.5 + prob / 2.0), special.stdtrit(some, 0.5 + prob / 2.0)
+        )
+        found = np.where(df >= 1, half, np.nan)
+    return found if found.ndim else float(found)
 
 
 def tests(
@@ -52,7 +51,7 @@ def tests(
         Natural log scale; a NaN standard error gives NaN tests.
     log_fold_change : array of bool, shape (coefficients,)
         Which coefficients are log fold changes: the others have no ``log2_fc``.
-    df : float or array, shape (coefficients,)
+    df : float or array, shape (coefficients,) or (rows, coefficients)
         Degrees of freedom, inf for the normal.
     prob : float
         Level of the interval.

@@ -17,7 +17,7 @@ from bayes_mirglmm.design.build import varies_around
 from bayes_mirglmm.design.formula import model_matrix, named_terms, parse_formula
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.evidence.multiple_testing import benjamini_hochberg
-from bayes_mirglmm.marginal import Frame, fit_frame, make_frame
+from bayes_mirglmm.marginal import Frame, Terms, fit_frame, make_frame
 from bayes_mirglmm.results.selection import (
     coefficient_covariance,
     converged,
@@ -75,10 +75,10 @@ def _wald(fit: "Fit", term: str, columns: list[int]) -> pd.DataFrame:
     statistic = (
         np.array([_quadratic(b, v) for b, v in zip(beta, cov[:, columns][:, :, columns], strict=True)]) / q
     )
-    df2 = fit.residual_df
+    df2 = _denominator(fit, columns)
     if fit.design.residual_df < 1:
         p_value = np.full(len(beta), np.nan)
-    elif np.isinf(df2):
+    elif np.isinf(fit.residual_df):
         p_value = special.chdtrc(q, q * statistic)
     else:
         p_value = special.fdtrc(q, df2, statistic)
@@ -93,6 +93,15 @@ def _wald(fit: "Fit", term: str, columns: list[int]) -> pd.DataFrame:
             "p_adjusted": benjamini_hochberg(p_value),
         }
     )
+
+
+def _denominator(fit: "Fit", columns: list[int]) -> float | np.ndarray:
+    """Return the degrees of freedom of the variance: the fewest of the term's coefficients, of each fitted miRNA."""
+    terms = list(fit.design.terms)
+    df = fit.effect_df(pd.DataFrame(np.eye(len(terms))[columns], columns=terms))
+    if np.ndim(df) == 0:
+        return df
+    return np.asarray(df).min(axis=-1)[fitted(fit.data)] if np.ndim(df) == 2 else float(np.min(df))
 
 
 def _quadratic(b: np.ndarray, v: np.ndarray) -> float:
@@ -153,6 +162,12 @@ def _frames(fit: "Fit", columns: list[int], model: str) -> tuple[Frame, ...]:
                 design.z[:, kept],
                 blocks=[design.blocks[k] for k in kept],
                 fixed=[around[k] for k in kept],
+                terms=Terms(
+                    tuple(term.columns for term in design.random), tuple(term.level for term in design.random)
+                ),
+                sample_covariance=(
+                    fit.data["sample_covariance"].values if "sample_covariance" in fit.data else None
+                ),
             )
         )
     return tuple(frames)

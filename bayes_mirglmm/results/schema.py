@@ -82,6 +82,12 @@ RANDOM_VARIABLES: dict[str, Variable] = {
     "random_effect": Variable(("mirna", "random_level"), "f", "conditional modes of these effects"),
     "random_z": Variable(("sample", "random_level"), "f", "design of these effects"),
 }
+#: What a fit by restricted likelihood has besides.
+RESTRICTED_VARIABLES: dict[str, Variable] = {
+    "beta_df": Variable(
+        (*_PER_MODEL, "term"), "f", "degrees of freedom of the fixed effects (Satterthwaite)"
+    ),
+}
 ATTRIBUTES = (
     "schema_version",
     "formula",
@@ -168,6 +174,8 @@ def assemble(
     sizes |= {"random": len(random), "random2": len(random), "random_level": len(levels)}
     extra_of_method = method_named(method).variables
     variables = VARIABLES | dict(extra_of_method) | (RANDOM_VARIABLES if random else {})
+    if criterion == "reml":
+        variables = variables | RESTRICTED_VARIABLES
     arrays = {name: variable.empty(sizes) for name, variable in variables.items()}
     labels = np.empty(sizes["isomir"], dtype=object)
     filler = Filler(arrays, design, models, method)
@@ -240,6 +248,8 @@ def validate_fit_data(dataset: xr.Dataset) -> xr.Dataset:
     expected = VARIABLES | ({} if method is None else dict(method.variables))
     if "random" in dataset.dims:
         expected |= RANDOM_VARIABLES
+    if dataset.attrs.get("criterion") == "reml":
+        expected |= RESTRICTED_VARIABLES
     for name, variable in expected.items():
         if name not in dataset.variables:
             raise InputError(f"the fit's dataset has no {name!r} ({variable.meaning}): refit, or reload it.")

@@ -104,3 +104,22 @@ def test_refusals(table, formula, words):
     with pytest.raises(InputError) as error:
         build_design(table, formula)
     assert words in str(error.value)
+
+
+def test_subjects_within_treatments_are_advised_to_be_random():
+    """Pairs of before and after, each subject on one treatment: the levels of subject add up to the treatment's."""
+    table = pd.DataFrame(
+        {
+            "subject": np.repeat([f"p{i}" for i in range(6)], 2),
+            "treatment": np.repeat(["drug", "none"], 6),
+            "time": ["before", "after"] * 6,
+        },
+        index=[f"s{i}" for i in range(12)],
+    )
+    with pytest.raises(InputError) as error:
+        build_design(table, "~ subject + treatment*time")
+    assert "write '~ treatment * time + (1 | subject)'" in str(error.value)
+    design = build_design(table, "~ treatment*time + (1 | subject)")
+    df = dict(zip(design.terms, design.effect_df, strict=True))
+    assert df["treatment[T.none]"] == 6 - 2
+    assert df["treatment[T.none]:time[T.before]"] == 12 - 2 - 6

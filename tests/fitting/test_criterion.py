@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 import bayes_mirglmm as bm
 from bayes_mirglmm.marginal import fit_marginal
@@ -76,3 +77,41 @@ def test_criterion_is_said_and_kept(fits, tmp_path):
 def test_other_choices_are_refused(counts, options, message):
     with pytest.raises(bm.InputError, match=message):
         bm.fit(counts, "~ group", progress=False, **options)
+
+
+def test_degrees_of_freedom_are_those_of_the_engine(counts, fits):
+    fit = fits["reml"]
+    table = fit.effects(terms="group[T.B]").set_index("mirna")
+    assert (fits["ml"].effects()["df"] == 5).all()
+    assert "t with Satterthwaite's df" in repr(fit)
+    for mirna in fit.mirnas[:3]:
+        rows = fit.data["isomir_mirna"].values == mirna
+        found = fit_marginal(
+            fit.data["counts"].values[rows],
+            fit.data["offset"].values,
+            fit.design.x,
+            fit.design.z,
+            criterion="reml",
+        )
+        assert table.loc[mirna, "df"] == pytest.approx(max(found.beta_df[1], 1.0), rel=0.02)
+        t = stats.t(table.loc[mirna, "df"])
+        assert table.loc[mirna, "p_value"] == pytest.approx(2 * t.sf(abs(table.loc[mirna, "z"])))
+        half = table.loc[mirna, "upper"] - table.loc[mirna, "estimate"]
+        assert half == pytest.approx(t.ppf(0.975) * table.loc[mirna, "std_error"])
+    isomirs = fit.isomir_effects(terms="group[T.B]")
+    assert isomirs.groupby("mirna")["df"].first().to_dict() == pytest.approx(table["df"].to_dict())
+
+
+def test_a_fit_says_where_maximum_likelihood_goes_wrong(counts, fits):
+    """7 coefficients for 12 samples; not two, nor by restricted likelihood, nor where R's ways are asked for."""
+
+    def said(fit):
+        return [
+            c for c in fit.metadata["cautions"] if "maximum likelihood takes variances too small" in str(c)
+        ]
+
+    assert len(said(fits["ml"])) == 1
+    assert "7 coefficients for 12 samples" in str(said(fits["ml"])[0])
+    assert not said(fits["reml"])
+    assert not said(bm.fit(counts, "~ group", progress=False))
+    assert not said(bm.fit(counts, "~ group + patient", preset="mirglmm", progress=False))

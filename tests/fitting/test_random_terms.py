@@ -74,10 +74,10 @@ def test_correlated_effects_of_a_term(counts):
 
 def test_pairs_have_the_degrees_of_freedom_of_pairs(fits):
     """12 samples, 6 patients and a difference within them: 5, in tables and contrasts."""
-    table = fits["reml"].effects(terms=GROUP)
+    table = fits["ml"].effects(terms=GROUP)
     assert (table["df"] == 5).all()
-    assert "t with 5 df" in repr(fits["reml"])
-    contrast = fits["reml"].contrast({"group": ("A", "B")})
+    assert "t with 5 df" in repr(fits["ml"])
+    contrast = fits["ml"].contrast({"group": ("A", "B")})
     assert (contrast["df"] == 5).all()
     np.testing.assert_allclose(contrast["p_value"], table["p_value"], rtol=1e-12)
     half = table["upper"] - table["estimate"]
@@ -154,3 +154,17 @@ def test_posteriors_have_independent_samples(counts, method):
         bm.fit(counts, "~ group + (1 | patient)", method=method, progress=False)
     with pytest.raises(bm.InputError, match="no place for sample_covariance="):
         bm.fit(counts, "~ group", sample_covariance=np.eye(12), method=method, progress=False)
+
+
+@pytest.mark.parametrize("criterion", ["ml", "reml"])
+def test_of_one_coefficient_the_test_of_a_term_is_its_t_test(fits, criterion):
+    table, effects = fits[criterion].omnibus("group"), fits[criterion].effects(GROUP)
+    np.testing.assert_allclose(table["residual_df"], effects["df"], rtol=1e-12)
+    np.testing.assert_allclose(table["p_value"], effects["p_value"], rtol=1e-9)
+
+
+def test_the_likelihood_ratio_test_of_a_term_keeps_the_random_terms(counts):
+    full = bm.fit(counts, "~ day + group + (1 | patient)", slope="day", progress=False)
+    without = bm.fit(counts, "~ day + (1 | patient)", progress=False)
+    expected = 2.0 * (full.data["log_likelihood"] - without.data["log_likelihood"]).sel(model="full").values
+    np.testing.assert_allclose(full.omnibus("group", lrt=True)["lrt"], expected, atol=1e-5)
