@@ -3,6 +3,7 @@
 import numpy as np
 
 FEWEST = 5  # weights in the tail, below which nothing can be said
+LEAST = 1e-290  # of a weight, relative to the largest, below which its inverse overflows
 
 
 def pareto_k(log_weights: np.ndarray) -> float:
@@ -46,7 +47,7 @@ def generalised_pareto_shape(excess: np.ndarray) -> float:
     n = len(excess)
     grid = 30 + int(np.sqrt(n))
     quartile = excess[int(n / 4 + 0.5) - 1]
-    scale = 3.0 * (quartile if quartile > 0 else excess[excess > 0][0])
+    scale = 3.0 * max(quartile if quartile > 0 else excess[excess > 0][0], LEAST)
     theta = 1.0 / excess[-1] + (1.0 - np.sqrt(grid / (np.arange(1, grid + 1) - 0.5))) / scale
     shape = np.log1p(-theta[:, None] * excess).mean(axis=1)
     profile = n * (np.log(-theta / shape) - shape - 1.0)

@@ -11,16 +11,17 @@ TERM = "group[T.case]"
 
 
 @pytest.fixture(scope="module")
-def simulation() -> Simulation:
-    return bm.simulate(
-        4,
-        ("ctrl", "case"),
-        n_mirnas=12,
-        n_isomirs=[2, 3] + [6] * 10,
-        changed=0.5,
-        beta={"Intercept": 5.0},
-        seed=9,
-    )
+def simulation(own_numbers) -> Simulation:
+    with own_numbers():
+        return bm.simulate(
+            4,
+            ("ctrl", "case"),
+            n_mirnas=12,
+            n_isomirs=[2, 3] + [6] * 10,
+            changed=0.5,
+            beta={"Intercept": 5.0},
+            seed=9,
+        )
 
 
 @pytest.fixture(scope="module")

@@ -21,9 +21,10 @@ class Data(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def simulation():
+def simulation(own_numbers):
     """Truth, and counts without the miRNA that fills the libraries up."""
-    found = bm.simulate(n_per_group=5, n_mirnas=12, seed=3)
+    with own_numbers():
+        found = bm.simulate(n_per_group=5, n_mirnas=12, seed=3)
     return Data(found.counts.isel(isomir=found.counts["mirna"].values != "background"), found.truth)
 
 

@@ -31,6 +31,11 @@ def simulate(
 
 
 @pytest.fixture
-def simulated() -> Any:
-    """The simulator."""
-    return simulate
+def simulated(own_numbers) -> Any:
+    """The simulator, of data that are chosen: of their own seed, whatever the others are."""
+
+    def chosen(*sizes: int, **options: Any) -> dict[str, Any]:
+        with own_numbers():
+            return simulate(*sizes, **options)
+
+    return chosen

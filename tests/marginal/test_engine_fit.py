@@ -196,13 +196,14 @@ def test_a_start_elsewhere_ends_at_the_same_place(simulated):
     np.testing.assert_allclose(again.beta, fit.beta, atol=1e-4)
 
 
-def test_recovers_the_truth_on_average():
-    """Mean of 60 estimates within 3.5 standard errors of the truth; standard errors of the size of the spread."""
+def test_recovers_the_truth_on_average(chance):
+    """Mean of 60 estimates within their standard error of the truth; standard errors of the size of the spread."""
     fits = [fitted(simulate(40, 12, 2, seed)) for seed in range(60)]
     slopes = np.array([f.beta[1] for f in fits])
     errors = np.sqrt([f.beta_cov[1, 1] for f in fits])
-    assert abs(slopes.mean() - 0.4) < 3.5 * slopes.std() / np.sqrt(60)
-    assert errors.mean() == pytest.approx(slopes.std(), rel=0.3)
+    assert abs(slopes.mean() - 0.4) < chance.z() * errors.mean() / np.sqrt(60)
+    low, high = chance.ratio(60)
+    assert low < np.sqrt(np.mean(((slopes - 0.4) / errors) ** 2)) < high
     assert np.median([f.theta for f in fits]) == pytest.approx(5.0, rel=0.15)
 
 

@@ -187,11 +187,12 @@ def test_isomir_and_sample_effects_match_a_gaussian_limit():
 
 @pytest.mark.parametrize(("per_group", "low", "high"), [(3, -2.2, 0.3), (20, -3.5, -1.0)])
 def test_null_slopes_give_a_negative_log_bayes_factor_that_grows_with_the_data(
-    per_group: int, low: float, high: float
+    per_group: int, low: float, high: float, own_numbers
 ):
     """About -1.2 with 6 samples and -2.3 with 40, on average."""
     spec = bm.load_model("mirglmm")
-    simulation = bm.simulate(per_group, n_mirnas=6, usage=0.0, n_isomirs=10, seed=8)
+    with own_numbers():
+        simulation = bm.simulate(per_group, n_mirnas=6, usage=0.0, n_isomirs=10, seed=8)
     z = np.column_stack([np.ones(2 * per_group), np.repeat([0.0, 1.0], per_group)])
     offset = log_offset(simulation.counts).values
     factors = []
@@ -215,11 +216,12 @@ def test_null_slopes_give_a_negative_log_bayes_factor_that_grows_with_the_data(
     assert low < np.mean(factors) < high
 
 
-def test_a_start_on_a_boundary_or_at_infinity_is_pulled_in():
+def test_a_start_on_a_boundary_or_at_infinity_is_pulled_in(own_numbers, chance):
     from bayes_mirglmm.nested import Start
 
     spec = bm.load_model("mirglmm")
-    rng = np.random.default_rng(10)
+    with own_numbers():
+        rng = np.random.default_rng(10)
     z = np.column_stack([np.ones(8), np.repeat([0.0, 1.0], 4)])
     y = rng.poisson(50.0, size=(5, 8))
     start = Start(np.array([4.0, 0.0]), np.diag([0.0, 0.0]), 0.0, np.inf)
@@ -230,7 +232,7 @@ def test_a_start_on_a_boundary_or_at_infinity_is_pulled_in():
         for s in (start, None)
     )
     error = np.hypot(with_start.log_evidence_error, without.log_evidence_error)
-    assert with_start.log_evidence == pytest.approx(without.log_evidence, abs=4 * error)
+    assert with_start.log_evidence == pytest.approx(without.log_evidence, abs=chance.z() * error)
     assert stats.norm.cdf(with_start.weights @ with_start.x[:, -1]) > 0.5  # no overdispersion: theta is large
 
 

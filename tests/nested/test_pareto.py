@@ -29,3 +29,10 @@ def test_scale_of_the_weights_does_not_matter_and_zeros_are_no_tail():
     assert pareto_k(log_weights - 5000.0) == pytest.approx(k, abs=1e-9)
     assert pareto_k(np.zeros(1000)) == -np.inf
     assert pareto_k(np.append(np.full(990, -np.inf), np.zeros(10))) == np.inf
+
+
+@pytest.mark.parametrize("step", [1.0, 20.0, 500.0])
+def test_weights_of_hundreds_of_orders_of_magnitude_have_a_heavy_tail(step: float):
+    """A start far from the posterior: the weights of the tail underflow, down to the smallest number there is."""
+    k = pareto_k(-step * np.arange(1000.0))
+    assert 1 < k < np.inf

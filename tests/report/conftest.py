@@ -27,12 +27,13 @@ def renamed(counts: xr.Dataset, names: dict[str, str]) -> xr.Dataset:
 
 
 @pytest.fixture(scope="session")
-def hostile() -> Fit:
+def hostile(own_numbers) -> Fit:
     """Eleven fitted miRNAs, five of them with names that are code somewhere, and three that the filter drops."""
-    drawn = bm.simulate(
-        4, LEVELS, n_mirnas=14, n_isomirs=5, changed=0.6, log_fc_sd=2.0, theta=30.0, seed=3,
-        beta={"Intercept": 5.0},
-    )  # fmt: skip
+    with own_numbers():
+        drawn = bm.simulate(
+            4, LEVELS, n_mirnas=14, n_isomirs=5, changed=0.6, log_fc_sd=2.0, theta=30.0, seed=3,
+            beta={"Intercept": 5.0},
+        )  # fmt: skip
     counts = renamed(drawn.counts, {f"sim-miR-{i + 1}": name for i, name in enumerate(HOSTILE)})
     values = counts["counts"].values.copy()
     values[np.isin(counts["mirna"].values, ["sim-miR-12", "sim-miR-13", "sim-miR-14"])] //= 10_000
@@ -41,37 +42,42 @@ def hostile() -> Fit:
 
 
 @pytest.fixture(scope="session")
-def bayesian() -> Fit:
-    drawn = bm.simulate(4, ("ctrl", "case"), n_mirnas=6, n_isomirs=5, changed=0.5, theta=20.0, seed=4)
+def bayesian(own_numbers) -> Fit:
+    with own_numbers():
+        drawn = bm.simulate(4, ("ctrl", "case"), n_mirnas=6, n_isomirs=5, changed=0.5, theta=20.0, seed=4)
     return bm.fit(drawn.counts, "~ group", reference={"group": "ctrl"}, method="laplace", progress=False)
 
 
 @pytest.fixture(scope="session")
-def three_groups() -> Fit:
-    drawn = bm.simulate(3, ("A", "B", "C"), n_mirnas=5, n_isomirs=4, theta=20.0, seed=5)
+def three_groups(own_numbers) -> Fit:
+    with own_numbers():
+        drawn = bm.simulate(3, ("A", "B", "C"), n_mirnas=5, n_isomirs=4, theta=20.0, seed=5)
     return bm.fit(drawn.counts, "~ group", progress=False)
 
 
 @pytest.fixture(scope="session")
-def continuous() -> Fit:
+def continuous(own_numbers) -> Fit:
     """A dose with more values than lines are drawn at, beside a factor."""
     samples = pd.DataFrame(
         {"dose": np.linspace(0.0, 3.0, 16) ** 2, "batch": ["p", "q"] * 8}, index=[f"s{i}" for i in range(16)]
     )
-    drawn = bm.simulate(samples=samples, formula="~ dose + batch", n_mirnas=4, n_isomirs=5, seed=6)
+    with own_numbers():
+        drawn = bm.simulate(samples=samples, formula="~ dose + batch", n_mirnas=4, n_isomirs=5, seed=6)
     return bm.fit(drawn.counts, "~ dose + batch", progress=False)
 
 
 @pytest.fixture(scope="session")
-def intercept_only(three_groups: Fit) -> Fit:
-    drawn = bm.simulate(3, ("A", "B"), n_mirnas=3, n_isomirs=4, theta=20.0, seed=5)
+def intercept_only(three_groups: Fit, own_numbers) -> Fit:
+    with own_numbers():
+        drawn = bm.simulate(3, ("A", "B"), n_mirnas=3, n_isomirs=4, theta=20.0, seed=5)
     return bm.fit(drawn.counts, "~ 1", progress=False)
 
 
 @pytest.fixture(scope="session")
-def large() -> Fit:
+def large(own_numbers) -> Fit:
     """As many miRNAs and isomiRs as in real tissue."""
-    drawn = bm.simulate(5, ("ctrl", "case"), n_mirnas=200, n_isomirs=26, seed=1)
+    with own_numbers():
+        drawn = bm.simulate(5, ("ctrl", "case"), n_mirnas=200, n_isomirs=26, seed=1)
     return bm.fit(drawn.counts, "~ group", reference={"group": "ctrl"}, progress=False)
 
 

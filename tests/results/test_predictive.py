@@ -10,8 +10,9 @@ OPTIONS = {"method": "laplace", "progress": False}
 
 
 @pytest.fixture(scope="module")
-def counts():
-    made = bm.simulate(n_per_group=10, n_mirnas=3, n_isomirs=12, theta=1.5, seed=8).counts
+def counts(own_numbers):
+    with own_numbers():
+        made = bm.simulate(n_per_group=10, n_mirnas=3, n_isomirs=12, theta=1.5, seed=8).counts
     return made.isel(isomir=made["mirna"].values != "background")
 
 

@@ -67,6 +67,13 @@ def counts_with(
     return make_counts(table, isomir=names, mirna=owners, sample=labels.index, samples=labels, source="drawn")
 
 
+@pytest.fixture(scope="module", autouse=True)
+def chosen(own_numbers):
+    """Counts that are chosen, as files would be; benchmarks/shared_samples.py measures how often the test errs."""
+    with own_numbers():
+        yield
+
+
 @pytest.fixture(scope="module")
 def drawn() -> tuple[bm.Fit, np.ndarray]:
     """A fit of counts with a factor that moves the 3' ends of all miRNAs, and usage in the first 12."""
