@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from bayes_mirglmm.counts.container import some
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.readers._cells import MISSING
+from bayes_mirglmm.readers._combined import MIRNA, are_combined
 from bayes_mirglmm.readers._notes import Note
+from bayes_mirglmm.readers._suspects import suspicion
 
 MIRNA_NAMES = ("mirna", "mirnaname", "mirnaid", "mir", "maturemirna", "maturename", "mature")
 SEQUENCE_NAMES = ("sequence", "seq", "read", "uniquesequence", "readsequence", "isomirsequence")
@@ -37,13 +39,16 @@ ANNOTATION_NAMES = frozenset(
 )
 ROW_NUMBER_NAMES = frozenset({"row_name", "Unnamed: 0", "index", "rownames"})
 SEQUENCE = re.compile(r"[ACGTUN]{10,}", re.IGNORECASE)
-MIRNA = re.compile(r"([a-z][a-z0-9]{1,5}-)?(mir|let|lin|lsy|bantam|iab)[-_.]?\w.*", re.IGNORECASE)
 NUMBER = re.compile(r"[-+]?(\d+([.,]\d*)?|[.,]\d+)([eE][-+]?\d+)?")
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Columns of a table by position; ``sequence`` and ``isomir`` may be the same column."""
+    """Columns of a table by position; ``sequence`` and ``isomir`` may be the same column.
+
+    Where ``isomir`` and ``mirna`` are one column (and it is no sequence), its ids hold both: see
+    :mod:`~bayes_mirglmm.readers._combined`.
+    """
 
     isomir: int
     mirna: int
@@ -51,6 +56,11 @@ class Layout:
     annotation: tuple[int, ...]
     samples: tuple[int, ...]
     notes: tuple[Note, ...] = ()
+
+    @property
+    def combined(self) -> bool:
+        """Whether one column holds the miRNA and the isomiR."""
+        return self.isomir == self.mirna != self.sequence
 
     @property
     def text(self) -> tuple[int, ...]:
@@ -127,6 +137,13 @@ def guess_layout(
         ids["sequence"] = at
     if "isomir" not in ids:
         ids["isomir"] = find.isomir(free, text, ids)
+    if ids["isomir"] == ids["mirna"] != ids.get("sequence"):
+        name = columns[ids["mirna"]]
+        notes.append(
+            Note(
+                f"column {name!r} holds the miRNA and the isomiR: the miRNA is what stands before the changes"
+            )
+        )
     left = [i for i in free if i not in ids.values()]
     extra = [i for i in left if i not in numeric or find.keys[i] in ANNOTATION_NAMES]
     counted = [i for i in left if i not in extra]
@@ -141,6 +158,13 @@ def guess_layout(
         raise find.strangers(counted)
     else:
         samples = find.some_counts(counted)
+        taken = some([columns[i] for i in samples], 12)
+        notes.append(
+            Note(
+                f"no sample table tells the samples: {{n}} column(s) were taken for them ({taken})",
+                len(samples),
+            )
+        )
     unknown = [columns[i] for i in extra if find.keys[i] not in ANNOTATION_NAMES]
     if unknown:
         notes.append(Note(f"column(s) kept as annotation of the isomiRs, not as samples: {some(unknown)}"))
@@ -207,6 +231,8 @@ class _Finder:
             at = next((i for i in text if self.keys[i] not in ANNOTATION_NAMES), None)
         if at is not None:
             return at
+        if are_combined([cell for cell in self.cells(ids["mirna"]) if cell not in MISSING]):
+            return ids["mirna"]
         raise InputError(
             f"{self.source} has a miRNA column ({self.columns[ids['mirna']]!r}) and no isomiR column: its "
             "counts are per miRNA, and this model needs them per isomiR. Give mapped.csv in place of "
@@ -215,6 +241,15 @@ class _Finder:
         )
 
     def some_counts(self, counted: list[int]) -> list[int]:
+        suspects = {self.columns[i]: suspicion(self.keys[i], self.cells(i)) for i in counted}
+        odd = {name: why for name, why in suspects.items() if why}
+        if odd:
+            name, why = next(iter(odd.items()))
+            raise InputError(
+                f"{self.source}: column {name!r} {why}, and is no sample"
+                f"{f' ({len(odd)} such columns: {some(list(odd))})' if len(odd) > 1 else ''}. Give a sample table with "
+                "samples=..., or name the samples with sample_columns=[...], or pass annotation=[...] for what is none."
+            )
         if counted:
             return counted
         raise InputError(

@@ -4,7 +4,8 @@ import re
 from dataclasses import dataclass
 
 from bayes_mirglmm.errors import InputError
-from bayes_mirglmm.readers._layout import MIRNA, header_keys
+from bayes_mirglmm.readers._combined import MIRNA
+from bayes_mirglmm.readers._layout import header_keys
 from bayes_mirglmm.readers._open import Head
 
 
@@ -77,6 +78,12 @@ REFUSED = (
         "count positions of miRNAs, not sequences, and cannot be turned into them",
         first=("files",),
         below=MIRNA,
+    ),
+    Refused(
+        "Chimira's table of modifications",
+        "isomiR counts: run miraligner, miRge3.0, sRNAbench or mirtop on the reads. A read with two modifications has "
+        "two rows there, so that isomiRs cannot be put together again",
+        frozenset({"modificationtype", "modificationposition", "modificationpattern"}),
     ),
     Refused(
         "a GDC sample sheet",

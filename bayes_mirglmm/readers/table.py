@@ -1,12 +1,14 @@
 """Any table with a column of isomiRs, a column of miRNAs and one column for each sample; and pandas tables."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.readers._cells import count_matrix
+from bayes_mirglmm.readers._combined import split
 from bayes_mirglmm.readers._delimited import ROW_NAME, Table, inspect, read_cells, require_columns
 from bayes_mirglmm.readers._layout import Layout, guess_layout
 from bayes_mirglmm.readers._notes import Note
@@ -88,7 +90,7 @@ def read_wide(
     annotation = frame[list(layout.annotation)].set_axis(
         [table.columns[i] for i in layout.annotation], axis=1
     )
-    return Part(
+    part = Part(
         table.head.source,
         strings(frame[layout.isomir]),
         strings(frame[layout.mirna]),
@@ -99,6 +101,7 @@ def read_wide(
         at_lines(lines),
         notes,
     )
+    return _split(part) if layout.combined else part
 
 
 def part_from_frame(
@@ -146,7 +149,7 @@ def part_from_frame(
     if zeros:
         notes.append(Note("{n} missing cell(s) were read as 0, as asked for", zeros))
     annotated = frame.iloc[:, list(layout.annotation)].reset_index(drop=True)
-    return Part(
+    part = Part(
         source,
         strings(frame.iloc[:, layout.isomir]),
         strings(frame.iloc[:, layout.mirna]),
@@ -156,6 +159,14 @@ def part_from_frame(
         annotated if layout.annotation else None,
         notes=notes,
     )
+    return _split(part) if layout.combined else part
+
+
+def _split(part: Part) -> Part:
+    """Take ids that hold both apart: the miRNA of each, and its changes as an annotation ``variant``."""
+    mirna, changes = split(part.isomir)
+    annotation = pd.DataFrame(index=range(len(mirna))) if part.annotation is None else part.annotation
+    return replace(part, mirna=mirna, annotation=annotation.assign(variant=changes))
 
 
 def strings(column: pd.Series) -> np.ndarray:

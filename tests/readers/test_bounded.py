@@ -34,7 +34,7 @@ def test_what_unpacks_to_far_more_than_a_table_is_refused(put, monkeypatch, comp
 
 def test_tables_of_a_usual_size_and_shrinkage_are_read(put, monkeypatch):
     monkeypatch.setattr(_open, "UNPACKED_BYTES", 1000)
-    rows = "".join(f"i{i}\tm\t{i}\t0\t0\t0\t0\n" for i in range(5000))
+    rows = "".join(f"i{i}\tm\t{i * 7 % 13}\t0\t0\t0\t0\n" for i in range(5000))
     counts = read_counts(put("x.tsv.gz", "isomir\tmirna\tA\tB\tC\tD\tE\n" + rows, gz=True))
     assert counts.sizes["isomir"] == 5000
 

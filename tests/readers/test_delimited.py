@@ -13,6 +13,8 @@ ROWS = [
     ["iso3", "hsa-let-7a-5p", "1", "2"],
 ]
 
+TAKEN = "no sample table tells the samples: 2 column(s) were taken for them (s1, s2)."
+
 
 def lines(delimiter="\t", header=HEADER, rows=ROWS, quote=""):
     return "".join(delimiter.join(f"{quote}{cell}{quote}" for cell in row) + "\n" for row in [header, *rows])
@@ -102,7 +104,7 @@ def test_missing_cells_are_zero_when_asked_for(put):
     rows = [["iso1", "hsa-miR-1-3p", "9", ""], ["iso2", "hsa-miR-1-3p", "NA", "5"]]
     counts = read_counts(put("counts.tsv", lines(rows=rows)), missing="zero")
     assert counts["counts"].values.tolist() == [[9, 0], [0, 5]]
-    assert counts.attrs["notes"] == ["2 missing cell(s) were read as 0, as asked for."]
+    assert counts.attrs["notes"] == [TAKEN, "2 missing cell(s) were read as 0, as asked for."]
     with pytest.raises(InputError, match="missing='no' is not one of"):
         read_counts(put("counts.tsv", lines(rows=rows)), missing="no")
 
@@ -114,7 +116,7 @@ def test_row_names_of_r_and_pandas(put):
     numbered = lines(",", ["", *HEADER], [[str(i), *row] for i, row in enumerate(ROWS)])
     counts = read_counts(put("numbered.csv", numbered))
     assert counts["sample"].values.tolist() == ["s1", "s2"]
-    assert counts.attrs["notes"] == ["the first column holds row numbers and was left out."]
+    assert counts.attrs["notes"] == ["the first column holds row numbers and was left out.", TAKEN]
 
 
 def test_comments_blank_and_empty_rows_are_skipped(put):

@@ -12,6 +12,8 @@ from bayes_mirglmm.readers._open import blocks, numbered_lines, peek
 
 TABLE = "isomir\tmirna\ts1\ts2\niso1\thsa-miR-1-3p\t9\t0\niso2\thsa-miR-1-3p\t4\t7\n"
 
+TAKEN = "no sample table tells the samples: 2 column(s) were taken for them (s1, s2)."
+
 
 @pytest.mark.parametrize("compress", [gzip.compress, bz2.compress, lzma.compress, bytes])
 @pytest.mark.parametrize("name", ["counts.tsv", "counts.tsv.gz", "counts"])
@@ -45,7 +47,7 @@ def test_bytes_that_are_not_utf8_are_latin1_and_noted(put, at, monkeypatch):
         monkeypatch.setattr(_open, "HEAD_BYTES", 40)
     counts = read_counts(put("counts.tsv", TABLE.replace("iso2", "isö2"), encoding="latin-1"))
     assert counts["isomir"].values.tolist() == ["iso1", "isö2"]
-    assert counts.attrs["notes"] == ["1 file(s) are not UTF-8: their bytes were read as Latin-1."]
+    assert counts.attrs["notes"] == [TAKEN, "1 file(s) are not UTF-8: their bytes were read as Latin-1."]
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.readers import from_dataframe, read_counts
 
 SEQUENCES = ["TGAGGTAGTAGGTTGTATAGTT", "TGAGGTAGTAGGTTGTATAG", "TACAGTACTGTGATAACTGAA"]
+TAKEN = "no sample table tells the samples: 2 column(s) were taken for them (s1, s2)."
 MIRNAS = ["hsa-let-7a-5p", "hsa-let-7a-5p", "hsa-miR-101-3p"]
 
 
@@ -79,7 +80,10 @@ def test_text_and_known_annotation_is_no_sample(read):
     counts = read(frame(off5=[-1, 0, 1], mism=["0", "0", "0"], origin=["x", "y", None]))
     assert counts["sample"].values.tolist() == ["s1", "s2"]
     assert {"off5", "mism", "origin"} <= set(counts.coords)
-    assert counts.attrs["notes"] == ["column(s) kept as annotation of the isomiRs, not as samples: origin."]
+    assert counts.attrs["notes"] == [
+        TAKEN,
+        "column(s) kept as annotation of the isomiRs, not as samples: origin.",
+    ]
 
 
 def test_one_broken_cell_does_not_turn_a_sample_into_annotation(read):
@@ -129,7 +133,7 @@ def test_duplicate_rows_are_refused_with_both_lines_or_merged_as_asked(read):
     assert read(table, duplicates="first")["counts"].values.tolist() == [[5, 1], [0, 2], [7, 3]]
     once = read(table, duplicates="identical")
     assert once["counts"].values.tolist() == [[5, 1], [0, 2], [7, 3]]
-    assert "1 row(s) repeat an isomiR and miRNA with the same counts" in once.attrs["notes"][0]
+    assert "1 row(s) repeat an isomiR and miRNA with the same counts" in once.attrs["notes"][1]
     table.loc[3, "s1"] = 9
     assert read(table, duplicates="max")["counts"].values.tolist()[0] == [9, 1]
     with pytest.raises(InputError, match="have different counts for one and the same isomiR"):
@@ -145,7 +149,8 @@ def test_a_sequence_under_two_mirnas_is_two_isomirs_and_is_noted(read):
     assert counts["isomir"].values[0] == f"{SEQUENCES[0]}|hsa-let-7a-5p"
     # 6 of 18 + 6 reads stand in the rows of the shared sequence, twice
     assert counts.attrs["notes"] == [
-        "1 isomiR(s) stand under more than one miRNA, with their count under each (50.0% of all)."
+        TAKEN,
+        "1 isomiR(s) stand under more than one miRNA, with their count under each (50.0% of all).",
     ]
 
 
@@ -153,12 +158,16 @@ def test_uncalled_bases_are_kept_and_noted(read):
     table = frame()
     table.loc[0, "sequence"] = "TGAGGTAGTAGGTTGTATNGTT"
     assert read(table).attrs["notes"] == [
-        "1 isomiR(s) have N (an uncalled base) in their sequence; they were kept."
+        TAKEN,
+        "1 isomiR(s) have N (an uncalled base) in their sequence; they were kept.",
     ]
 
 
 def test_samples_without_counts_are_noted(read):
-    assert read(frame(s3=[0, 0, 0])).attrs["notes"] == ["1 sample(s) have no counts at all: s3."]
+    assert read(frame(s3=[0, 0, 0])).attrs["notes"] == [
+        TAKEN.replace("2 c", "3 c").replace("(s1", "(s3, s1"),
+        "1 sample(s) have no counts at all: s3.",
+    ]
 
 
 @pytest.mark.parametrize("column", ["sequence", "miRNA"])
