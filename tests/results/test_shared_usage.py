@@ -227,6 +227,16 @@ def test_limits() -> None:
         )
 
 
+def test_nothing_fitted_gives_tables_that_say_so(tmp_path: Path) -> None:
+    nothing = counts_with(9, mirnas=3).isel(isomir=[0, 6, 12])  # one isomiR of each miRNA
+    fit = bm.fit(nothing, "~ group", progress=False, usage_test="shared")
+    assert fit.usage().empty
+    assert fit.usage_shared()["reason"].iloc[0].startswith("0 miRNAs are too few")
+    assert fit.shared_directions().empty
+    fit.save(tmp_path / "run")
+    assert bm.load(tmp_path / "run").usage_shared()["verdict"].tolist() == ["none"]
+
+
 def test_unbalanced_groups_are_named() -> None:
     counts = counts_with(10).isel(sample=[0, 1, 6, 7, 8, 9, 10])
     reason = bm.fit(counts, "~ group", progress=False).usage_shared()["reason"].iloc[0]
