@@ -17,7 +17,6 @@ from bayes_mirglmm.results.hits import (
     surest_first,
     usage_column,
 )
-from bayes_mirglmm.results.inference import LOG_2
 from bayes_mirglmm.results.shared_samples import ISOMIR_MEAN, SHARED
 from bayes_mirglmm.results.terms import (
     default_term,
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
 
 TOP = 10
 MANY_TERMS = 6
-FROM_EFFECTS = ["mirna", "term", "log2_fc", "lower", "upper"]
+FROM_EFFECTS = ["mirna", "term", "log2_fc", "lower_log2", "upper_log2"]
 
 
 def summarise(fit: "Fit", out: Path, files: dict[str, Path], omnibus: Sequence[str] = ()) -> dict[str, Any]:
@@ -199,7 +198,6 @@ def _print_hits(reporter: Reporter, fit: "Fit", summary: dict[str, Any]) -> None
 def _top(effects: pd.DataFrame, status: pd.DataFrame, method: Method) -> list[dict[str, Any]]:
     rows = surest_first(effects, method).head(TOP)[[*FROM_EFFECTS, method.ranks_by, method.calls_by]]
     rows = rows.merge(status[["mirna", "n_isomirs"]], on="mirna")
-    rows = rows.assign(lower_log2=rows.pop("lower") / LOG_2, upper_log2=rows.pop("upper") / LOG_2)
     return [{str(name): value for name, value in row.items()} for row in rows.to_dict("records")]
 
 

@@ -104,7 +104,7 @@ def fit_source(fit: "Fit", name: str, term: str | None, contrast: Any, prob: flo
     effects = effects.set_index("mirna")
     if fit.method.has_draws:
         shrunken = fit.shrink(None if contrast is not None else chosen, contrast, prob).set_index("mirna")
-        rank, measure, by = effects["lfsr"], shrunken["s_value"], "s-value of the shrunken effect"
+        rank, measure, by = shrunken["lfsr"], shrunken["s_value"], "s-value of the shrunken effect"
         interval = "posterior, equal-tailed"
     else:
         rank, measure, by = effects["p_value"], effects["p_adjusted"], "adjusted p-value"

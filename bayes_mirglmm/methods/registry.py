@@ -111,10 +111,10 @@ class Method:
 SHRUNKEN = "s-value, shrunken"
 _OF_DRAWS: dict[str, Any] = {
     "has_draws": True,
-    "ranks_by": "lfsr",
+    "ranks_by": "shrunk_lfsr",  # the order of the s-values that call
     "calls_by": "shrunk_s_value",  # the prior of one miRNA takes no account of how many do not change
-    "rank_in_words": "lfsr",
-    "ranks_in_words": "local false sign rates of the posterior",
+    "rank_in_words": "lfsr, shrunken",
+    "ranks_in_words": "local false sign rates of the shrunken effects",
     "calls_in_words": SHRUNKEN,
     "rate": "false sign rate",
     "calls_sentence": (

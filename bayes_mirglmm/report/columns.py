@@ -40,11 +40,19 @@ MIRNA = Column("mirna", "miRNA", "Click a name, or press Enter on it, for its is
 def _effects(prob: float, bayesian: bool) -> tuple[Column, ...]:
     percent = f"{100 * prob:g} %"
     if bayesian:
-        tests = (
+        tests: tuple[Column, ...] = (
             Column(
                 "lfsr",
                 "lfsr",
-                "Local false sign rate of the posterior: the probability that the effect has the other sign.",
+                "Local false sign rate of the posterior: the probability that the effect has the other sign, under the "
+                "prior of one miRNA, which takes no account of how many do not change.",
+                "p",
+                extra=True,
+            ),
+            Column(
+                "shrunk_lfsr",
+                "lfsr, shrunken",
+                "Local false sign rate of the shrunken effect: the probability that it has the other sign or is 0.",
                 "p",
             ),
             Column(

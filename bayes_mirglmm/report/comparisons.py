@@ -94,8 +94,7 @@ def in_words(design: "Design", term: str) -> tuple[str, str, str, str]:
 
 def _rows(effects: pd.DataFrame, label: str, name: str) -> pd.DataFrame:
     rows = effects[effects[label] == name].drop(columns=label).reset_index(drop=True)
-    ends = {f"{end}_log2": rows[end] / LOG_2 for end in ("lower", "upper")}
-    return rows.assign(**ends, shrunk_log2=rows["shrunk"] / LOG_2)
+    return rows.assign(shrunk_log2=rows["shrunk"] / LOG_2)
 
 
 def _contrasts_of_isomirs(fit: "Fit", contrasts: Any) -> set[str]:

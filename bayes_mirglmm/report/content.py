@@ -39,6 +39,7 @@ EFFECTS = (
     "lfsr",
     "shrunk",
     "shrunk_log2",
+    "shrunk_lfsr",
     "shrunk_s_value",
 )
 
@@ -115,6 +116,7 @@ def page_data(
         "bayesian": fit.method.has_draws,
         "rank": rank,
         "call": call,
+        "rank_label": fit.method.rank_in_words,
         "call_label": fit.method.calls_in_words,
         "mirnas": {name: compact(mirnas[name]) for name in mirnas.columns},
         "columns": effect_columns(shown, prob, bayesian=fit.method.has_draws),

@@ -128,7 +128,7 @@ def _effects(
     specs = _of_isomirs(fit, contrasts) if any(name not in terms for name in wanted) else None
     if specs is not None:
         tables["contrast"] = fit.isomir_effects(contrasts=specs)
-    rank = fit.method.ranks_by
+    rank = "lfsr" if fit.method.has_draws else "p_value"
     found = {}
     for label, table in tables.items():
         for name, rows in table.groupby(label, sort=False):

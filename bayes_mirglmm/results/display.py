@@ -47,7 +47,7 @@ def top_hits(fit: "Fit") -> tuple[str, pd.DataFrame]:
     if fit.method.has_draws:
         table = fit.effects(terms[0])
         sure = (table["estimate"] / table["std_error"]).abs()  # where no draw has the other sign, lfsr is 0
-        table = table.assign(sure=-sure).nsmallest(TOP, ["lfsr", "sure"])
+        table = table.assign(sure=-sure).nsmallest(TOP, ["s_value", "sure"])
         return terms[0], table[["mirna", "estimate", "log2_fc", "std_error", "lfsr", "s_value"]]
     # Not fit.effects(): showing a fit must not warn.
     table = tables.effects(fit, terms[0], None, None)
@@ -86,7 +86,7 @@ def html_summary(fit: "Fit") -> str:
 
 def measure(fit: "Fit") -> str:
     """Return what hits are ranked by, in words."""
-    return fit.method.ranks_in_words
+    return "s-values" if fit.method.has_draws else fit.method.ranks_in_words
 
 
 def printable(text: str) -> str:

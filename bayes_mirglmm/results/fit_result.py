@@ -241,13 +241,14 @@ class Fit:
         Returns
         -------
         pandas.DataFrame
-            mirna, term (or contrast), estimate, std_error, lower, upper (natural log), log2_fc (NaN for the
-            intercept), z (estimate / std_error), df, p_value, p_adjusted (Benjamini-Hochberg within each
-            coefficient). A Bayesian fit: estimate and std_error are posterior mean and SD, lower and upper an
-            equal-tailed (or shortest) interval, and in place of the tests lfsr (local false sign rate, of the
-            posterior), s_value and what :meth:`diagnostics` says of the miRNA: pareto_k, or r_hat, ess_bulk and
-            divergences. Each miRNA has the model's own wide prior, which takes no account of how many do not change, so
-            that a list cut at lfsr has no error rate. ``s_value`` is that of :meth:`shrink`, which learns how many do
+            mirna, term (or contrast), estimate, std_error, lower, upper (natural log), log2_fc, lower_log2,
+            upper_log2 (NaN for the intercept), z (estimate / std_error), df, p_value, p_adjusted
+            (Benjamini-Hochberg within each coefficient). A Bayesian fit: estimate and std_error are
+            posterior mean and SD, lower and upper an equal-tailed (or shortest) interval, and in place of
+            the tests lfsr (local false sign rate, of the posterior), s_value and what :meth:`diagnostics`
+            says of the miRNA: pareto_k, or r_hat, ess_bulk and divergences. Each miRNA has the model's own
+            wide prior, which takes no account of how many do not change, so that a list cut at lfsr has no
+            error rate. ``s_value`` is that of :meth:`shrink`, which learns how many do
             not: a list cut at 0.05 is expected to have the wrong sign in one of twenty. NaN for the intercept.
             With shared samples: ``estimand`` after the names, and ``p_beyond_shared``, the p-value if all that the
             miRNAs do together along the coefficient were noise.

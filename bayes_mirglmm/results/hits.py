@@ -31,17 +31,19 @@ def called_effects(
     -------
     pandas.DataFrame
         Of a Bayesian fit ``shrunk_s_value`` is the ``s_value`` of effects under a name that says whose it is, ``lfsr``
-        the posterior's own. ``shrunk`` (natural log) is NaN for the intercept.
+        the posterior's own and ``shrunk_lfsr`` that of the shrunken effect, whose order is that of the s-values.
+        ``shrunk`` (natural log) is NaN for the intercept.
     """
     effects = fit.effects(terms, contrasts).rename(columns={"s_value": "shrunk_s_value"})
+    draws = fit.method.has_draws
     label = "term" if contrasts is None else "contrast"
     if contrasts is None:
         wanted = fit.design.terms if terms is None else [terms] if isinstance(terms, str) else terms
         terms = [name for name in wanted if name != INTERCEPT]  # not those of the rows: there may be none
         if not terms:
-            return effects.assign(shrunk=float("nan"))
-    shrunken = fit.shrink(terms, contrasts)
-    return effects.merge(shrunken[["mirna", label, "shrunk"]], on=["mirna", label], how="left")
+            return effects.assign(shrunk=float("nan"), **({"shrunk_lfsr": float("nan")} if draws else {}))
+    added = fit.shrink(terms, contrasts)[["mirna", label, "shrunk", *(["lfsr"] if draws else [])]]
+    return effects.merge(added.rename(columns={"lfsr": "shrunk_lfsr"}), on=["mirna", label], how="left")
 
 
 def usage_column(fit: "Fit") -> str:

@@ -35,6 +35,14 @@ def quantile(prob: float, df: float | np.ndarray) -> Any:
     return found if found.ndim else float(found)
 
 
+def in_log2(
+    estimate: np.ndarray, lower: np.ndarray, upper: np.ndarray, log_fold_change: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Return log2_fc, lower_log2 and upper_log2; NaN for what is no log fold change."""
+    columns = {"log2_fc": estimate, "lower_log2": lower, "upper_log2": upper}
+    return {name: np.where(log_fold_change, values / LOG_2, np.nan) for name, values in columns.items()}
+
+
 def tests(
     estimate: np.ndarray,
     std_error: np.ndarray,
@@ -50,7 +58,7 @@ def tests(
     estimate, std_error : array, shape (rows, coefficients)
         Natural log scale; a NaN standard error gives NaN tests.
     log_fold_change : array of bool, shape (coefficients,)
-        Which coefficients are log fold changes: the others have no ``log2_fc``.
+        Which coefficients are log fold changes: the others have no ``log2_fc`` and no interval in log2.
     df : float or array, shape (coefficients,) or (rows, coefficients)
         Degrees of freedom, inf for the normal.
     prob : float
@@ -59,8 +67,8 @@ def tests(
     Returns
     -------
     dict of str to array, each of shape (rows, coefficients)
-        estimate, std_error, lower, upper, log2_fc, z, df, p_value, p_adjusted (Benjamini-Hochberg, down each
-        column).
+        estimate, std_error, lower, upper, log2_fc, lower_log2, upper_log2, z, df, p_value, p_adjusted
+        (Benjamini-Hochberg, down each column).
     """
     half = quantile(prob, df) * std_error
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -72,7 +80,7 @@ def tests(
         "std_error": std_error,
         "lower": estimate - half,
         "upper": estimate + half,
-        "log2_fc": np.where(log_fold_change, estimate / LOG_2, np.nan),
+        **in_log2(estimate, estimate - half, estimate + half, log_fold_change),
         "z": z,
         "df": np.broadcast_to(np.asarray(df, dtype=float), estimate.shape).copy(),
         "p_value": p_value,

@@ -11,7 +11,7 @@ from bayes_mirglmm.methods.registry import method_named
 from bayes_mirglmm.results.components import isomir_rows
 from bayes_mirglmm.results.draws import draws_of
 from bayes_mirglmm.results.effects import log_fold_changes, long_table, on_slope_terms
-from bayes_mirglmm.results.inference import LOG_2
+from bayes_mirglmm.results.inference import in_log2
 from bayes_mirglmm.results.selection import selected
 from bayes_mirglmm.results.smoothing import NormalMixture
 from bayes_mirglmm.results.summaries import (
@@ -28,7 +28,7 @@ def posterior_effects_table(
     """Return a row per miRNA with draws and per row of ``weights``.
 
     Columns: mirna, term or contrast, estimate (posterior mean), std_error (posterior SD), lower, upper
-    (equal-tailed), log2_fc, lfsr, and the method's diagnostics.
+    (equal-tailed), log2_fc, lower_log2, upper_log2, lfsr, and the method's diagnostics.
 
     Parameters
     ----------
@@ -202,7 +202,7 @@ def _columns(parts: list[np.ndarray], log_fold_change: np.ndarray) -> dict[str, 
         "std_error": sd,
         "lower": lower,
         "upper": upper,
-        "log2_fc": np.where(log_fold_change, mean / LOG_2, np.nan),
+        **in_log2(mean, lower, upper, log_fold_change),
         "lfsr": lfsr,
     }
 

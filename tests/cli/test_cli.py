@@ -123,6 +123,7 @@ def test_every_option_reaches_the_library(run, files, tmp_path: Path, monkeypatc
     assert result.code == 2
     assert seen == {
         "formula": "~ group", "slope": "group", "reference": {"group": "ctrl"}, "method": "ml", "offset": "tmm",
+        "samples": "independent",
         "model": "poisson", "curvature": "expected", "criterion": "ml", "df": "z", "preset": "mirglmm", "prob": 0.9,
         "nuisance": (), "draws": 90, "chains": 3, "tune": 80, "target_accept": 0.7, "n_jobs": 2, "seed": 7,
         "progress": False, "throw": False, "isomirs": 41, "usage_test": "shared",
@@ -341,7 +342,7 @@ def test_demo_fits_draws_and_says_that_it_is_simulated(run, tmp_path: Path):
     assert result.code == 0
     assert "Simulated" in result.err
     assert "truth" in result.out
-    assert "rates of the posterior" in result.out
+    assert "false sign rates of the shrunken effects" in result.out
     assert "lfsr  s-value, shrunken" in result.out
     for name in ("volcano.png", "isomirs.png"):
         assert (out / name).read_bytes().startswith(b"\x89PNG")

@@ -97,9 +97,12 @@ def test_effects_have_posterior_columns_and_stand_near_the_estimates(fit: bm.Fit
         "lower",
         "upper",
         "log2_fc",
+        "lower_log2",
+        "upper_log2",
         "lfsr",
         "s_value",
         "pareto_k",
+        "isomir_slope",
     ]
     both = table.merge(ml, on="mirna", suffixes=("", "_ml"))
     assert (np.abs(both["estimate"] - both["estimate_ml"]) < both["std_error"]).all()
@@ -270,7 +273,7 @@ def test_shrinkage_and_display(fit: bm.Fit):
     assert list(table.columns).count("lfsr") == 1
     with pytest.raises(bm.InputError, match=r"take fit\.ml\.effects\(samples='shared'\)"):
         fit.effects(samples="shared")
-    assert "local false sign rates" in repr(fit)
+    assert "smallest s-values" in repr(fit)
     assert "1536 draws" in repr(fit)
     assert "<table>" in fit._repr_html_()
 

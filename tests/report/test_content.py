@@ -190,9 +190,9 @@ def test_a_bayesian_fit_has_its_own_columns(bayesian: Fit):
     content = gather(bayesian)
     data = content["data"]
     keys = [column["key"] for column in data["columns"]]
-    assert {"lfsr", "shrunk_s_value", "usage_log_bf10", "pareto_k"} <= set(keys)
+    assert {"lfsr", "shrunk_lfsr", "shrunk_s_value", "usage_log_bf10", "pareto_k"} <= set(keys)
     assert "p_value" not in keys
-    assert (data["rank"], data["call"]) == ("lfsr", "shrunk_s_value")
+    assert (data["rank"], data["call"]) == ("shrunk_lfsr", "shrunk_s_value")
     about = {column["key"]: column for column in data["columns"]}
     assert "of the posterior" in about["lfsr"]["meaning"]
     assert about["shrunk_s_value"]["label"] == data["call_label"] == "s-value, shrunken"

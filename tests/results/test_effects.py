@@ -6,7 +6,19 @@ from scipy import stats
 from bayes_mirglmm.design.build import build_design
 from bayes_mirglmm.errors import InputError
 
-TESTS = ["estimate", "std_error", "lower", "upper", "log2_fc", "z", "df", "p_value", "p_adjusted"]
+TESTS = [
+    "estimate",
+    "std_error",
+    "lower",
+    "upper",
+    "log2_fc",
+    "lower_log2",
+    "upper_log2",
+    "z",
+    "df",
+    "p_value",
+    "p_adjusted",
+]
 COLUMNS = ["mirna", "term", *TESTS]
 FITTED = ["mir-ok", "mir-boundary", "mir-lost", "mir-poisson"]
 
@@ -32,10 +44,12 @@ def test_t_tests_by_hand(fit):
         beta - t.ppf(0.975) * se,
         beta + t.ppf(0.975) * se,
         beta / np.log(2),
+        (beta - t.ppf(0.975) * se) / np.log(2),
+        (beta + t.ppf(0.975) * se) / np.log(2),
         beta / se,
         6.0,
     ]
-    np.testing.assert_allclose(row.iloc[1:8].astype(float), expected, rtol=1e-12)
+    np.testing.assert_allclose(row.iloc[1:10].astype(float), expected, rtol=1e-12)
     assert row["p_value"] == pytest.approx(2 * t.sf(abs(beta / se)), rel=1e-10)
 
 
@@ -59,7 +73,7 @@ def test_tiny_p_values_do_not_become_zero(rng, make, two_groups):
 
 def test_probability_changes_the_interval_only(fit):
     wide, narrow = fit.effects(prob=0.99), fit.effects(prob=0.5)
-    same = [c for c in COLUMNS if c not in ("lower", "upper")]
+    same = [c for c in COLUMNS if c not in ("lower", "upper", "lower_log2", "upper_log2")]
     pd.testing.assert_frame_equal(wide[same], narrow[same], check_exact=True)
     assert (wide["lower"].dropna() < narrow["lower"].dropna()).all()
     with pytest.raises(InputError, match="between 0 and 1"):

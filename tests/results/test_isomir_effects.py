@@ -5,7 +5,19 @@ from scipy import stats
 from bayes_mirglmm.design.build import build_design
 from bayes_mirglmm.errors import InputError
 
-TESTS = ["estimate", "std_error", "lower", "upper", "log2_fc", "z", "df", "p_value", "p_adjusted"]
+TESTS = [
+    "estimate",
+    "std_error",
+    "lower",
+    "upper",
+    "log2_fc",
+    "lower_log2",
+    "upper_log2",
+    "z",
+    "df",
+    "p_value",
+    "p_adjusted",
+]
 COLUMNS = ["mirna", "isomir", "term", *TESTS, "deviation", "deviation_std_error"]
 
 

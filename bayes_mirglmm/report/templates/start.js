@@ -42,7 +42,7 @@ function makePictures() {
     pointed: (row, from) => pictures.forEach((other) => other !== from && other.picture && mirror(other, row)),
   };
   const fold = (row) => effectOf(row, "log2_fc");
-  const measure = data.bayesian ? "lfsr (of the posterior)" : "p";
+  const measure = data.rank_label;
   return [
     new Scatter(byId("pictures"), {
       ...shared, title: "Volcano", caption: "", x: fold, symmetricX: true, xLabel: "log2 fold change", yLabel: `\u2212log10 ${measure}`,
@@ -68,8 +68,8 @@ function redraw() {
   const ups = sides.filter((side) => side === "up").length;
   const downs = sides.filter((side) => side === "down").length;
   results.update({ rows });
-  // p-values and their adjusted ones have one order, so one line parts the volcano; s-values of shrunken effects do not.
-  const called = data.bayesian ? [] : everyRow.filter((row) => sides[row]).map((row) => effectOf(row, data.rank));
+  // What ranks and what calls have one order, so one line parts the volcano.
+  const called = everyRow.filter((row) => sides[row]).map((row) => effectOf(row, data.rank));
   const limit = called.length ? -Math.log10(Math.max(...called)) : null;
   for (const picture of pictures) picture.update({ visible, rank, limitY: picture.symmetricX ? limit : null });
   drawKey(ups, downs);
