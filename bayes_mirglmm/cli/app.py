@@ -15,6 +15,7 @@ from bayes_mirglmm.cli.console import release, report_error
 from bayes_mirglmm.cli.demo import demo
 from bayes_mirglmm.cli.fit import fit
 from bayes_mirglmm.cli.inspect import inspect
+from bayes_mirglmm.cli.language import spoken
 from bayes_mirglmm.cli.report import report
 from bayes_mirglmm.cli.simulate import simulate
 from bayes_mirglmm.errors import MirglmmError, SaveError
@@ -82,9 +83,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _explain(error: Exception) -> tuple[str, int]:
     if isinstance(error, SaveError):
-        return str(error), MACHINE
+        return spoken(str(error)), MACHINE
     if isinstance(error, MirglmmError):
-        return str(error), BAD_INPUT
+        return spoken(str(error)), BAD_INPUT
     if isinstance(error, MemoryError):
         return f"there is not enough memory ({error or 'no more is said'}): take a larger machine.", MACHINE
     if isinstance(error, OSError) and error.filename is not None:

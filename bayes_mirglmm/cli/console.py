@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from bayes_mirglmm.cli.language import spoken
+
 LIBRARY = "bayes_mirglmm"
 FITTING = ("fitting", "methods")  # what reports progress, as log messages where there is no terminal
 _SHOWWARNING = warnings.showwarning
@@ -37,7 +39,7 @@ class Reporter:
     def step(self, text: str) -> None:
         """Report progress on stderr: a line that reads well in a log too."""
         if not self.quiet:
-            _paragraph(self.err, Text(plain(text), style="dim"))
+            _paragraph(self.err, Text(plain(spoken(text)), style="dim"))
 
     def say(self, text: str = "", style: str = "") -> None:
         """Print a paragraph of the result."""
@@ -72,7 +74,7 @@ class Reporter:
     def warn(self, text: str) -> None:
         """Report on stderr what limits the conclusions."""
         if not self.quiet:
-            _paragraph(self.err, Text.assemble(("warning: ", "yellow"), plain(text)))
+            _paragraph(self.err, Text.assemble(("warning: ", "yellow"), plain(spoken(text))))
 
 
 class _Relay(logging.Handler):

@@ -6,6 +6,7 @@ import typer
 
 from bayes_mirglmm.cli import options as o
 from bayes_mirglmm.cli.console import Reporter, table
+from bayes_mirglmm.cli.language import spoken
 from bayes_mirglmm.outcomes import MIN_ISOMIR_LOG_CPM, MIN_MIRNA_LOG_CPM
 
 if TYPE_CHECKING:
@@ -56,8 +57,8 @@ def as_json(found: "Inspection") -> dict[str, Any]:
     return {
         "source": found.source,
         "format": found.format,
-        "notes": list(found.notes),
-        "remarks": list(found.remarks),
+        "notes": [spoken(note) for note in found.notes],
+        "remarks": [spoken(remark) for remark in found.remarks],
     } | {name: getattr(found, name).to_dict("records") for name in ("samples", "columns", "stages", "drops")}
 
 
@@ -66,7 +67,7 @@ def print_inspection(reporter: Reporter, found: "Inspection", *, every_sample: b
     reporter.say(f"{found.source}", "bold")
     reporter.say(f"Format: {found.format}")
     for note in found.notes:
-        reporter.say(f"- {note}")
+        reporter.say(f"- {spoken(note)}")
 
     reporter.say(f"\nSamples: {len(found.samples)}", "bold")
     _print_samples(reporter, found, every_sample)
@@ -99,7 +100,7 @@ def print_inspection(reporter: Reporter, found: "Inspection", *, every_sample: b
     if found.remarks:
         reporter.say("\nWorth a look", "bold")
         for remark in found.remarks:
-            reporter.say(f"- {remark}")
+            reporter.say(f"- {spoken(remark)}")
 
 
 def _print_samples(reporter: Reporter, found: "Inspection", every_sample: bool) -> None:

@@ -41,7 +41,7 @@ KINDS: tuple[tuple[bytes, str, str], ...] = (
     (b"PK\x03\x04", "a zip archive or an Excel workbook", "unpack it, or save the sheet as CSV"),
     (b"\xd0\xcf\x11\xe0", "an old Excel workbook", "save the sheet as CSV"),
     (b"\x28\xb5\x2f\xfd", "a zstd archive", "unpack it with 'zstd -d'"),
-    (b"PAR1", "a parquet file", "read it with pandas.read_parquet and pass the table to from_dataframe"),
+    (b"PAR1", "a parquet file", "save it as CSV, or pass pandas.read_parquet(...) of it to from_dataframe"),
     (b"BAM\x01", "a BAM file of aligned reads", "give the table that the quantification tool writes from it"),
     (b"%PDF", "a PDF", "give the table as text"),
     (b"SQLite format 3", "an SQLite database", "export the table as TSV"),

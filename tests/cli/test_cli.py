@@ -542,7 +542,7 @@ def test_fit_by_nuts(run, files, tmp_path: Path):
     assert loaded.data.sizes["draw"] == 120
     refused = run("fit", *files.inputs, *DESIGN, "--draws", "60", "--out", tmp_path / "other")
     assert refused.code == 2
-    assert "of method='nuts' only" in refused.err
+    assert "of --method nuts only" in refused.err
 
 
 def test_a_run_that_its_disk_does_not_take_is_saved_elsewhere(run, files, tmp_path: Path, monkeypatch):
