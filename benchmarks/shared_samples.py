@@ -5,6 +5,7 @@
 
 truth        effects multiplied into real tissue (and drawn from the model, where samples share nothing)
 nulls        random splits of real tissue in which nothing was changed
+known        synthetic RNA with known ratios (Giraldez et al. 2018), pool B against A in each lab and protocol
 replication  tumour against normal in two halves of the TCGA patients: do fold changes and calls agree?
 
 Needs the optional data folder (BAYES_MIRGLMM_SHARED, default ../shared). Results of single data sets are kept in
@@ -22,10 +23,11 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
 from accuracy_cache import Cache  # noqa: E402
-from accuracy_data import SCENARIOS, TABLE, Scenario, data_present, make  # noqa: E402
+from accuracy_data import SCENARIOS, TABLE, DataSet, Scenario, data_present, make  # noqa: E402
 from accuracy_methods import LABELS, as_result, run_job  # noqa: E402
 from accuracy_metrics import mirna_metrics, summarise  # noqa: E402
 from peers import through_r  # noqa: E402
+from ratiometric import data_sets as ratiometric  # noqa: E402
 
 RESULTS = Path(__file__).resolve().parent / "results"
 OWN = ("ml", "ml_shared")
@@ -58,8 +60,16 @@ NULLS = (
     (Scenario("null_5", "nulls", "mirdata_all", "amygdala, 5 against 5", 100, (5, 5)), 60),
     (SCENARIOS["null_mirdata_all"], 60),
 )
+KNOWN = ((Scenario("ratiometric", "known", "ratiometric", "synthetic RNA, 4 against 4", 30, (4, 4)), 30),)
 REPLICATION = ((SCENARIOS["halves"], 10),)
 SCENARIOS.update({s.name: s for s, _ in (*TRUTH, *NULLS)})
+
+
+def data_of(scenario: Scenario, number: int) -> list[DataSet]:
+    """Return data set ``number`` of a scenario, as a list: two halves, or none where there is no such number."""
+    if scenario.part != "known":
+        return make(scenario.name, number)
+    return [data for data in ratiometric() if data.number == number]
 
 
 def run(scenarios: tuple[tuple[Scenario, int], ...], cache: Cache, *, with_r: bool) -> None:
@@ -67,7 +77,7 @@ def run(scenarios: tuple[tuple[Scenario, int], ...], cache: Cache, *, with_r: bo
     for scenario, sets in scenarios:
         waiting = {}
         for number in range(sets):
-            for data in make(scenario.name, number):
+            for data in data_of(scenario, number):
                 cache.truth(scenario.name, data.number, data.mirnas, data.isomirs)
                 for job in OWN:
                     if not cache.has(scenario.name, data.number, job):
@@ -83,18 +93,22 @@ def run(scenarios: tuple[tuple[Scenario, int], ...], cache: Cache, *, with_r: bo
         print(f"{scenario.name}: {sets} data sets", flush=True)
 
 
-def truth_table(cache: Cache) -> pd.DataFrame:
+def known_table(cache: Cache) -> pd.DataFrame:
+    """Return the numbers of each method on synthetic pools."""
+    return truth_table(cache, KNOWN)
+
+
+def truth_table(cache: Cache, scenarios: tuple[tuple[Scenario, int], ...] | None = None) -> pd.DataFrame:
     """Return the numbers of each method in each scenario with changed miRNAs."""
     rows = []
-    for scenario, sets in TRUTH:
+    for scenario, sets in scenarios or TRUTH:
         for number in range(sets):
             truth = cache.read(scenario.name, number, "truth", "mirnas")
-            about = cache.about(scenario.name, number)
             for method in (*OWN, "ml_shared_shrunk", *PEERS):
                 found = cache.read(scenario.name, number, method, "mirnas")
                 if truth is not None and found is not None:
                     own = {"data": scenario.about, "method": LABELS[method]}
-                    rows.append(own | mirna_metrics(truth, found) | {"seconds": about[method][0]})
+                    rows.append(own | mirna_metrics(truth, found))
     return summarise(pd.DataFrame(rows), ["data", "method"])
 
 
@@ -151,6 +165,7 @@ def replication_table(cache: Cache) -> pd.DataFrame:
 
 PARTS = {
     "truth": (TRUTH, truth_table),
+    "known": (KNOWN, known_table),
     "nulls": (NULLS, nulls_table),
     "replication": (REPLICATION, replication_table),
 }

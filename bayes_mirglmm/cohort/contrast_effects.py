@@ -22,7 +22,9 @@ from bayes_mirglmm.cohort.residual_covariance import ResidualCovariance, quadrat
 from bayes_mirglmm.evidence.mixture_weights import fit_weights
 from bayes_mirglmm.evidence.shrinkage import t_as_scale_mixture
 
-NULL_WEIGHT = 3.0  # Dirichlet parameter of the point mass: "no effect" where the data leave it open
+#: Dirichlet parameter of the point mass at 0: "no effect" where the data leave it open. It leans more while the shift
+#: is sought, or one-sided effects would be centred and every miRNA would change a little.
+NULL_WEIGHT, NULL_WEIGHT_OF_SHIFT = 3.0, 10.0
 SMALLEST_SCALE = 2.0  # of effects, in median standard errors: smaller ones cannot be told from noise
 GRID_RATIO = np.sqrt(2.0)
 #: Share of the pseudo-rows of S that stand along the contrast too: psi is estimated beside effects that may take noise
@@ -67,6 +69,13 @@ class ContrastEffects(NamedTuple):
     steps: int
 
 
+class _Shift(NamedTuple):
+    """A shift along the contrast that is taken off, and its variance."""
+
+    value: float
+    variance: float
+
+
 class _Fit(NamedTuple):
     slope: np.ndarray
     psi: float
@@ -75,6 +84,8 @@ class _Fit(NamedTuple):
     null_share: float
     log_psi_precision: float
     objective: float
+    first_variance: float
+    """Of the first coefficient of the regression."""
     steps: int
 
 
@@ -98,23 +109,36 @@ def contrast_effects(
     """
     centred = z - shared.centre
     ones = np.ones((len(z), int(shift)))
+    found_shift = _Shift(0.0, 0.0)
     if_null, _ = null_variance(along, centred, shared.variance, shared.pseudo_rows)
     df = min(shared.df, mock.df)
-    learn = partial(_fit, along, np.hstack([ones, centred]), shared, mock, df, shift)
     starts = sorted({mock.log_psi, if_null})
+    if shift:
+        located = partial(
+            _fit, along, np.hstack([ones, centred]), shared, mock, df, found_shift, NULL_WEIGHT_OF_SHIFT
+        )
+        first = max((located(np.exp(start), RIDGES[0]) for start in starts), key=lambda fit: fit.objective)
+        found_shift = _Shift(float(first.slope[0]), first.first_variance)
+    learn = partial(_fit, along, centred, shared, mock, df, found_shift, NULL_WEIGHT)
     best = max((learn(np.exp(start), RIDGES[0]) for start in starts), key=lambda fit: fit.objective)
     for ridge in RIDGES[1:]:  # worth it where the samples share little: the miRNAs left out decide
         other = learn(best.psi, ridge)
         if other.objective <= best.objective:
             break
         best = other
-    slope = best.slope[int(shift) :]
+    slope = best.slope
     noise = slope @ shared.matrix @ slope + best.psi
     excess = (np.log(noise) - mock.log_total) / np.sqrt(mock.log_total_variance)
     borrowed = bool(excess <= MOST_EXCESS)
     if not borrowed:
         whole = mock._replace(log_psi=mock.log_total, log_psi_variance=mock.log_total_variance)
-        best = _fit(along, ones, shared, whole, df, shift, np.exp(mock.log_total), RIDGES[0])
+        start = np.exp(mock.log_total)
+        if shift:
+            first = _fit(
+                along, ones, shared, whole, df, _Shift(0.0, 0.0), NULL_WEIGHT_OF_SHIFT, start, RIDGES[0]
+            )
+            found_shift = _Shift(float(first.slope[0]), first.first_variance)
+        best = _fit(along, ones[:, :0], shared, whole, df, found_shift, NULL_WEIGHT, start, RIDGES[0])
         slope = np.zeros(z.shape[1])
     # psi is known as well as this many degrees of freedom know a variance (Satterthwaite)
     psi_df = 2.0 * best.log_psi_precision
@@ -123,7 +147,7 @@ def contrast_effects(
         shared.variance * best.psi + best.extra,
         shared.variance * max(best.psi, float(np.exp(if_null))) + best.extra,
         1.0 / (1.0 / df + 1.0 / psi_df),
-        float(best.slope[0]) if shift else 0.0,
+        found_shift.value,
         slope,
         best.psi,
         best.null_share,
@@ -141,37 +165,41 @@ def _fit(
     shared: ResidualCovariance,
     mock: MockContrasts,
     df: float,
-    shift: bool,
+    shift: _Shift,
+    null_weight: float,
     psi: float,
     ridge: float,
 ) -> _Fit:
     """Alternate the mixture of effects, the regression and psi, from a value of psi on.
 
+    A first column of ones is a shift that is learned here; ``shift`` is one that is taken off.
     The ridge is in units of the pseudo-rows of the covariance, which are what it is without further knowledge.
     """
     penalty = np.full(columns.shape[1], shared.pseudo_rows * ridge)
-    penalty[: int(shift)] = 1e-8
+    own = columns.shape[1] > 0 and bool((columns[:, 0] == 1.0).all())  # an intercept has no penalty
+    penalty[: int(own)] = 1e-8
+    along = along - shift.value
     nodes, probabilities = t_as_scale_mixture(df)
     pseudo = PSEUDO_SHARE * shared.pseudo_rows
     slope = np.zeros(columns.shape[1])
-    if shift:
+    if own:
         slope[0] = np.median(along)
     weight = 1.0 / (shared.variance * psi)
     for step in range(1, STEPS + 1):
         inside = quadratic_forms(columns, np.linalg.inv(_information(columns, weight, penalty / psi)))
         share = np.minimum(weight * inside, LARGEST_LEVERAGE)
-        error, extra = (along - columns @ slope) / (1.0 - share), inside / (1.0 - share)
+        error, extra = (along - columns @ slope) / (1.0 - share), inside / (1.0 - share) + shift.variance
         noise = shared.variance * psi
         if step <= GRID_STEPS:
             scales = scale_grid(error, np.sqrt(noise + extra))
         posterior, log_likelihood, null_share = _mixture(
-            error, noise[:, None] / nodes, extra, scales, probabilities
+            error, noise[:, None] / nodes, extra, scales, probabilities, null_weight
         )
         # axes: miRNA, scale of effects, node of the noise
-        own, effect = (noise[:, None] / nodes)[:, None, :], scales[:, None] ** 2
-        weight = (posterior / (effect + own)).sum(axis=(1, 2))
+        single, effect = (noise[:, None] / nodes)[:, None, :], scales[:, None] ** 2
+        weight = (posterior / (effect + single)).sum(axis=(1, 2))
         moved = np.linalg.solve(_information(columns, weight, penalty / psi), columns.T @ (weight * along))
-        left = noise_sums(error / np.sqrt(1.0 + extra / noise), own, effect, posterior) * psi
+        left = noise_sums(error / np.sqrt(1.0 + extra / noise), single, effect, posterior) * psi
         psi_moved, precision = _psi_step(len(along) + pseudo, float(left.sum()) + pseudo, mock, psi)
         settled = np.abs(moved - slope).max(initial=0.0) <= TOLERANCE * np.sqrt(psi)
         settled &= abs(np.log(psi_moved / psi)) <= TOLERANCE
@@ -180,8 +208,10 @@ def _fit(
             break
     off_prior = (np.log(psi) - mock.log_psi) ** 2 / (2.0 * mock.log_psi_variance)
     off_rows = 0.5 * pseudo * (np.log(psi) + 1.0 / psi)
-    objective = log_likelihood - off_prior - off_rows + (NULL_WEIGHT - 1.0) * np.log(max(null_share, 1e-300))
-    return _Fit(slope, psi, error, extra, null_share, precision, float(objective), step)
+    objective = log_likelihood - off_prior - off_rows + (null_weight - 1.0) * np.log(max(null_share, 1e-300))
+    inverse = np.linalg.inv(_information(columns, weight, penalty / psi))
+    first = float(inverse[0, 0]) if columns.shape[1] else 0.0
+    return _Fit(slope, psi, error, extra, null_share, precision, float(objective), first, step)
 
 
 def _information(columns: np.ndarray, weight: np.ndarray, penalty: np.ndarray) -> np.ndarray:
@@ -197,13 +227,18 @@ def scale_grid(error: np.ndarray, std_error: np.ndarray) -> np.ndarray:
 
 
 def _mixture(
-    error: np.ndarray, noise: np.ndarray, extra: np.ndarray, scales: np.ndarray, probabilities: np.ndarray
+    error: np.ndarray,
+    noise: np.ndarray,
+    extra: np.ndarray,
+    scales: np.ndarray,
+    probabilities: np.ndarray,
+    null_weight: float,
 ) -> tuple[np.ndarray, float, float]:
     """Return the posterior of (scale, node) of each miRNA, the log-likelihood, and the weight of the point mass."""
     total = scales[:, None] ** 2 + (noise + extra[:, None])[:, None, :]
     log_density = -0.5 * (error[:, None, None] ** 2 / total + np.log(2.0 * np.pi * total))
     log_density = log_density + np.log(probabilities)
-    weights = fit_weights(special.logsumexp(log_density, axis=2), NULL_WEIGHT)
+    weights = fit_weights(special.logsumexp(log_density, axis=2), null_weight)
     with np.errstate(divide="ignore"):
         log_joint = log_density + np.log(weights)[:, None]
     log_marginal = special.logsumexp(log_joint, axis=(1, 2), keepdims=True)
