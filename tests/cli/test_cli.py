@@ -117,7 +117,7 @@ def test_every_option_reaches_the_library(run, files, tmp_path: Path, monkeypatc
         "fit", *files.inputs, *DESIGN, "--slope", "group", "--method", "ml", "--offset", "tmm", "--model", "poisson",
         "--curvature", "expected", "--criterion", "ml", "--df", "z", "--preset", "mirglmm", "--prob", "0.9",
         "--jobs", "2", "--seed", "7", "--draws", "90", "--chains", "3", "--tune", "80", "--target-accept", "0.7",
-        "--usage-test", "shared",
+        "--usage-test", "shared", "--shared-samples",
         "--no-filter", "--out", tmp_path / "run",
     )  # fmt: skip
     assert result.code == 2
@@ -127,6 +127,7 @@ def test_every_option_reaches_the_library(run, files, tmp_path: Path, monkeypatc
         "model": "poisson", "curvature": "expected", "criterion": "ml", "df": "z", "preset": "mirglmm", "prob": 0.9,
         "nuisance": (), "draws": 90, "chains": 3, "tune": 80, "target_accept": 0.7, "n_jobs": 2, "seed": 7,
         "progress": False, "throw": False, "isomirs": 41, "usage_test": "shared",
+        "samples": "shared",
     }  # fmt: skip
     run(
         "fit",
@@ -164,9 +165,13 @@ def test_contrasts_get_tables_of_their_own(run, files, tmp_path: Path):
     assert not list(out.glob("*contrasts*"))  # those of the run that was replaced
 
 
-def test_shared_samples_change_every_output(run, files, tmp_path: Path):
+def test_shared_samples_change_every_output(run, tmp_path: Path):
+    drawn = bm.simulate(
+        3, ("ctrl", "case"), n_mirnas=14, n_isomirs=4, beta={"Intercept": 5.0}, theta=20.0, seed=5
+    )
+    counts, samples = write_simulation(drawn, tmp_path / "drawn")
     out = tmp_path / "run"
-    arguments = ["fit", *files.inputs, *DESIGN, "--out", out]
+    arguments = ["fit", counts, "--samples", samples, *DESIGN, "--out", out]
     told = json.loads(run(*arguments, "--shared-samples", "--report", "--json").out)
     assert told["samples_taken"] == "shared"
     assert told["estimand"] == "isomir_mean"
