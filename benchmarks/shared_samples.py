@@ -42,11 +42,11 @@ def _more(name: str, base: Scenario, about: str, **options: object) -> Scenario:
 #: Scenario, and how many data sets of it.
 TRUTH = (
     (SCENARIOS["samples_3"], 25),
-    (TABLE[1], 50),
-    (TABLE[0], 50),
+    (TABLE[1], 25),
+    (TABLE[0], 25),
     (_SEVEN, 25),
-    (SCENARIOS["samples_10"], 12),
-    (SCENARIOS["samples_20"], 12),
+    (SCENARIOS["samples_10"], 8),
+    (SCENARIOS["samples_20"], 8),
     (_more("weak_7", _SEVEN, "7 against 7, amygdala; effect 1.5 in [1, 2]", effect=1.5), 12),
     (SCENARIOS["all_up"], 12),
     (_more("all_up_7", _SEVEN, "7 against 7, amygdala; all 40 changed miRNAs up", direction="up"), 12),
