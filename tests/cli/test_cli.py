@@ -123,7 +123,6 @@ def test_every_option_reaches_the_library(run, files, tmp_path: Path, monkeypatc
     assert result.code == 2
     assert seen == {
         "formula": "~ group", "slope": "group", "reference": {"group": "ctrl"}, "method": "ml", "offset": "tmm",
-        "samples": "independent",
         "model": "poisson", "curvature": "expected", "criterion": "ml", "df": "z", "preset": "mirglmm", "prob": 0.9,
         "nuisance": (), "draws": 90, "chains": 3, "tune": 80, "target_accept": 0.7, "n_jobs": 2, "seed": 7,
         "progress": False, "throw": False, "isomirs": 41, "usage_test": "shared",
