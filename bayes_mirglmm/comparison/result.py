@@ -65,6 +65,11 @@ class Comparison:
         log2_fc_NAME, measure_NAME (adjusted p-value or s-value), call_NAME (``up``, ``down``, ``none``, or
         ``not tested`` where the side lacks the miRNA or has no test of it); and difference_NAME for each side but the
         first, its estimate minus the first's.
+
+        Returns
+        -------
+        pandas.DataFrame
+            As above.
         """
         every = pd.Index(dict.fromkeys(m for s in self.sources for m in s.table.index), name="mirna")
         columns: dict[str, pd.Series] = {}
@@ -88,6 +93,11 @@ class Comparison:
         natural log); same_sign; interval_width_ratio (median, b over a), intervals_overlap, a_inside_b, b_inside_a
         (shares of miRNAs whose estimate by one lies in the interval of the other); tested_both; called_a, called_b,
         called_both, called_opposite (in different directions), jaccard (called by both over called by either).
+
+        Returns
+        -------
+        pandas.DataFrame
+            As above.
         """
         return agreement_table(self.sources, self.fdr)
 
@@ -97,6 +107,11 @@ class Comparison:
         A column for each side: ``called``, ``not called``, or ``not tested`` where the side lacks the miRNA or has no
         test of it; mirnas: how many miRNAs this holds for; opposite: how many of them are called up by one side and
         down by another.
+
+        Returns
+        -------
+        pandas.DataFrame
+            As above, the most frequent combination first and that of no side last.
         """
         return calls_table(self.sources, self.fdr)
 
@@ -123,7 +138,13 @@ class Comparison:
         return disagreements_table(one, two, n, self.fdr)
 
     def absent(self) -> pd.DataFrame:
-        """Return the miRNAs that a side lacks: mirna, source, reason (the status, where it is a fit)."""
+        """Return the miRNAs that a side lacks: mirna, source, reason (the status, where it is a fit).
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row per miRNA and side.
+        """
         return absent_table(list(self.sources))
 
     def plot(self, a: str | None = None, b: str | None = None, *, labels: int = 8) -> "Figure":
@@ -131,6 +152,17 @@ class Comparison:
 
         Without ``a`` and ``b``, a panel for each side against the first: every side is in the picture. See
         :func:`bayes_mirglmm.comparison.plot_estimates.plot_estimates`.
+
+        Parameters
+        ----------
+        a, b : str, optional
+            Two sides.
+        labels : int
+            How many miRNAs to name in each panel, those that disagree most.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
         """
         from bayes_mirglmm.comparison.plot_estimates import plot_estimates
 
@@ -140,13 +172,30 @@ class Comparison:
         return plot_estimates(self, one.name, (two.name,), labels=labels)
 
     def plot_calls(self) -> "Figure":
-        """Draw how many miRNAs each combination of sides calls (an UpSet plot); see :meth:`calls`."""
+        """Draw how many miRNAs each combination of sides calls (an UpSet plot); see :meth:`calls`.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+        """
         from bayes_mirglmm.comparison.plot_calls import plot_calls
 
         return plot_calls(self)
 
     def save(self, folder: str | PathLike[str], *, force: bool = False) -> list[Path]:
         """Write tables (TSV) and figures (PNG) to a folder and return their paths.
+
+        Parameters
+        ----------
+        folder : path
+            Made where it does not exist.
+        force : bool
+            Replace files that are there already.
+
+        Returns
+        -------
+        list of pathlib.Path
+            What was written.
 
         Raises
         ------
@@ -174,7 +223,18 @@ class Comparison:
         return [folder / f"{name}.tsv" for name in TABLES] + [folder / f"{name}.png" for name in FIGURES]
 
     def source(self, name: str) -> Source:
-        """Return a side by its name."""
+        """Return a side by its name.
+
+        Parameters
+        ----------
+        name : str
+            One of :attr:`names`.
+
+        Returns
+        -------
+        Source
+            Its table of estimates, intervals and calls.
+        """
         for source in self.sources:
             if source.name == name:
                 return source

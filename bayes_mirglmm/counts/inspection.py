@@ -78,6 +78,11 @@ def inspect_counts(
     min_mirna_log_cpm, min_isomir_log_cpm : float
         Thresholds of :func:`bayes_mirglmm.filter_counts`: natural log of the median CPM.
 
+    Returns
+    -------
+    Inspection
+        Prints as text, and as HTML in a notebook.
+
     Raises
     ------
     InputError

@@ -273,6 +273,11 @@ class Fit:
             all pairs of a factor; see :func:`bayes_mirglmm.design.build.contrast_weights`.
         prob : float, optional
             Level of the intervals.
+
+        Returns
+        -------
+        pandas.DataFrame
+            The columns of :meth:`effects`, with ``contrast`` in place of ``term``.
         """
         return self.effects(contrasts=spec, prob=prob)
 
@@ -289,6 +294,22 @@ class Fit:
         ``isomir`` after ``mirna``, and at the end ``deviation`` (b, the distance of the isomiR's effect from
         the miRNA's) and, for coefficients, ``deviation_std_error``. p-values are adjusted over all isomiRs,
         within each coefficient.
+
+        Parameters
+        ----------
+        terms : str or sequence of str, optional
+            Coefficients that isomiRs differ in; those of the slope variable when omitted.
+        contrasts : optional
+            In place of coefficients: what :meth:`contrast` takes.
+        prob : float, optional
+            Level of the intervals; that of the fit when omitted.
+        interval : {"eti", "hdi"}
+            Of a posterior: equal tails, or highest density.
+
+        Returns
+        -------
+        pandas.DataFrame
+            As above; natural logs, and log2 where the name says so.
         """
         table = _tables.isomir_effects(self, terms, contrasts, prob, interval)
         self._warn_if_saturated()
@@ -323,6 +344,11 @@ class Fit:
             spread). The fit's own choice when omitted, ``"lrt"`` unless it was made with ``usage_test="shared"``.
         beyond_global : bool
             Of the shared test: take out what isomiRs of one kind (3' end, 5' end, tail) do in all miRNAs.
+
+        Returns
+        -------
+        pandas.DataFrame
+            As above.
 
         Raises
         ------
@@ -424,6 +450,11 @@ class Fit:
         Columns: mirna, status, reason (a sentence), n_isomirs, n_samples, log_likelihood, iterations,
         seconds; with ``method="laplace"`` also pareto_k and effective_size (of the draws), with ``method="nuts"``
         r_hat, ess_bulk and divergences. log_likelihood is marginal, which NUTS does not compute.
+
+        Returns
+        -------
+        pandas.DataFrame
+            As above.
         """
         return status_table(self.data, self.residual_df)
 
@@ -492,6 +523,18 @@ class Fit:
         Adds ``shrunk``, ``shrunk_sd``, ``shrunk_lower`` and ``shrunk_upper`` (natural log), ``lfsr`` and
         ``s_value``; each coefficient has its own prior. Every coefficient but the intercept by default. Shrinking
         biases large effects: these columns stand beside the estimates and replace nothing.
+
+        Parameters
+        ----------
+        terms, contrasts, prob
+            As in :meth:`effects`.
+        samples, estimand : str, optional
+            As in :meth:`effects`.
+
+        Returns
+        -------
+        pandas.DataFrame
+            As above.
         """
         return _tables.shrink(self, terms, contrasts, prob, samples, estimand)
 
@@ -527,6 +570,11 @@ class Fit:
         """Return what limits conclusions under shared samples: few miRNAs, or groups that are a shared direction.
 
         Of the coefficients of the slope variable; a sentence each, with advice.
+
+        Returns
+        -------
+        list of Caution
+            Sentences that know their kind and advice.
         """
         return _tables.shared_cautions(self)
 
@@ -601,17 +649,49 @@ class Fit:
         return omnibus_table(self, terms, lrt=lrt)
 
     def residuals(self, mirna: str, kind: str = "pearson") -> xr.DataArray:
-        """Return residuals of one miRNA, dims (isomir, sample): pearson, deviance, working or response."""
+        """Return residuals of one miRNA, dims (isomir, sample): pearson, deviance, working or response.
+
+        Parameters
+        ----------
+        mirna : str
+            A fitted miRNA.
+        kind : {"pearson", "deviance", "working", "response"}
+            Working residuals are on the log scale, response residuals are counts, the others have no unit.
+
+        Returns
+        -------
+        xarray.DataArray
+            With the names of isomiRs and samples.
+        """
         found = _residuals.residuals(self.data, mirna, kind)
         return found.assign_coords(sample_coordinates(self.samples, found))
 
     def working_weights(self, mirna: str, curvature: str = "expected") -> xr.DataArray:
-        """Return the weights of the working residuals of one miRNA, dims (isomir, sample)."""
+        """Return the weights of the working residuals of one miRNA, dims (isomir, sample).
+
+        Parameters
+        ----------
+        mirna : str
+            A fitted miRNA.
+        curvature : {"expected", "observed"}
+            Which second derivative of the log-likelihood in the linear predictor.
+
+        Returns
+        -------
+        xarray.DataArray
+            With the names of isomiRs and samples.
+        """
         found = _residuals.working_weights(self.data, mirna, curvature)
         return found.assign_coords(sample_coordinates(self.samples, found))
 
     def tables(self) -> dict[str, pd.DataFrame]:
-        """Return every table under its name, as a run folder has them."""
+        """Return every table under its name, as a run folder has them.
+
+        Returns
+        -------
+        dict of str to pandas.DataFrame
+            In the order in which a run folder lists them.
+        """
         names = [*_tables.TABLES, *(_tables.SHARED_TABLES if self.usage_test == "shared" else ())]
         return {name: getattr(self, name)() for name in names}
 

@@ -33,6 +33,16 @@ REMEDY = "restore it from a copy, or fit again."
 def load(folder: str | PathLike[str]) -> Fit:
     """Return the fit that :func:`bayes_mirglmm.results.saving.save` wrote to ``folder``.
 
+    Parameters
+    ----------
+    folder : path
+        What :meth:`Fit.save` or the command line wrote.
+
+    Returns
+    -------
+    Fit
+        With the fit by maximum likelihood that a posterior started from as ``ml``.
+
     Raises
     ------
     InputError
