@@ -12,6 +12,7 @@ from bayes_mirglmm.counts.container import some
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.readers._layout import normalised
 from bayes_mirglmm.readers._notes import Note
+from bayes_mirglmm.readers._open import is_zarr
 
 #: Files of per-sample tools, the more telling first: a folder is searched for the first that it has.
 FOLDER_PATTERNS = (
@@ -67,7 +68,7 @@ def find_files(paths: PathLike | Sequence[PathLike]) -> list[Path]:
     found: list[Path] = []
     for item in paths:
         path = Path(item).expanduser()
-        if path.is_dir():
+        if path.is_dir() and not is_zarr(path):
             found += _in_folder(path)
         elif not path.exists() and glob.has_magic(str(path)):
             matches = [Path(p) for p in sorted(glob.glob(str(path), recursive=True))]
@@ -75,7 +76,7 @@ def find_files(paths: PathLike | Sequence[PathLike]) -> list[Path]:
                 raise InputError(
                     f"no file matches {str(item)!r}: check the pattern and the working directory."
                 )
-            found += [p for p in matches if p.is_file()]
+            found += [p for p in matches if p.is_file() or is_zarr(p)]
         else:
             found.append(path)
     if not found:

@@ -36,7 +36,7 @@ ALIASES = {
     **dict.fromkeys(("tcga", "tcgabiolinks"), gdc),
     **dict.fromkeys(("tsv", "csv"), table),
     **dict.fromkeys(("rds", "rda", "rdata"), r),
-    **dict.fromkeys(("h5ad",), anndata),
+    **dict.fromkeys(("h5ad", "zarr"), anndata),
 }
 
 
@@ -54,9 +54,8 @@ def choose(heads: Sequence[Head], format: str) -> ModuleType:
             names = ", ".join(["auto", *(m.NAME for m in FORMATS)])
             raise InputError(f"format={format!r} is unknown. Formats: {names}.")
         for head in heads:
-            if (head.kind == "text") != (module not in (r, anndata)) or (head.kind == "hdf5") != (
-                module is anndata
-            ):
+            kinds = {r: ("r",), anndata: ("hdf5", "zarr")}.get(module, ("text",))
+            if head.kind not in kinds:
                 raise InputError(
                     f"{head.source} is not of format {module.NAME!r}: leave out format=, or correct it."
                 )

@@ -23,6 +23,7 @@ MAX_LINE = 4 * 2**20
 HEAD_BYTES = 2**18
 HEAD_LINES = 3  # a header and two rows, however wide
 BLOCK_CHARACTERS = 2**21
+ZARR = ("zarr.json", ".zgroup", ".zattrs")
 #: A compressed file may unpack to this many bytes, or to this many times its own size. Count tables shrink to a fifth
 #: to a hundredth; a file that shrank more holds one thing over and over, and is damaged or made to fill the memory.
 UNPACKED_BYTES = 2**26
@@ -61,7 +62,7 @@ class Head:
     ----------
     path : Path
     kind : str
-        ``"text"``, ``"r"`` (R's serialisation) or ``"hdf5"``.
+        ``"text"``, ``"r"`` (R's serialisation), ``"hdf5"`` or ``"zarr"``.
     encoding : str
         Of a text: ``"utf-8"``, ``"utf-8-sig"``, ``"utf-16"`` or ``"latin-1"``.
     lines : tuple of str
@@ -98,6 +99,8 @@ def peek(path: Path) -> Head:
         raise InputError(
             f"{path} is a pipe or a device: counts are read more than once. Save them to a file and give its path."
         )
+    if is_zarr(path):
+        return Head(path, "zarr")
     with open_bytes(path) as stream:
         data = more = stream.read(HEAD_BYTES)
         while more and max(data.count(b"\n"), data.count(b"\r")) < HEAD_LINES and len(data) <= MAX_LINE:
@@ -136,21 +139,26 @@ def peek(path: Path) -> Head:
     return Head(path, "text", encoding, tuple(lines))
 
 
-def check_unpacked(path: Path, unpacked: int) -> None:
-    """Refuse a compressed file of which ``unpacked`` bytes are more than a table of counts can be.
+def check_unpacked(path: Path, unpacked: int, size: int | None = None) -> None:
+    """Refuse a compressed file (of ``size`` bytes, a folder's) of which ``unpacked`` are more than a table can be.
 
     Raises
     ------
     InputError
         They are more than :data:`UNPACKED_BYTES` and :data:`UNPACKED_TIMES` times the file.
     """
-    size = path.stat().st_size
+    size = path.stat().st_size if size is None else size
     most = max(UNPACKED_BYTES, UNPACKED_TIMES * size)
     if unpacked > most:
         raise InputError(
             f"{path}: its {size:,} bytes unpack to more than {most:,}, which no table of counts does: the file is "
             "damaged, or holds one thing over and over. Unpack it, look at it, and give it unpacked if it is right."
         )
+
+
+def is_zarr(path: Path) -> bool:
+    """Whether a folder is a zarr store, of version 2 or 3."""
+    return path.is_dir() and any((path / name).is_file() for name in ZARR)
 
 
 class _Bounded(RawIOBase):

@@ -16,11 +16,12 @@ from bayes_mirglmm.readers.table import strings
 
 NAME = "anndata"
 POLICY = "refuse"
+KINDS = {"hdf5": "HDF5", "zarr": "a zarr store"}
 
 
 def detect(head: Head) -> bool:
-    """HDF5 files; whether they are AnnData shows when they are opened."""
-    return head.kind == "hdf5"
+    """HDF5 files and zarr stores; whether they are AnnData shows when they are opened."""
+    return head.kind in ("hdf5", "zarr")
 
 
 def is_anndata(thing: object) -> bool:
@@ -35,7 +36,7 @@ def read(
     layer: str | None = None,
     mirna: str | None = None,
 ) -> list[Part]:
-    """Read ``.h5ad`` files.
+    """Read ``.h5ad`` files and ``.zarr`` stores.
 
     Parameters
     ----------
@@ -48,7 +49,7 @@ def read(
         import anndata
     except ImportError:
         raise InputError(
-            f"{heads[0].source}: reading .h5ad needs the package anndata: pip install "
+            f"{heads[0].source}: reading AnnData needs the package anndata: pip install "
             "'bayes-mirglmm[anndata]'."
         ) from None
     parts = []
@@ -57,10 +58,11 @@ def read(
         try:
             with warnings.catch_warnings():  # of anndata about its own use of pandas
                 warnings.simplefilter("ignore")
-                data = anndata.read_h5ad(head.path)
+                opened = anndata.read_h5ad if head.kind == "hdf5" else anndata.io.read_zarr
+                data = opened(head.path)
         except Exception as error:  # whatever h5py and anndata make of a file that is no AnnData
             raise InputError(
-                f"{head.source} is HDF5 but cannot be read as AnnData ({type(error).__name__}: {error}). "
+                f"{head.source} is {KINDS[head.kind]} but cannot be read as AnnData ({type(error).__name__}: {error}). "
                 "Write it again with AnnData.write_h5ad, or pass a table."
             ) from error
         parts.append(from_anndata(data, source=head.source, layer=layer, mirna=mirna))
@@ -68,22 +70,37 @@ def read(
 
 
 def _bounded(head: Head) -> None:
-    """Refuse a file whose arrays are far larger than what it stores of them: HDF5 declares them at no cost."""
-    import h5py
-
-    declared = 0
-
-    def add(_: str, thing: Any) -> None:
-        nonlocal declared
-        if isinstance(thing, h5py.Dataset):
-            declared += thing.size * thing.dtype.itemsize
-
+    """Refuse a file whose arrays are far larger than what it stores of them, which costs nothing to declare."""
     try:
-        with h5py.File(head.path, "r") as file:
-            file.visititems(add)
+        if head.kind == "hdf5":
+            declared, size = _declared_by_hdf5(head), None
+        else:
+            declared = _declared_by_zarr(head)
+            size = sum(path.stat().st_size for path in head.path.rglob("*") if path.is_file())
     except Exception:  # damaged: AnnData says how
         return
-    check_unpacked(head.path, declared)
+    check_unpacked(head.path, declared, size)
+
+
+def _declared_by_hdf5(head: Head) -> int:
+    import h5py
+
+    sizes: list[int] = []
+
+    def add(_: str, thing: Any) -> None:
+        if isinstance(thing, h5py.Dataset):
+            sizes.append(thing.size * thing.dtype.itemsize)
+
+    with h5py.File(head.path, "r") as file:
+        file.visititems(add)
+    return sum(sizes)
+
+
+def _declared_by_zarr(head: Head) -> int:
+    import zarr
+
+    group = zarr.open_group(head.path, mode="r")
+    return sum(int(thing.nbytes) for _, thing in group.members(max_depth=None) if hasattr(thing, "nbytes"))
 
 
 def from_anndata(
@@ -101,7 +118,9 @@ def from_anndata(
         raise InputError(f"{source} has no layer {layer!r}, only {', '.join(layers) or 'X'}.")
     matrix = data.X if layer is None else data.layers[layer]
     if matrix is None:
-        raise InputError(f"{source} has no X: name the layer that holds the raw counts with layer=...")
+        raise InputError(
+            f"{source} has no X: name the layer that holds the raw counts.{_elsewhere(data, layer)}"
+        )
     keys = {normalised(name): name for name in data.var.columns}
     column = mirna if mirna is not None else next((keys[name] for name in MIRNA_NAMES if name in keys), None)
     if column not in data.var.columns:
@@ -114,9 +133,12 @@ def from_anndata(
     dense = matrix.toarray() if hasattr(matrix, "toarray") else np.asarray(matrix)
     names = [str(name) for name in data.obs_names]
     isomirs = strings(pd.Series(data.var_names))
-    counts, _ = count_matrix(
-        pd.DataFrame(dense.T, columns=names), where=lambda i: f"isomiR {isomirs[i]}", source=source
-    )
+    try:
+        counts, _ = count_matrix(
+            pd.DataFrame(dense.T, columns=names), where=lambda i: f"isomiR {isomirs[i]}", source=source
+        )
+    except InputError as error:
+        raise InputError(f"{error}{_elsewhere(data, layer)}") from None
     annotation = data.var.drop(columns=[c for c in (column, sequence) if c is not None]).reset_index(
         drop=True
     )
@@ -131,3 +153,13 @@ def from_anndata(
         lambda i: f"isomiR {isomirs[i]}",
         sample_table=data.obs.copy(),
     )
+
+
+def _elsewhere(data: Any, layer: str | None) -> str:
+    """Say where the object holds other matrices, one of which may be the raw counts."""
+    others = [f"layer={name!r}" for name in sorted(name for name in data.layers if name) if name != layer]
+    if others:
+        return f" It has other matrices: {', '.join(others)}."
+    if data.raw is not None:
+        return " It has a matrix .raw: pass adata.raw.to_adata(), or write that."
+    return ""

@@ -1,4 +1,5 @@
 import sys
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -63,6 +64,48 @@ def test_a_layer_and_another_column(read):
         read(data, layer="x", mirna="parent")
     with pytest.raises(InputError, match=r"column 's1': .*1\.66.* is not a whole number"):
         read(data, mirna="parent")
+
+
+def test_other_matrices_are_named_where_x_holds_no_counts(read):
+    var = {"mirna": ["m", "m", "n"]}
+    with pytest.raises(
+        InputError, match=r"is not a whole number.* It has other matrices: layer='log', layer='raw'\."
+    ):
+        read(adata(VALUES / 3, var=var, layers={"raw": VALUES, "log": np.log1p(VALUES)}))
+    with pytest.raises(InputError, match=r"has no X: .* It has other matrices: layer='raw'\."):
+        read(adata(None, var=var, layers={"raw": VALUES}))
+    data = adata(VALUES / 3, var=var)
+    data.raw = adata(VALUES, var=var)
+    with pytest.raises(InputError, match=r"It has a matrix \.raw: pass adata\.raw\.to_adata\(\)"):
+        read(data)
+
+
+def test_zarr_stores_are_read_as_h5ad(tmp_path):
+    pytest.importorskip("zarr")
+    data = adata(layers={"double": VALUES * 2})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of anndata and zarr about each other
+        data.write_zarr(tmp_path / "counts.zarr")
+    for path in (tmp_path / "counts.zarr", str(tmp_path / "*.zarr")):
+        counts = read_counts(path)
+        assert counts.attrs["format"] == "anndata"
+        assert counts["counts"].values.tolist() == [[5, 1], [0, 2], [7, 3]]
+        assert counts["group"].values.tolist() == ["a", "b"]
+    assert read_counts(path, format="zarr", layer="double")["counts"].values[0].tolist() == [10, 2]
+    with pytest.raises(InputError, match="is not of format 'table'"):
+        read_counts(path, format="table")
+
+
+def test_a_zarr_store_that_is_no_anndata_or_only_declares_an_array(tmp_path):
+    zarr = pytest.importorskip("zarr")
+    (tmp_path / "broken.zarr").mkdir()
+    (tmp_path / "broken.zarr" / "zarr.json").write_text("{")
+    with pytest.raises(InputError, match="is a zarr store but cannot be read as AnnData"):
+        read_counts(tmp_path / "broken.zarr")
+    group = zarr.open_group(tmp_path / "huge.zarr", mode="w")
+    group.create_array("X", shape=(10**6, 10**6), chunks=(1000, 1000), dtype="f8")
+    with pytest.raises(InputError, match=r"bytes unpack to more than 67,108,864"):
+        read_counts(tmp_path / "huge.zarr")
 
 
 def test_a_missing_mirna_column_is_named(read):
