@@ -1,6 +1,5 @@
 """``bm.fit``: the one place that brings counts, design, offsets, model and engine together."""
 
-import json
 import logging
 import sys
 from collections.abc import Mapping, Sequence
@@ -202,7 +201,7 @@ def fit(
         criterion=options.criterion,
         family=spec.family,
         offset_method=options.offset,
-        model=json.dumps(spec.to_dict()),
+        model=spec,
         sample_covariance=covariance,
     )
     metadata = provenance(counts, seed=seed) | as_metadata(cautions) | {"usage_test": usage_test}

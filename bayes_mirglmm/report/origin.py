@@ -1,7 +1,7 @@
 """What was run: everything that a colleague needs to know, or to do it again."""
 
-import json
 import math
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from bayes_mirglmm.report.verdict import samples_per_level
@@ -60,12 +60,12 @@ def prior_rows(fit: "Fit") -> list[dict[str, str]]:
     if not fit.method.has_draws:
         return []
     rows = []
-    for name, prior in json.loads(fit.data.attrs["model"]).get("priors", {}).items():
+    for name, prior in fit.spec.priors.given().items():
         numbers = ", ".join(
-            f"{key} {value:g}" for key, value in prior.items() if isinstance(value, int | float)
+            f"{key} {value:g}" for key, value in asdict(prior).items() if isinstance(value, float)
         )
-        shape = str(prior.get("distribution", "")).replace("_", "-")
-        rows.append({"name": name, "prior": f"{shape} ({numbers})", "why": str(prior.get("why", ""))})
+        shape = prior.distribution.replace("_", "-")
+        rows.append({"name": name, "prior": f"{shape} ({numbers})", "why": prior.why})
     return rows
 
 
@@ -76,13 +76,12 @@ def notes(fit: "Fit") -> list[str]:
 
 def _method(fit: "Fit") -> str:
     attrs = fit.data.attrs
-    model = json.loads(attrs["model"]).get("name", "")
     family = FAMILIES.get(str(attrs["family"]), str(attrs["family"]))
     text = fit.method.title
     if attrs.get("criterion") == "reml":
         text = text.replace("Maximum likelihood", "Restricted maximum likelihood")
     draws = f"{fit.data.sizes['draw']:,}" if fit.method.has_draws else ""
-    return f"{text.format(curvature=attrs['curvature'], draws=draws)}; {family} mixed model {model}".strip()
+    return f"{text.format(curvature=attrs['curvature'], draws=draws)}; {family} mixed model {fit.spec.name}".strip()
 
 
 def _tests(fit: "Fit") -> str:

@@ -1,6 +1,5 @@
 """The Bayes factor of one miRNA along scales of the prior of its slope SDs."""
 
-import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -12,7 +11,6 @@ from bayes_mirglmm.evidence.bayes_factor import rescale_evidence
 from bayes_mirglmm.methods.maximum_likelihood import Plan
 from bayes_mirglmm.methods.nested_laplace import sample_model
 from bayes_mirglmm.methods.options import Options
-from bayes_mirglmm.model import ModelSpec
 from bayes_mirglmm.model.scaling import to_user
 from bayes_mirglmm.nested import NestedPosterior, Start, pareto_k
 from bayes_mirglmm.outcomes import RELIABLE_PARETO_K
@@ -82,8 +80,7 @@ def bayes_factor_curve(fit: "Fit", mirna: str, scales: Sequence[float] | None = 
 def _refit(fit: "Fit", mirna: str, scale: float) -> NestedPosterior:
     """Return the posterior of the full model under another scale, from what the fit itself remembers."""
     data = fit.data
-    spec = ModelSpec.from_dict(json.loads(data.attrs["model"]), where="the model of the fit")
-    spec = spec.with_prior("sd_isomir_slope", scale=scale)
+    spec = fit.spec.with_prior("sd_isomir_slope", scale=scale)
     options = Options("laplace", "observed", "t", str(data.attrs["offset_method"]), None, spec)
     plan = Plan(fit.design, np.asarray(data["offset"].values, dtype=float), options)
     counts = data["counts"].values[data["isomir_mirna"].values == mirna]

@@ -1,8 +1,7 @@
 """The class that users hold: one fit of many miRNAs."""
 
-import json
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from os import PathLike
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,7 @@ from bayes_mirglmm.design.build import Design
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.interruption import apart
 from bayes_mirglmm.methods.registry import Method, method_named
+from bayes_mirglmm.model import ModelSpec
 from bayes_mirglmm.outcomes import Caution
 from bayes_mirglmm.results import display
 from bayes_mirglmm.results import residuals as _residuals
@@ -22,6 +22,7 @@ from bayes_mirglmm.results import tables as _tables
 from bayes_mirglmm.results.schema import validate_fit_data
 from bayes_mirglmm.results.selection import fitted, selected
 from bayes_mirglmm.results.shared_samples import INDEPENDENT, SHARED, SharedSamples
+from bayes_mirglmm.results.specification import spec_of
 from bayes_mirglmm.results.status import saturated_sentence, status_table
 from bayes_mirglmm.results.tree import mirna_tree
 from bayes_mirglmm.results.view import mirna_view, sample_coordinates
@@ -103,6 +104,11 @@ class Fit:
         """How it was fitted: name, what its tables hold and how they are read (:mod:`bayes_mirglmm.methods`)."""
         return method_named(self.data.attrs["method"])
 
+    @cached_property
+    def spec(self) -> ModelSpec:
+        """The model that was fitted: family, random effects, priors."""
+        return spec_of(self.data)
+
     @property
     def is_bayesian(self) -> bool:
         """Whether the fit has posterior draws."""
@@ -111,18 +117,12 @@ class Fit:
     @property
     def has_isomir_slopes(self) -> bool:
         """Whether the model that was fitted has isomiR slopes of the slope variable."""
-        return bool(self._random_effects["isomir_slope"]) and self.slope is not None
+        return self.spec.isomir_slope and self.slope is not None
 
     @property
     def has_sample_effect(self) -> bool:
         """Whether the model that was fitted has a random intercept for each sample."""
-        return bool(self._random_effects["sample_intercept"])
-
-    @property
-    def _random_effects(self) -> dict[str, bool]:
-        return json.loads(self.data.attrs["model"]).get(
-            "random_effects", {"isomir_slope": True, "sample_intercept": True}
-        )
+        return self.spec.sample_intercept
 
     @property
     def samples_taken(self) -> str:
@@ -137,8 +137,8 @@ class Fit:
     @property
     def slope_prior_scale(self) -> float:
         """Half-normal scale of the prior of the slope SDs, in the prior's units; NaN for a model without slopes."""
-        prior = json.loads(self.data.attrs["model"]).get("priors", {}).get("sd_isomir_slope")
-        return float(prior["scale"]) if prior else float("nan")
+        prior = self.spec.priors.sd_isomir_slope
+        return float("nan") if prior is None else prior.scale
 
     @cached_property
     def mirnas(self) -> tuple[str, ...]:
@@ -508,6 +508,47 @@ class Fit:
         from bayes_mirglmm.results.predictive import predictive_checks
 
         return predictive_checks(self, mirnas)
+
+    def summarise(self, function: Callable[[xr.Dataset], Any], prob: float | None = None) -> pd.DataFrame:
+        """Return the posterior of a quantity of your own, a row for each miRNA with draws.
+
+        Parameters
+        ----------
+        function : callable
+            From the draws of one miRNA to the quantity: one number for each draw. The draws are an ``xarray.Dataset``
+            with the names of the posterior of ``fit[mirna]``, all along one dim ``draw``: beta (term), effect and b
+            (isomir, slope_term), sd_isomir (slope_term), correlation (slope_pair), sd_sample, u (sample_id), theta (not
+            of a Poisson model), in natural logs; and weight. It must not average over draws: those of
+            ``method="laplace"`` carry weights, which are applied here. It may return a mapping of names to quantities.
+        prob : float, optional
+            Level of the intervals; that of the fit by default.
+
+        Returns
+        -------
+        pandas.DataFrame
+            mirna, (quantity, where the function returns a mapping), estimate (posterior mean), std_error (posterior
+            SD), lower, upper (equal-tailed interval), lfsr (the smaller of P(>= 0) and P(<= 0)) and what
+            :meth:`diagnostics` says of the miRNA. Of a yes or no for each draw, ``draws["sd_sample"] > 1`` say,
+            ``estimate`` is the posterior probability.
+
+        Raises
+        ------
+        InputError
+            The fit has no draws, or the function returns anything but a number for each draw.
+
+        Examples
+        --------
+        The probability that all isomiRs of a miRNA change in the same direction::
+
+            def alike(draws):
+                effect = draws["effect"].sel(slope_term="group[T.case]")
+                return (effect > 0).all("isomir") | (effect < 0).all("isomir")
+
+            fit.summarise(alike)
+        """
+        from bayes_mirglmm.results.summarise import summarised
+
+        return summarised(self, function, prob)
 
     def shrink(
         self,

@@ -17,12 +17,12 @@ import xarray as xr
 from bayes_mirglmm.design.build import Design
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.methods.registry import METHODS
-from bayes_mirglmm.model import ModelSpec
 from bayes_mirglmm.results import run_json
 from bayes_mirglmm.results.arrays import read_arrays
 from bayes_mirglmm.results.fit_result import Fit
 from bayes_mirglmm.results.run_folder import ARRAYS, ML_ARRAYS, RUN
 from bayes_mirglmm.results.schema import ATTRIBUTES, SCHEMA_VERSION
+from bayes_mirglmm.results.specification import spec_of
 from bayes_mirglmm.results.validation import check_arrays, check_design
 
 logger = logging.getLogger(__name__)
@@ -123,8 +123,8 @@ def _check_method(data: xr.Dataset, design: Design) -> None:
         raise ValueError(
             f"attribute method is {_short(data.attrs['method'])}, not one of {', '.join(METHODS)}"
         )
+    spec_of(data)
     if METHODS[data.attrs["method"]].has_draws:
-        ModelSpec.from_dict(json.loads(data.attrs["model"]), where="its model")
         chains = data.attrs.get("chains", 1)
         if not isinstance(chains, int) or not 0 < chains <= max(1, data.sizes["draw"]):
             raise ValueError(f"attribute chains is {_short(chains)}")

@@ -1,12 +1,10 @@
 """The readable PyMC model of one miRNA of a fit."""
 
-import json
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bayes_mirglmm.errors import InputError
-from bayes_mirglmm.model import ModelSpec
 from bayes_mirglmm.results.selection import find_mirna
 
 if TYPE_CHECKING:
@@ -25,10 +23,9 @@ def readable_model(fit: "Fit", mirna: str, model: str | None, prefix: str) -> "p
     which = str(data["coefficients_from"].values[i]) if model is None else model
     if which not in models:
         raise InputError(f"this fit has no model {which!r}: choose from {', '.join(models)}.")
-    spec = ModelSpec.from_dict(json.loads(data.attrs["model"]), where="the model of the fit")
     rows = np.flatnonzero(data["isomir_mirna"].values == mirna)
     return model_of_design(
-        spec.reduced() if which == "reduced" else spec,
+        fit.spec.reduced() if which == "reduced" else fit.spec,
         fit.design,
         data["counts"].values[rows],
         data["offset"].values,

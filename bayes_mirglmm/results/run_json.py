@@ -51,7 +51,7 @@ def describe(fit: "Fit", arrays_sha256: str) -> dict[str, Any]:
         "schema_version": SCHEMA_VERSION,
         "formula": fit.formula,
         "attributes": _strict(attributes),
-        "model": json.loads(data.attrs["model"]),
+        "model": fit.spec.to_dict(),
         "mirnas_by_status": {str(name): int(n) for name, n in counted.items()},
         "metadata": _strict(fit.metadata),
         "offsets": dict(zip(names, data["offset"].values.tolist(), strict=True)),

@@ -28,8 +28,10 @@ import xarray as xr
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.methods.registry import METHODS, method_named
 from bayes_mirglmm.methods.variables import Variable
+from bayes_mirglmm.model import ModelSpec
 from bayes_mirglmm.records import MirnaRecord
 from bayes_mirglmm.results.filling import Filler
+from bayes_mirglmm.results.specification import spec_as_json
 
 if TYPE_CHECKING:
     from bayes_mirglmm.design.build import Design
@@ -118,7 +120,7 @@ def assemble(
     criterion: str = "ml",
     family: str = "negative_binomial",
     offset_method: str = "total",
-    model: str = "{}",
+    model: ModelSpec,
     sample_covariance: np.ndarray | None = None,
     extra: Mapping[str, Any] | None = None,
 ) -> xr.Dataset:
@@ -224,7 +226,7 @@ def assemble(
             "family": family,
             "offset_method": offset_method,
             "rank": int(design.rank),
-            "model": model,
+            "model": spec_as_json(model),
             **(extra or {}),
         },
     )

@@ -3,7 +3,6 @@
 The group-free fit and the tests are made when they are first asked for, and kept with the fit.
 """
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -27,7 +26,6 @@ from bayes_mirglmm.design.build import Design
 from bayes_mirglmm.design.interest import Interest, interest
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.methods.group_free import Means, group_free_means
-from bayes_mirglmm.model import ModelSpec
 from bayes_mirglmm.outcomes import Caution
 from bayes_mirglmm.results.selection import fitted
 
@@ -193,9 +191,8 @@ def _group_free(fit: "Fit", wanted: Interest) -> GroupFree:
     names = [str(name) for name in data["mirna"].values[fitted(data)]]
     rows = [np.asarray(place[name]) for name in names]
     counts = [data["counts"].values[r] for r in rows]
-    spec = ModelSpec.from_dict(json.loads(data.attrs["model"]))
     offset = data["offset"].values
-    means = group_free_means(counts, offset, wanted.fixed, wanted.random, wanted.blocks, spec)
+    means = group_free_means(counts, offset, wanted.fixed, wanted.random, wanted.blocks, fit.spec)
     kept = [i for i, found in enumerate(means) if found is not None and len(rows[i]) > 1]
     free = GroupFree(
         [names[i] for i in kept],

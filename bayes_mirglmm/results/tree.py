@@ -1,6 +1,5 @@
 """One miRNA of a Bayesian fit as ArviZ takes it: an ``xarray.DataTree`` with draws in chains."""
 
-import json
 import zlib
 from collections.abc import Callable
 from typing import Any
@@ -10,18 +9,14 @@ import pandas as pd
 import xarray as xr
 from scipy import special
 
-from bayes_mirglmm.design.build import varies_around
 from bayes_mirglmm.methods.variables import DRAW_STATS, EVIDENCE, IMPORTANCE, MCMC
-from bayes_mirglmm.model import ModelSpec, pair_labels, slope_pairs
 from bayes_mirglmm.results.draws import draws_of
+from bayes_mirglmm.results.posterior import Group, drawn_model, posterior_of
 from bayes_mirglmm.results.selection import find_mirna, selected
 from bayes_mirglmm.results.view import plain_column
 
-Group = dict[
-    str, tuple[tuple[str, ...], np.ndarray]
-]  #: dims after chain and draw, and values, of each variable
-
 CHAINS = 4  # that draws without chains are laid out in
+CHAIN_DRAW = ("chain", "draw")
 
 
 def mirna_tree(data: xr.Dataset, samples: pd.DataFrame, mirna: str, blocks: tuple[int, ...]) -> xr.DataTree:
@@ -63,62 +58,51 @@ def mirna_tree(data: xr.Dataset, samples: pd.DataFrame, mirna: str, blocks: tupl
     from bayes_mirglmm.results.prior_groups import prior_groups
 
     i = find_mirna(data, mirna)
-    spec = ModelSpec.from_dict(json.loads(data.attrs["model"]), where="the model of the fit")
-    if data["coefficients_from"].values[i] == "reduced":
-        spec = spec.reduced()
-    columns = spec.random_columns(blocks)
-    blocks = tuple(blocks[k] for k in columns)
-    own = data.isel(slope_term=columns, slope_term2=columns)
-    rows = np.flatnonzero(data["isomir_mirna"].values == mirna)
+    own = drawn_model(data, mirna, blocks)
+    spec, blocks, rows = own.spec, own.blocks, own.rows
     rng = np.random.default_rng([zlib.crc32(mirna.encode("utf-8", "surrogatepass")), data.sizes["draw"]])
     chains = int(data.attrs.get("chains", CHAINS))
-    taken = _taken(own, mirna, chains, rng)
-    found = _posterior(own, mirna, rows, blocks, taken)
+    taken = _taken(own.data, mirna, chains, rng)
+    found = posterior_of(own, taken)
     beta, b, u = (found[name][1] for name in ("beta", "b", "u"))
     theta = found["theta"][1] if "theta" in found else np.full(beta.shape[:2], np.inf)
-    x, z, offset = own["x"].values, own["z"].values, own["offset"].values
-    counts = own["counts"].values[rows].ravel()
+    x, z, offset = (own.data[name].values for name in ("x", "z", "offset"))
+    counts = own.data["counts"].values[rows].ravel()
     log_mu = _log_mean(x, z, offset, beta, b, u)
     log_likelihood = _log_probability(counts, log_mu, theta)
-    omega = taken(draws_of(own, "omega").sel(drawn=mirna).values)
+    omega = taken(draws_of(own.data, "omega").sel(drawn=mirna).values)
     prior, log_prior = prior_groups(
         spec, blocks, x, z, {name: values for name, (_, values) in found.items()} | {"omega": omega}, rng
     )
     prior_log_mu = _log_mean(x, z, offset, *(prior[name][1] for name in ("beta", "b", "u")))
     prior_theta = prior["theta"][1] if "theta" in prior else np.full(prior_log_mu.shape[:2], np.inf)
 
-    labels = _Labels(
-        term=list(own["term"].values),
-        slope_term=list(own["slope_term"].values),
-        slope_pair=pair_labels(list(own["slope_term"].values), blocks),
-        isomir=list(own["isomir"].values[rows]),
-        sample_id=list(own["sample"].values),
-    )
+    labels = own.labels
     cells = ("cell",)
-    posterior = labels.group(found, drawn=True)
+    posterior = labels.group(found, lead=CHAIN_DRAW)
     posterior.attrs = {"mirna": mirna, "method": data.attrs["method"], "formula": data.attrs["formula"]}
-    stats = labels.group(_draw_stats(data, mirna, taken, log_likelihood), drawn=True)
+    stats = labels.group(_draw_stats(data, mirna, taken, log_likelihood), lead=CHAIN_DRAW)
     stats.attrs = _diagnostics(data, i)
     constants: Group = {
         "x": (("sample_id", "term"), x),
         "z": (("sample_id", "slope_term"), z),
         "offset": (("sample_id",), offset),
     }
-    constant = labels.group(constants, drawn=False)
+    constant = labels.group(constants)
     return xr.DataTree.from_dict(
         {
             "posterior": posterior,
-            "log_likelihood": labels.group({"counts": (cells, log_likelihood)}, drawn=True),
-            "prior": labels.group(prior, drawn=True),
+            "log_likelihood": labels.group({"counts": (cells, log_likelihood)}, lead=CHAIN_DRAW),
+            "prior": labels.group(prior, lead=CHAIN_DRAW),
             "prior_predictive": labels.group(
-                {"counts": (cells, _replicates(prior_log_mu, prior_theta, rng))}, drawn=True
+                {"counts": (cells, _replicates(prior_log_mu, prior_theta, rng))}, lead=CHAIN_DRAW
             ),
-            "log_prior": labels.group(log_prior, drawn=True),
+            "log_prior": labels.group(log_prior, lead=CHAIN_DRAW),
             "posterior_predictive": labels.group(
-                {"counts": (cells, _replicates(log_mu, theta, rng))}, drawn=True
+                {"counts": (cells, _replicates(log_mu, theta, rng))}, lead=CHAIN_DRAW
             ),
             "sample_stats": stats,
-            "observed_data": labels.group({"counts": (cells, counts)}, drawn=False),
+            "observed_data": labels.group({"counts": (cells, counts)}),
             "constant_data": constant.assign(sample_columns(samples, set(map(str, constant.variables)))),
         }
     )
@@ -141,30 +125,6 @@ def sample_columns(samples: pd.DataFrame, taken: set[str]) -> dict[str, xr.Varia
     return found
 
 
-class _Labels:
-    """Puts names on arrays: the labels of each dim but chain, draw and cell."""
-
-    def __init__(self, **labels: list[str]) -> None:
-        self.labels = labels
-
-    def group(self, found: Group, *, drawn: bool) -> xr.Dataset:
-        lead = ("chain", "draw") if drawn else ()
-        dataset = xr.Dataset({name: ((*lead, *dims), values) for name, (dims, values) in found.items()})
-        coords: dict[str, Any] = {
-            name: values for name, values in self.labels.items() if name in dataset.dims
-        }
-        if drawn:
-            coords |= {name: np.arange(dataset.sizes[name]) for name in ("chain", "draw")}
-        if "cell" in dataset.dims:
-            isomirs, samples = self.labels["isomir"], self.labels["sample_id"]
-            coords |= {
-                "cell": [f"{isomir}, {sample}" for isomir in isomirs for sample in samples],
-                "isomir": ("cell", np.repeat(isomirs, len(samples))),
-                "sample_id": ("cell", np.tile(samples, len(isomirs))),
-            }
-        return dataset.assign_coords(coords)
-
-
 def _taken(data: xr.Dataset, mirna: str, chains: int, rng: np.random.Generator) -> Callable[..., np.ndarray]:
     """Return what lays draws (S, ...) of a miRNA out in chains (chain, draw, ...), each of equal weight."""
     weight = draws_of(data, "weight").sel(drawn=mirna).values
@@ -177,40 +137,6 @@ def _taken(data: xr.Dataset, mirna: str, chains: int, rng: np.random.Generator) 
         return taken.reshape(chains, -1, *taken.shape[1:])
 
     return shaped
-
-
-def _posterior(
-    data: xr.Dataset,
-    mirna: str,
-    rows: np.ndarray,
-    blocks: tuple[int, ...],
-    shaped: Callable[..., np.ndarray],
-) -> Group:
-    """Return everything that the model reports."""
-    slope_terms, terms = list(data["slope_term"].values), list(data["term"].values)
-    beta, omega, u, sd_sample, log_theta = (
-        shaped(draws_of(data, name).sel(drawn=mirna).values)
-        for name in ("beta", "omega", "u", "sigma_sample", "log_theta")
-    )
-    b = shaped(draws_of(data, "b").isel(isomir=rows).values.transpose(1, 0, 2))
-    sd = np.sqrt(np.einsum("cskk->csk", omega))
-    around = varies_around(slope_terms, blocks, terms)
-    common = np.stack([beta[..., k] if k >= 0 else np.zeros(beta.shape[:2]) for k in around], axis=-1)
-    found: Group = {
-        "beta": (("term",), beta),
-        "sd_isomir": (("slope_term",), sd),
-        "b": (("isomir", "slope_term"), b),
-        "effect": (("isomir", "slope_term"), b + common[:, :, None, :]),
-        "sd_sample": ((), sd_sample),
-        "u": (("sample_id",), u),
-    }
-    pairs = slope_pairs(blocks)
-    if pairs:
-        correlation = [omega[..., k, j] / (sd[..., k] * sd[..., j]) for k, j in pairs]
-        found["correlation"] = (("slope_pair",), np.stack(correlation, axis=-1))
-    if np.isfinite(log_theta).all():
-        found["theta"] = ((), np.exp(log_theta))
-    return found
 
 
 def _log_mean(

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from bayes_mirglmm.design.build import Design, build_design
+from bayes_mirglmm.model import load_model
 from bayes_mirglmm.records import MirnaRecord, ModelNumbers
 from bayes_mirglmm.results import Fit, assemble
 
@@ -80,7 +81,7 @@ def make_fit(design: Design, records: list[MirnaRecord], **attributes: Any) -> F
         design,
         offset=np.linspace(-1.0, 1.0, n),
         total=np.arange(1, n + 1) * 1_000_000,
-        model='{"name": "mirglmm", "family": "negative_binomial"}',
+        model=load_model("mirglmm"),
         **attributes,
     )
     return Fit(data, design, metadata={"seed": 1, "command": None})

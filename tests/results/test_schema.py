@@ -6,6 +6,7 @@ import pytest
 
 from bayes_mirglmm.design.build import build_design
 from bayes_mirglmm.errors import InputError
+from bayes_mirglmm.model import load_model
 from bayes_mirglmm.records import MirnaRecord
 from bayes_mirglmm.results import assemble, validate_fit_data
 from bayes_mirglmm.results.schema import ATTRIBUTES, VARIABLES
@@ -171,7 +172,12 @@ def test_nothing_fitted_is_a_fit_too(make, two_groups):
 def test_extra_attributes_are_kept(rng, make, two_groups):
     record = make.record(rng, two_groups, "a", 2)
     data = assemble(
-        [record], two_groups, offset=np.zeros(8), total=np.ones(8, int), extra={"family_note": "x"}
+        [record],
+        two_groups,
+        offset=np.zeros(8),
+        total=np.ones(8, int),
+        model=load_model("mirglmm"),
+        extra={"family_note": "x"},
     )
     assert data.attrs["family_note"] == "x"
 
