@@ -24,7 +24,7 @@ def shared_columns(found: SharedUsage) -> pd.DataFrame:
     """Return the columns of a usage table that come from the test, and ``mirna``."""
     from scipy.special import ndtri
 
-    names = pd.Series(found.group_free.mirnas, dtype=object)  # text, also where there is none
+    names = found.group_free.mirnas or pd.Series(dtype=object)  # text, also where there is none
     if found.test is None:
         return pd.DataFrame({"mirna": names} | dict.fromkeys(COLUMNS, np.nan), columns=["mirna", *COLUMNS])
     test = found.test
