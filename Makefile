@@ -40,7 +40,7 @@ docs: $(READY)  ## Build the documents into docs/_build/html
 notebooks: $(READY)  ## Run the notebooks and the code of the documents, and store what comes out
 	$(BIN)/python notebooks/execute.py
 	$(BIN)/python docs/execute.py --write docs/start/*.md docs/how_to/*.md docs/explanation/*.md \
-		docs/cli.md docs/plots.md docs/reference/model_files.md docs/reference/statuses.md
+		docs/cli.md docs/development.md docs/plots.md docs/reference/model_files.md docs/reference/statuses.md
 
 test: lint  ## Lint, check types, run the tests (those that take minutes are left out)
 	$(PYTEST) -n $(WORKERS) -m "not slow"

@@ -12,6 +12,7 @@ EXECUTE = ROOT / "docs" / "execute.py"
 #: Pages whose blocks make a whole: a new page with code that can be run belongs here.
 PAGES = [
     "cli.md",
+    "development.md",
     "plots.md",
     "start/for_r_users.md",
     "start/tutorial.md",
