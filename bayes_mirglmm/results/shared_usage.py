@@ -25,11 +25,11 @@ from bayes_mirglmm.counts.isomir_types import sequence_of
 from bayes_mirglmm.design.build import Design
 from bayes_mirglmm.design.interest import Interest, interest
 from bayes_mirglmm.errors import InputError
-from bayes_mirglmm.methods.group_free import Means, group_free_means
 from bayes_mirglmm.outcomes import Caution
 from bayes_mirglmm.results.selection import fitted
 
 if TYPE_CHECKING:
+    from bayes_mirglmm.methods.group_free import Means
     from bayes_mirglmm.results.fit_result import Fit
 
 #: Features of the global shift: where an isomiR ends and begins, and its tail.
@@ -47,7 +47,7 @@ class GroupFree:
     rows: list[np.ndarray]
     """Rows of each miRNA's isomiRs in the dataset."""
     counts: list[np.ndarray]
-    means: list[Means]
+    means: "list[Means]"
 
     @property
     def isomirs(self) -> np.ndarray:
@@ -192,6 +192,8 @@ def _group_free(fit: "Fit", wanted: Interest) -> GroupFree:
     rows = [np.asarray(place[name]) for name in names]
     counts = [data["counts"].values[r] for r in rows]
     offset = data["offset"].values
+    from bayes_mirglmm.methods.group_free import group_free_means  # numba, which a loaded run does not need
+
     means = group_free_means(counts, offset, wanted.fixed, wanted.random, wanted.blocks, fit.spec)
     kept = [i for i, found in enumerate(means) if found is not None and len(rows[i]) > 1]
     free = GroupFree(
