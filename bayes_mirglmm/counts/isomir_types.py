@@ -16,7 +16,8 @@ type                meaning
 Sources, the first that tells an isomiR's type is taken:
 
 1. ``variant``: the ``Variant`` of mirGFF3 (``iso_5p:+1,iso_add3p:1``, ``NA``; Desvignes et al. 2020, Bioinformatics
-   36:698) or the ``isoLabel`` of sRNAbench (``lv3pT``, ``nta#A``, ``mv``, ``exact``);
+   36:698), the ``isoLabel`` of sRNAbench (``lv3pT``, ``nta#A``, ``mv``, ``exact``), or what bcbio and isomiRs put into
+   their ids (``ea``, ``sA.eCT``, ``7CT``, ``ref``);
 2. ``mism``, ``add``, ``t5``, ``t3`` of miraligner (isomiRs, seqbuster);
 3. offsets of the ends, ``offset_5p`` and ``offset_3p`` (or ``off5``, ``off3``), as from GDC, where tails and
    substitutions are merged into the ends; also as an id, ``name|5' offset|3' offset``;
@@ -44,6 +45,8 @@ MIRALIGNER = {"t5": "5' end", "t3": "3' end", "add": "tail", "mism": "internal"}
 _MIRGFF3 = re.compile(
     r"iso_(?P<what>5p|3p|add5p|add3p|add|snv|snp|snv_\w+|snp_\w+)(:[-+]?\w+)?", re.IGNORECASE
 )
+_DOTTED = re.compile(r"[se][ACGTUacgtu]+|[ACGTU]?\d+[ACGTU]{1,2}")
+_ENDS = {"s": "5' end", "e": "3' end"}
 _SRNABENCH = {"lv5p": "5' end", "lv3p": "3' end", "nta": "tail", "mv": "mixed"}
 _ID_WITH_OFFSETS = re.compile(r"[^|]+\|([-+]?\d+)\|([-+]?\d+)(\|.*)?")
 _SEQUENCE = re.compile(r"[ACGTUN]{12,}")
@@ -213,8 +216,10 @@ def _of_offsets(start: float, end: float) -> str:
 def _of_variant(text: str) -> str:
     """Return the type that a label of mirGFF3 or sRNAbench names; empty when it is neither."""
     text = text.strip()
-    if text.lower() in ("na", "exact"):
+    if text.lower() in ("na", "exact", "ref"):
         return "canonical"
+    if text and all(_DOTTED.fullmatch(part) for part in text.split(".")):
+        return _one([_ENDS.get(part[0], "internal") for part in text.split(".")])
     parts = [part for part in re.split(r"[,;@\s]+", text) if part]
     kinds = []
     for part in parts:

@@ -27,8 +27,9 @@ def are_combined(cells: Sequence[str]) -> bool:
 
 
 def split(ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the miRNA of each id, and what follows it (``""`` where nothing does)."""
+    """Return the miRNA of each id, and what follows it: where nothing does, ``ref`` among dotted ids, else ``""``."""
     found = [COMBINED.fullmatch(cell) for cell in ids]
     names = [m["mirna"] if m else str(cell) for m, cell in zip(found, ids, strict=True)]
-    changes = [(m["changes"] or (m["dotted"] or "").lstrip(".")) if m else "" for m in found]
+    bare = "ref" if any(m and m["dotted"] for m in found) else ""
+    changes = [(m["changes"] or (m["dotted"] or "").lstrip(".") or bare) if m else "" for m in found]
     return np.array(names, dtype=object), np.array(changes, dtype=object)

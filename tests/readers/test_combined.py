@@ -20,7 +20,7 @@ NOTE = "column {!r} holds the miRNA and the isomiR: the miRNA is what stands bef
     ("ids", "changes"),
     [
         (SEMICOLONS, ["ref", "iso_3p:t", "iso_add:A;iso_3p:t", ""]),
-        (DOTS, ["", "ea", "sA.eCT", "7CT"]),
+        (DOTS, ["ref", "ea", "sA.eCT", "7CT"]),
     ],
 )
 @pytest.mark.parametrize("name", ["id", "", "isomir"])
