@@ -1,6 +1,7 @@
 """Fixtures that several test files share."""
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import cache
@@ -44,6 +45,10 @@ def _other_random_numbers() -> None:
 
 if SEED:
     _other_random_numbers()
+
+# A shell without job control starts what runs in the background (`make test &`) deaf to Ctrl-C, and its children too.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @contextmanager
