@@ -122,8 +122,17 @@ def test_gradient_is_that_of_the_value():
         assert gradient[c] == pytest.approx((up - down) / 2e-3, abs=1e-4)
 
 
+def moments(sample: ImportanceSample) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Weighted mean and SD, and their standard errors by the delta method."""
+    w = sample.weights
+    mean = w @ sample.x
+    square = (sample.x - mean) ** 2
+    sd = np.sqrt(w @ square)
+    return mean, sd, np.sqrt(w**2 @ square), np.sqrt(w**2 @ (square - sd**2) ** 2) / (2 * sd)
+
+
 @pytest.mark.parametrize(("name", "points"), [("poisson", 121), ("mirglmm", 41)])
-def test_evidence_and_moments_are_those_of_a_fine_grid(name: str, points: int):
+def test_evidence_and_moments_are_those_of_a_fine_grid(name: str, points: int, chance):
     """Two outer parameters (intercept, isomiR SD), or three (theta as well): the trapezoidal rule is exact here."""
     compile_batch()
     spec = without_sample_effect(name).reduced()
@@ -134,25 +143,43 @@ def test_evidence_and_moments_are_those_of_a_fine_grid(name: str, points: int):
     problem, _ = make_problem(y.T, np.zeros(5), one, one, **options)
     target = Target(problem, PriorCoordinates.of(spec, 1, (0,)))
     d = target.prior.size
-    found = nested_posterior(
-        y, np.zeros(5), one, one, blocks=(0,), spec=spec, rng=np.random.default_rng(4), draw_effects=False
-    )
-    mean = found.sample.weights @ found.sample.x
-    sd = np.sqrt(found.sample.weights @ (found.sample.x - mean) ** 2)
-    axes = [np.linspace(m - 8 * s, m + 8 * s, points) for m, s in zip(mean, sd, strict=True)]
+    samples = [
+        nested_posterior(
+            y,
+            np.zeros(5),
+            one,
+            one,
+            blocks=(0,),
+            spec=spec,
+            rng=np.random.default_rng(seed),
+            draw_effects=False,
+        ).sample
+        for seed in range(8)
+    ]
+    mean, sd, mean_error, sd_error = (np.array(part) for part in zip(*map(moments, samples), strict=True))
+    axes = [np.linspace(m - 8 * s, m + 8 * s, points) for m, s in zip(mean[0], sd[0], strict=True)]
     grid = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, d)
     values = flat(target, grid)
     cell = np.prod([axis[1] - axis[0] for axis in axes])
     truth = special.logsumexp(values) + np.log(cell)
-    assert found.sample.log_evidence == pytest.approx(truth, abs=0.03)
     weights = np.exp(values - special.logsumexp(values))
     exact = weights @ grid
-    assert np.abs((mean - exact) / sd).max() < 0.05
-    np.testing.assert_allclose(sd, np.sqrt(weights @ (grid - exact) ** 2), rtol=0.07)
+    exact_sd = np.sqrt(weights @ (grid - exact) ** 2)
+    evidence = np.array([(s.log_evidence - truth) / s.log_evidence_error for s in samples])[:, None]
+    for errors in (evidence, (mean - exact) / mean_error, (sd - exact_sd) / sd_error):
+        comparisons = 2 * errors.shape[1]
+        assert (np.abs(errors.mean(axis=0)) < chance.z(comparisons) / np.sqrt(len(samples))).all()
+        assert (np.sqrt(np.mean(errors**2, axis=0)) < chance.ratio(len(samples), comparisons)[1]).all()
+    assert (mean_error < 0.06 * exact_sd).all()
+    assert (sd_error < 0.2 * exact_sd).all()
 
 
 def test_without_counts_the_posterior_is_near_the_prior_where_zeros_say_nothing():
-    """All counts 0 at an exposure of exp(-40): the likelihood is 1 everywhere that matters."""
+    """All counts 0 at an exposure of exp(-60): the likelihood is 1 everywhere that matters.
+
+    Over 24 seeds the evidence varied by 0.007, means and standard deviations by up to 0.011, the mean SDs by 0.5 %:
+    the limits are 7 times as wide, or more.
+    """
     spec = bm.load_model("mirglmm")
     z = np.column_stack([np.ones(6), np.repeat([0.0, 1.0], 3)])
     found = nested_posterior(
