@@ -17,7 +17,6 @@ from bayes_mirglmm.design.build import varies_around
 from bayes_mirglmm.design.formula import model_matrix, named_terms, parse_formula
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.evidence.multiple_testing import benjamini_hochberg
-from bayes_mirglmm.marginal import Frame, Terms, fit_frame, make_frame
 from bayes_mirglmm.results.selection import (
     coefficient_covariance,
     converged,
@@ -29,6 +28,7 @@ from bayes_mirglmm.results.selection import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from bayes_mirglmm.marginal import Frame
     from bayes_mirglmm.results.fit_result import Fit
 
 
@@ -118,6 +118,8 @@ def _quadratic(b: np.ndarray, v: np.ndarray) -> float:
 
 def _likelihood_ratio(fit: "Fit", columns: list[int]) -> dict[str, np.ndarray]:
     """Fit every miRNA with and without the columns of a term, the isomiR effects of the shown model kept."""
+    from bayes_mirglmm.marginal import fit_frame  # loads the engine
+
     data, design = fit.data, fit.design
     rows = np.flatnonzero(fitted(data) & converged(data))
     statistic = np.full(data.sizes["mirna"], np.nan)
@@ -145,8 +147,10 @@ def _likelihood_ratio(fit: "Fit", columns: list[int]) -> dict[str, np.ndarray]:
     return {"lrt": statistic, "lrt_p_value": p_value, "lrt_p_adjusted": benjamini_hochberg(p_value)}
 
 
-def _frames(fit: "Fit", columns: list[int], model: str) -> tuple[Frame, ...]:
+def _frames(fit: "Fit", columns: list[int], model: str) -> "tuple[Frame, ...]":
     """Return the designs with and without ``columns``, for the engine."""
+    from bayes_mirglmm.marginal import Terms, make_frame
+
     design = fit.design
     kept = [k for k, block in enumerate(design.blocks) if model == "full" or k == 0 or block > 0]
     if not fit.has_isomir_slopes:
