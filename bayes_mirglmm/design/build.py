@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bayes_mirglmm.design.blocks import nuisance_columns
 from bayes_mirglmm.design.contrasts import contrast_weights
 from bayes_mirglmm.design.covariates import (
     columns_by_name,
@@ -148,10 +149,8 @@ def varies_around(slope_terms: Sequence[str], blocks: Sequence[int], terms: Sequ
 
     Nuisance slopes, which have a covariance block of their own, vary around 0.
     """
-    place = {term: i for i, term in enumerate(terms)}
-    return [
-        place.get(name, -1) if block == 0 else -1 for name, block in zip(slope_terms, blocks, strict=True)
-    ]
+    place, apart = {term: i for i, term in enumerate(terms)}, set(nuisance_columns(blocks))
+    return [-1 if k in apart else place.get(name, -1) for k, name in enumerate(slope_terms)]
 
 
 def build_design(

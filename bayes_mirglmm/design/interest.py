@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bayes_mirglmm.design.blocks import nuisance_columns, slope_columns
 from bayes_mirglmm.design.build import Design
 from bayes_mirglmm.design.formula import model_matrix, parse_formula
 from bayes_mirglmm.errors import InputError
@@ -58,8 +59,8 @@ def interest(design: Design, term: str | None = None) -> Interest:
         for column in columns
     ]
     fixed = np.delete(design.x, involved, axis=1)
-    of_slope = [i for i, block in enumerate(design.blocks) if block == 0][1:]
-    nuisance = [i for i, block in enumerate(design.blocks) if block != 0]
+    of_slope = slope_columns(design.blocks)
+    nuisance = nuisance_columns(design.blocks)
     others = np.column_stack([fixed, design.z[:, nuisance]])
     names = [design.slope_terms[i] for i in of_slope]
     kept = [0, *nuisance]
@@ -98,7 +99,7 @@ def _strata(design: Design) -> np.ndarray:
     if not labels:
         return np.zeros(len(design.samples), dtype=np.intp)
     strata = np.unique(np.column_stack(labels), axis=0, return_inverse=True)[1].ravel()
-    variable = design.z[:, [i for i, block in enumerate(design.blocks) if block == 0][1:]]
+    variable = design.z[:, slope_columns(design.blocks)]
     for term in design.random:
         first = np.unique(term.level, return_index=True)[1]
         if np.array_equal(variable, variable[first][np.searchsorted(np.unique(term.level), term.level)]):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bayes_mirglmm.design.blocks import slope_columns
 from bayes_mirglmm.marginal import compile_batch, is_batch_compiled
 from bayes_mirglmm.methods import maximum_likelihood
 from bayes_mirglmm.methods.bayesian import finite_or_told, fit_bayesian, name_number, posterior_numbers
@@ -101,9 +102,8 @@ def _sampled(
     assert own is not None
     sort_by = min(1, posterior.beta.shape[1] - 1)
     if has_reduced:
-        blocks = zip(plan.design.slope_terms, plan.design.blocks, strict=True)
-        slopes = [term for term, block in blocks if block == 0]
-        sort_by = next((plan.design.terms.index(t) for t in slopes[1:] if t in plan.design.terms), sort_by)
+        slopes = [plan.design.slope_terms[k] for k in slope_columns(plan.design.blocks)]
+        sort_by = next((plan.design.terms.index(t) for t in slopes if t in plan.design.terms), sort_by)
     return MirnaRecord(
         mirna,
         own.status,

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from bayes_mirglmm.design.blocks import slope_columns
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.model.priors import Priors
 
@@ -85,7 +86,7 @@ def isomir_sd_scales(priors: Priors, blocks: tuple[int, ...]) -> np.ndarray:
         nuisance variables.
     """
     scales = np.full(len(blocks), priors.sd_isomir_nuisance.scale)
-    slopes = [k for k, block in enumerate(blocks) if block == 0 and k > 0]
+    slopes = slope_columns(blocks)
     if slopes:
         assert priors.sd_isomir_slope is not None, "slope columns for a model without isomiR slope"
         scales[slopes] = priors.sd_isomir_slope.scale

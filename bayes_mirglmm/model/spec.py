@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from bayes_mirglmm.design.blocks import reduced_columns
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.model import check
 from bayes_mirglmm.model.priors import Priors, prior_from_dict
@@ -75,7 +76,7 @@ class ModelSpec:
             Covariance block of each column: 0 for the intercept (first) and the slope variable, higher for
             nuisance variables.
         """
-        return [k for k, block in enumerate(blocks) if self.isomir_slope or k == 0 or block > 0]
+        return list(range(len(blocks))) if self.isomir_slope else reduced_columns(blocks)
 
     def with_prior(self, parameter: str, *, why: str = "", **values: float) -> "ModelSpec":
         """Return the same model with another prior for one parameter.

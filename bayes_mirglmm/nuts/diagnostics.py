@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from bayes_mirglmm.model.covariance import correlation
 from bayes_mirglmm.nuts.draws import Quantities
 from bayes_mirglmm.outcomes import LARGEST_R_HAT, SMALLEST_ESS
 
@@ -89,9 +90,9 @@ def _outer(draws: Quantities) -> dict[str, np.ndarray]:
     found |= {f"sd_isomir[{k}]": sd[..., k] for k in range(size)}
     for a in range(size):
         for b in range(a):
-            correlation = draws.omega[..., a, b] / (sd[..., a] * sd[..., b])
-            if correlation.any():
-                found[f"correlation[{a},{b}]"] = correlation
+            rho = correlation(draws.omega, a, b)
+            if rho.any():
+                found[f"correlation[{a},{b}]"] = rho
     if draws.sigma_sample.any():
         found["sd_sample"] = draws.sigma_sample
     if np.isfinite(draws.log_theta).all():

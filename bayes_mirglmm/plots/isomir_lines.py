@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from bayes_mirglmm.design.blocks import slope_columns
 from bayes_mirglmm.results.inference import quantile
 from bayes_mirglmm.results.view import mirna_view
 
@@ -55,7 +56,7 @@ def isomir_lines(fit: "Fit", mirna: str) -> IsomirLines:
     )
     where = [variable.to_numpy() == level for level in levels]
 
-    own = [k for k, block in enumerate(design.blocks) if block == 0]
+    own = [0, *slope_columns(design.blocks)]
     in_x = [design.terms.index(design.slope_terms[k]) for k in own]
     others = [i for i in range(len(design.terms)) if i not in in_x]
     z = np.array([design.z[rows][0, own] for rows in where])

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from bayes_mirglmm.design.blocks import slope_columns
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.evidence.bayes_factor import rescale_evidence
 from bayes_mirglmm.methods.maximum_likelihood import Plan
@@ -48,7 +49,7 @@ def bayes_factor_curve(fit: "Fit", mirna: str, scales: Sequence[float] | None = 
     evidence = dict(zip(models, data["log_evidence"].values[:, i], strict=True))
     error = dict(zip(models, data["log_evidence_error"].values[:, i], strict=True))
 
-    slopes = [k for k, block in enumerate(fit.design.blocks) if k > 0 and block == 0]
+    slopes = slope_columns(fit.design.blocks)
     units = np.diag(np.linalg.inv(to_user(fit.design.z)))[slopes]
     variances = np.einsum("skk->sk", draws_of(data, "omega").sel(drawn=mirna).values.astype(float))[:, slopes]
     moved = rescale_evidence(

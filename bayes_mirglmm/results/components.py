@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bayes_mirglmm.model.covariance import correlation
 from bayes_mirglmm.results.selection import fitted
 
 COLUMNS = ("mirna", "group", "term", "term2", "sd", "variance", "correlation")
@@ -60,16 +61,14 @@ def variance_components_table(data: xr.Dataset, blocks: tuple[int, ...], model: 
     rows = fitted(data) & np.isfinite(omega).any(axis=(1, 2))
     omega = omega[rows]
     variances = np.diagonal(omega, axis1=1, axis2=2)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        scale = np.sqrt(variances[:, :, None] * variances[:, None, :])
-        correlation = np.where(scale > 0, np.clip(omega / scale, -1.0, 1.0), np.nan)
+    with np.errstate(divide="ignore"):
         dispersion = 1.0 / data["theta"].values[m, rows]
     nothing = np.full(len(omega), np.nan)
 
     parts: list[tuple[str, str, str, np.ndarray, np.ndarray]] = []
     for row in isomir_rows(terms, blocks):
         variance = nothing if row.variance is None else variances[:, row.variance]
-        rho = nothing if row.correlation is None else correlation[:, *row.correlation]
+        rho = nothing if row.correlation is None else correlation(omega, *row.correlation)
         parts.append(("isomir", row.term, row.term2, variance, rho))
     parts.append(("sample", "Intercept", "", data["sigma_sample"].values[m, rows] ** 2, nothing))
     if "random_cov" in data:
@@ -99,8 +98,7 @@ def _random_rows(data: xr.Dataset, cov: np.ndarray) -> list[tuple[str, str, str,
         first = int(np.flatnonzero(groups == group)[0])
         rho, partner = nothing, ""
         if k > first:
-            with np.errstate(divide="ignore", invalid="ignore"):
-                rho = cov[:, k, first] / np.sqrt(cov[:, k, k] * cov[:, first, first])
+            rho = correlation(cov, k, first)
             partner = str(terms[first])
         parts.append((str(group), str(term), partner, cov[:, k, k], rho))
     return parts

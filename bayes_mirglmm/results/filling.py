@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bayes_mirglmm.design.blocks import reduced_columns, slope_columns
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.results.draws import draw_name
 
@@ -24,9 +25,7 @@ class Filler:
         self.models = models
         self.drawn = 0  # miRNAs with draws so far
         self.width = len(design.slope_terms)
-        # Columns of the reduced model: the intercept and nuisance slopes stay, the slope variable's go.
-        self.reduced = [k for k, block in enumerate(design.blocks) if k == 0 or block != 0]
-        self.omitted = [k for k in range(self.width) if k not in self.reduced]
+        self.reduced, self.omitted = reduced_columns(design.blocks), slope_columns(design.blocks)
         self.beta_of = {k: design.terms.index(design.slope_terms[k]) for k in self.omitted}
 
     def put(self, name: str, where: tuple[Any, ...], value: Any, mirna: str) -> None:

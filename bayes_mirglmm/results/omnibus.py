@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
+from bayes_mirglmm.design.blocks import reduced_columns
 from bayes_mirglmm.design.build import varies_around
 from bayes_mirglmm.design.formula import model_matrix, named_terms, parse_formula
 from bayes_mirglmm.errors import InputError
@@ -152,9 +153,9 @@ def _frames(fit: "Fit", columns: list[int], model: str) -> "tuple[Frame, ...]":
     from bayes_mirglmm.marginal import Terms, make_frame
 
     design = fit.design
-    kept = [k for k, block in enumerate(design.blocks) if model == "full" or k == 0 or block > 0]
-    if not fit.has_isomir_slopes:
-        kept = [k for k in kept if k == 0 or design.blocks[k] > 0]
+    kept = list(range(len(design.blocks)))
+    if model != "full" or not fit.has_isomir_slopes:
+        kept = reduced_columns(design.blocks)
     rest = [c for c in range(len(design.terms)) if c not in columns]
     frames = []
     for own in (list(range(len(design.terms))), rest):

@@ -9,6 +9,7 @@ import xarray as xr
 
 from bayes_mirglmm.design.build import varies_around
 from bayes_mirglmm.model import ModelSpec, pair_labels, slope_pairs
+from bayes_mirglmm.model.covariance import correlation
 from bayes_mirglmm.results.draws import draws_of
 from bayes_mirglmm.results.selection import find_mirna
 from bayes_mirglmm.results.specification import spec_of
@@ -103,8 +104,8 @@ def posterior_of(own: DrawnModel, shaped: Callable[..., np.ndarray]) -> Group:
     }
     pairs = slope_pairs(own.blocks)
     if pairs:
-        correlation = [omega[..., k, j] / (sd[..., k] * sd[..., j]) for k, j in pairs]
-        found["correlation"] = (("slope_pair",), np.stack(correlation, axis=-1))
+        rho = np.stack([correlation(omega, k, j) for k, j in pairs], axis=-1)
+        found["correlation"] = (("slope_pair",), rho)
     if np.isfinite(log_theta).all():
         found["theta"] = ((), np.exp(log_theta))
     return found

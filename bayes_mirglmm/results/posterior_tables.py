@@ -8,6 +8,7 @@ import xarray as xr
 
 from bayes_mirglmm.design.build import varies_around
 from bayes_mirglmm.methods.registry import method_named
+from bayes_mirglmm.model.covariance import correlation
 from bayes_mirglmm.results.components import isomir_rows
 from bayes_mirglmm.results.draws import draws_of
 from bayes_mirglmm.results.effects import log_fold_changes, long_table, on_slope_terms
@@ -114,7 +115,7 @@ def posterior_components_table(data: xr.Dataset, blocks: tuple[int, ...], prob: 
     parts: list[tuple[str, str, str, np.ndarray | None, np.ndarray | None]] = []
     for row in isomir_rows(terms, blocks):
         own = None if row.variance is None else sd[:, :, row.variance]
-        rho = None if row.correlation is None else _correlation(omega, sd, *row.correlation)
+        rho = None if row.correlation is None else correlation(omega, *row.correlation)
         parts.append(("isomir", row.term, row.term2, own, rho))
     parts.append(("sample", "Intercept", "", draws_of(data, "sigma_sample").values.astype(float), None))
     dispersion = np.exp(-0.5 * draws_of(data, "log_theta").values.astype(float))
@@ -187,11 +188,10 @@ def _variance_parameters(data: xr.Dataset, d: int) -> np.ndarray:
     """Return the SDs, correlations and log theta of the draws of one miRNA, (S, F)."""
     omega = draws_of(data, "omega").values[d].astype(float)
     sd = np.sqrt(np.einsum("skk->sk", omega))
-    rows, columns = np.tril_indices(omega.shape[1], -1)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        correlation = omega[:, rows, columns] / (sd[:, rows] * sd[:, columns])
+    pairs = zip(*np.tril_indices(omega.shape[1], -1), strict=True)
+    rho = [np.nan_to_num(correlation(omega, int(k), int(j))) for k, j in pairs]
     others = [draws_of(data, name).values[d].astype(float) for name in ("sigma_sample", "log_theta")]
-    return np.column_stack([sd, np.nan_to_num(correlation), *others])
+    return np.column_stack([sd, *rho, *others])
 
 
 def _columns(parts: list[np.ndarray], log_fold_change: np.ndarray) -> dict[str, np.ndarray]:
@@ -216,11 +216,6 @@ def _one(
     if squared:
         draws = draws**2
     return mean_and_sd(draws, weight)[0], *equal_tailed(draws, weight, prob)
-
-
-def _correlation(omega: np.ndarray, sd: np.ndarray, k: int, j: int) -> np.ndarray:
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.clip(omega[:, :, k, j] / (sd[:, :, k] * sd[:, :, j]), -1.0, 1.0)
 
 
 def _diagnostics(data: xr.Dataset, mirna: np.ndarray) -> dict[str, np.ndarray]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from bayes_mirglmm.design.blocks import reduced_columns
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.methods.registry import methods_with_draws
 from bayes_mirglmm.outcomes import Caution
@@ -115,8 +116,7 @@ def isomir_effects(
     _check_interval(fit, interval)
     blocks = fit.design.blocks
     if terms is None and contrasts is None:
-        named = zip(fit.design.slope_terms[1:], blocks[1:], strict=True)
-        terms = [name for name, block in named if block == 0] or [INTERCEPT]
+        terms = slope_coefficients(fit.design) or [INTERCEPT]
     weights, label = chosen_weights(fit.design, terms, contrasts)
     level = interval_level(fit, prob)
     if fit.method.has_draws:
@@ -275,8 +275,7 @@ def _have_slopes(fit: "Fit", table: pd.DataFrame, weights: pd.DataFrame, label: 
     """
     data, design = fit.data, fit.design
     columns = {"full": list(design.slope_terms)}
-    own = zip(design.slope_terms, design.blocks, strict=True)
-    columns["reduced"] = [name for i, (name, block) in enumerate(own) if i == 0 or block > 0]
+    columns["reduced"] = [design.slope_terms[k] for k in reduced_columns(design.blocks)]
     if not fit.has_isomir_slopes:
         columns["full"] = columns["reduced"]
     used = weights.to_numpy() != 0

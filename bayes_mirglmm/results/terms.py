@@ -3,6 +3,7 @@
 import re
 from typing import TYPE_CHECKING, Any
 
+from bayes_mirglmm.design.blocks import slope_columns
 from bayes_mirglmm.results.contrast import chosen_weights
 from bayes_mirglmm.results.effects import INTERCEPT
 
@@ -18,8 +19,7 @@ def default_term(design: "Design") -> str | None:
 
 def slope_coefficients(design: "Design") -> list[str]:
     """Return the coefficients of the slope variable, whose isomiR effects are what usage is; not nuisance slopes."""
-    own = zip(design.slope_terms[1:], design.blocks[1:], strict=True)
-    return [name for name, block in own if block == 0]
+    return [design.slope_terms[k] for k in slope_columns(design.blocks)]
 
 
 def meaning(design: "Design", term: str) -> str:

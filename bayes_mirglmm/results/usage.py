@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bayes_mirglmm.design.blocks import slope_columns
 from bayes_mirglmm.evidence.bayes_factor import bayesian_fdr, posterior_probability
 from bayes_mirglmm.evidence.lrt import likelihood_ratio_test
 from bayes_mirglmm.evidence.multiple_testing import benjamini_hochberg
@@ -30,7 +31,7 @@ def usage_table(data: xr.Dataset, blocks: tuple[int, ...]) -> pd.DataFrame:
         Covariance block of each slope term: those of block 0 beyond the intercept are what is tested.
     """
     models = list(data["model"].values)
-    slopes = sum(block == 0 for block in blocks) - 1
+    slopes = len(slope_columns(blocks))
     if "reduced" not in models or slopes < 1:
         empty = {name: pd.Series(dtype=object if name == "mirna" else float) for name in COLUMNS}
         return pd.DataFrame(empty)

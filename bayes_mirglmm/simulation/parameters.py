@@ -25,6 +25,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from bayes_mirglmm.design.blocks import slope_columns
 from bayes_mirglmm.design.build import Design
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.model import ModelSpec
@@ -180,8 +181,7 @@ def _fixed_effects(
         for term, values in given.items()
         if values is not None
     }
-    shared = zip(design.slope_terms, design.blocks, strict=True)
-    of_slope = {term for term, block in shared if block == 0}
+    of_slope = {design.slope_terms[k] for k in slope_columns(design.blocks)}
     units = to_user(design.x)
     has_changed = _chosen(changed, count, rngs["changed"])
     scaled = np.empty((count, len(design.terms)))

@@ -6,8 +6,10 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bayes_mirglmm.design.blocks import slope_columns
 from bayes_mirglmm.design.build import Design
 from bayes_mirglmm.model import ModelSpec
+from bayes_mirglmm.model.covariance import correlation
 from bayes_mirglmm.simulation.parameters import Parameters
 
 
@@ -95,8 +97,7 @@ def make_truth(
     blocks = [design.blocks[k] for k in columns]
     position = {term: k for k, term in enumerate(design.terms)}
     # Also in a model without isomiR slopes the slope variable has coefficients.
-    shared = [t for t, block in zip(design.slope_terms, design.blocks, strict=True) if block == 0]
-    of_slope = [position[t] for t in shared[1:]]
+    of_slope = [position[design.slope_terms[k]] for k in slope_columns(design.blocks)]
     fixed = np.column_stack(
         [parameters.beta[:, position[t]] if t in position else np.zeros(len(mirnas)) for t in slope_terms]
     )
@@ -142,26 +143,25 @@ def _variance_components(
 ) -> pd.DataFrame:
     omega = np.einsum("mkl,mjl->mkj", parameters.root, parameters.root)
     sd = np.sqrt(np.diagonal(omega, axis1=1, axis2=2))
-    scale = sd[:, :, None] * sd[:, None, :]
-    correlation = np.full_like(omega, np.nan)
-    np.divide(omega, scale, out=correlation, where=scale > 0)
     nothing = np.full(len(mirnas), np.nan)
     rows: list[tuple[str, str, str, np.ndarray, np.ndarray]] = []
     for k, term in enumerate(slope_terms):
-        with_intercept = k > 0 and blocks[k] == 0
+        with_intercept = k in slope_columns(blocks)
         rows.append(
             (
                 "isomir",
                 term,
                 slope_terms[0] if with_intercept else "",
                 sd[:, k],
-                correlation[:, k, 0] if with_intercept else nothing,
+                correlation(omega, k, 0) if with_intercept else nothing,
             )
         )
     for k in range(2, len(slope_terms)):
         for other in range(1, k):
             if blocks[other] == blocks[k]:
-                rows.append(("isomir", slope_terms[k], slope_terms[other], nothing, correlation[:, k, other]))
+                rows.append(
+                    ("isomir", slope_terms[k], slope_terms[other], nothing, correlation(omega, k, other))
+                )
     rows.append(("sample", "Intercept", "", parameters.sd_sample, nothing))
     rows.append(("dispersion", "1/theta", "", np.sqrt(1 / parameters.theta), nothing))
     sds = np.column_stack([row[3] for row in rows])
