@@ -18,6 +18,7 @@ from bayes_mirglmm.cli.inspect import inspect
 from bayes_mirglmm.cli.language import spoken
 from bayes_mirglmm.cli.report import report
 from bayes_mirglmm.cli.simulate import simulate
+from bayes_mirglmm.cli.simulate_into import simulate_into, with_command_of_its_own
 from bayes_mirglmm.errors import MirglmmError, SaveError
 
 BAD_INPUT = 2
@@ -37,7 +38,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, inspect, fit, report, compare, simulate):
+for command in (demo, inspect, fit, report, compare, simulate, simulate_into):
     app.command()(command)
 
 
@@ -68,7 +69,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     arguments : sequence of str, optional
         Words after the program's name; those of the process when omitted.
     """
-    words = list(sys.argv[1:] if arguments is None else arguments)
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    words = with_command_of_its_own(given)
+    if words != given and "--quiet" not in words:
+        typer.echo(
+            "simulate --into is a command of its own now: bayes-mirglmm simulate-into COUNTS ...", err=True
+        )
     try:
         get_command(app)(args=words, prog_name="bayes-mirglmm", obj=words)
     except Exception as error:

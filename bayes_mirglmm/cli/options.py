@@ -191,3 +191,11 @@ def check_writable(path: Path) -> None:
     nearest = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
     if not os.access(nearest, os.W_OK):
         raise InputError(f"--out {path}: no permission to write to {nearest}. Choose another folder.")
+
+
+def parse_groups(text: str) -> list[str]:
+    """Turn ``ctrl,case`` into names of groups."""
+    names = [name.strip() for name in text.split(",")]
+    if len(names) < 2 or not all(names):
+        raise InputError(f"--groups {text!r}: give two names or more, as in --groups ctrl,case.")
+    return names

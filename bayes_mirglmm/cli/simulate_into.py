@@ -1,10 +1,15 @@
-"""The second half of ``bayes-mirglmm simulate --into``: from real counts to files with known truth."""
+"""``bayes-mirglmm simulate-into``: real counts with effects multiplied into them, as files with known truth."""
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+import typer
+
+from bayes_mirglmm.cli import options as o
 from bayes_mirglmm.cli.console import Reporter
+from bayes_mirglmm.cli.fit import read_counts
+from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.outcomes import MIN_ISOMIR_LOG_CPM, MIN_MIRNA_LOG_CPM
 
 if TYPE_CHECKING:
@@ -12,6 +17,139 @@ if TYPE_CHECKING:
 
 
 def simulate_into(
+    counts: Annotated[
+        list[Path],
+        typer.Argument(
+            help="Real count files, of any format that fit reads.", metavar="COUNTS...", show_default=False
+        ),
+    ],
+    *,
+    samples: Annotated[
+        Path | None,
+        typer.Option("--samples", "-s", help="Their sample table.", show_default=False),
+    ] = None,
+    format: Annotated[str, typer.Option(help="Their format, where it should not be guessed.")] = "auto",
+    read: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="OPTION=VALUE",
+            help="Option of their reader. May be repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="COLUMN=VALUE",
+            help="The real group to split in two, for example group=ctrl; all samples when omitted. May be "
+            "repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    effect: Annotated[float, typer.Option(help="Mean multiplier of an isomiR, before truncation.")] = 2.0,
+    effect_sd: Annotated[
+        float,
+        typer.Option(help="Its SD; 0 for the same in every isomiR.", min=0),
+    ] = 1.0,
+    bounds: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LOW,HIGH",
+            help="Its limits; those of the paper for the effects 1.5, 2 and 4 (1,2; 1,3; 3,5).",
+            show_default=False,
+        ),
+    ] = None,
+    direction: Annotated[
+        Literal["both", "up", "down"],
+        typer.Option(help="Which way miRNAs change: half of them each, or all alike."),
+    ] = "both",
+    keep_reads: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="SHARE",
+            help="Share of the reads that libraries keep, or GROUP=SHARE. May be repeated.",
+            show_default="1",
+        ),
+    ] = None,
+    n_bins: Annotated[
+        int,
+        typer.Option(help="Classes of expression; two miRNAs change in each.", min=1),
+    ] = 20,
+    max_cpm: Annotated[
+        float,
+        typer.Option(
+            help="Never change a miRNA with a median CPM from here on; inf for no limit.",
+            min=0,
+        ),
+    ] = 59_000.0,
+    min_mirna_log_cpm: Annotated[
+        float,
+        typer.Option(help="Filter before effects, as in fit: log(median CPM) of a miRNA."),
+    ] = MIN_MIRNA_LOG_CPM,
+    min_isomir_log_cpm: Annotated[
+        float,
+        typer.Option(help="The same of an isomiR."),
+    ] = MIN_ISOMIR_LOG_CPM,
+    groups: Annotated[
+        str, typer.Option(help="Names of the groups, the reference first.", rich_help_panel=o.INPUT)
+    ] = "ctrl,case",
+    per_group: Annotated[
+        int | None,
+        typer.Option(
+            help="Samples in each group.", min=1, rich_help_panel=o.INPUT, show_default="half of them"
+        ),
+    ] = None,
+    seed: Annotated[
+        int, typer.Option(help="The same seed gives the same data.", rich_help_panel=o.INPUT)
+    ] = 1,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the files.", rich_help_panel=o.OUTPUT)],
+    force: o.Force = False,
+    quiet: o.Quiet = False,
+    json: o.Json = False,
+    debug: o.Debug = False,
+) -> None:
+    """Multiply effects into real counts: count files with known truth and the noise of real libraries.
+
+    The samples of one real group are split at random in two, and the isomiRs of some miRNAs multiplied in one half, as
+    in the miRglmm paper.
+
+    Example:
+
+        bayes-mirglmm simulate-into counts.tsv --samples samples.tsv --where group=ctrl --out simulated
+    """
+    from bayes_mirglmm.simulation.export import check_simulation_target
+
+    reporter = Reporter(quiet=quiet, as_json=json)
+    names = o.parse_groups(groups)
+    check_simulation_target(out, force=force)
+    o.check_writable(out)
+    given = {
+        "n_per_group": per_group,
+        "groups": names,
+        "effect": effect,
+        "effect_sd": effect_sd,
+        "bounds": _bounds(bounds),
+        "direction": direction,
+        "n_bins": n_bins,
+        "max_cpm": max_cpm,
+        "min_mirna_log_cpm": min_mirna_log_cpm,
+        "min_isomir_log_cpm": min_isomir_log_cpm,
+        "keep_reads": _shares(keep_reads),
+        "seed": seed,
+    }
+    real = read_counts(reporter, counts, samples, format, o.parse_reads(read or []))
+    _write(reporter, real, o.parse_pairs("--where", where or [], "group=ctrl"), given, out)
+
+
+def with_command_of_its_own(words: list[str]) -> list[str]:
+    """Return ``simulate --into COUNTS``, the former spelling, as ``simulate-into COUNTS``; other words as they are."""
+    if words[:1] != ["simulate"] or not any(word.partition("=")[0] == "--into" for word in words):
+        return words
+    rest = [word.removeprefix("--into=") for word in words[1:] if word != "--into"]
+    return ["simulate-into", *rest]
+
+
+def _write(
     reporter: Reporter, real: "xr.Dataset", where: Mapping[str, str], given: dict[str, Any], out: Path
 ) -> None:
     """Multiply effects into ``real``, write the files to ``out`` and say what was done."""
@@ -61,3 +199,29 @@ def simulate_into(
         f'bayes-mirglmm fit {counts} --samples {samples} --design "{made.formula}" '
         f"--reference {factor}={first}{filters} --out {out / 'run'}"
     )
+
+
+def _bounds(text: str | None) -> tuple[float, float] | None:
+    if text is None:
+        return None
+    try:
+        low, high = (float(part) for part in text.split(","))
+    except ValueError:
+        raise InputError(f"--bounds {text!r}: give two factors, as in --bounds 1,3.") from None
+    return low, high
+
+
+def _shares(texts: list[str] | None) -> float | dict[str, float]:
+    """Turn ``["0.5"]`` into 0.5 and ``["B=0.5"]`` into ``{"B": 0.5}``."""
+    shares: dict[str, float] = {}
+    for text in texts or []:
+        name, _, value = text.rpartition("=")
+        try:
+            shares[name.strip()] = float(value)
+        except ValueError:
+            raise InputError(
+                f"--keep-reads {text!r}: give a share, as in --keep-reads 0.5 or --keep-reads case=0.5."
+            ) from None
+    if "" in shares and len(texts or []) > 1:
+        raise InputError("--keep-reads: give one share for all groups, or GROUP=SHARE for each.")
+    return shares.get("", shares) if shares else 1.0

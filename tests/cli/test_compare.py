@@ -1,4 +1,4 @@
-"""``bayes-mirglmm compare`` and ``simulate --into``: what they write, print and refuse."""
+"""``bayes-mirglmm compare`` and ``simulate-into``: what they write, print and refuse."""
 
 import json
 from pathlib import Path
@@ -95,7 +95,7 @@ def test_units_and_names_on_the_command_line(run, files):
 
 def test_simulate_into_writes_counts_that_fit_reads(run, files, tmp_path: Path):
     out = tmp_path / "into"
-    arguments = ["simulate", "--into", files.counts, "--samples", files.samples, "--where", "kind=well"]
+    arguments = ["simulate-into", files.counts, "--samples", files.samples, "--where", "kind=well"]
     options = ["--n-bins", 3, "--per-group", 4, "--keep-reads", "case=0.5", "--effect", 4, "--seed", 6]
     options += ["--max-cpm", "inf", "--min-mirna-log-cpm", 4.5, "--min-isomir-log-cpm", -2]
     result = run(*arguments, *options, "--out", out)
@@ -138,7 +138,7 @@ def test_counts_that_were_filtered_keep_their_totals_in_a_row_of_background(tmp_
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--theta", "3"], "--theta belongs to counts drawn from the model"),
+        (["--theta", "3"], "No such option: --theta"),
         (["--where", "kind"], "--where 'kind' is not NAME=VALUE"),
         (["--where", "kind=sick"], "no sample has kind='sick'"),
         (["--bounds", "1"], "--bounds '1': give two factors"),
@@ -149,14 +149,21 @@ def test_counts_that_were_filtered_keep_their_totals_in_a_row_of_background(tmp_
     ],
 )
 def test_simulate_into_refuses_with_a_remedy(run, files, tmp_path: Path, options: list[str], message: str):
-    result = run(
-        "simulate", "--into", files.counts, "--samples", files.samples, *options, "--out", tmp_path / "x"
-    )
+    result = run("simulate-into", files.counts, "--samples", files.samples, *options, "--out", tmp_path / "x")
     assert result.code == 2
     assert message in result.err
     assert not (tmp_path / "x").exists()
 
 
-def test_options_of_real_counts_need_real_counts(run, tmp_path: Path):
-    result = run("simulate", "--effect", "2", "--out", tmp_path / "x")
-    assert "--effect belongs to --into" in result.err
+def test_the_old_spelling_still_works_and_points_to_the_command(run, files, tmp_path: Path):
+    options = ["--samples", files.samples, "--n-bins", 3, "--max-cpm", "inf", "--seed", 6, "--json"]
+    old = run("simulate", *options, "--into", files.counts, "--out", tmp_path / "old")
+    assert old.code == 0, old.err
+    assert "bayes-mirglmm simulate-into COUNTS" in old.err
+    new = run("simulate-into", files.counts, *options, "--out", tmp_path / "new")
+    assert "simulate-into" not in new.err
+    for name in ("counts.tsv", "samples.tsv", "truth/effects.tsv"):
+        assert (tmp_path / "old" / name).read_bytes() == (tmp_path / "new" / name).read_bytes()
+    refused = run("simulate", "--effect", "2", "--out", tmp_path / "x")
+    assert refused.code == 2
+    assert "No such option: --effect" in refused.err
