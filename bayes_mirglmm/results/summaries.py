@@ -38,11 +38,10 @@ def equal_tailed(draws: np.ndarray, weight: np.ndarray, prob: float) -> tuple[np
 
 def highest_density(draws: np.ndarray, prob: float) -> tuple[np.ndarray, np.ndarray]:
     """Return the ends of the shortest interval with ``prob`` of the draws (rows, S) of equal weight, each (rows,)."""
-    ordered = np.sort(draws, axis=1)
-    count = draws.shape[1]
-    inside = min(int(np.floor(prob * count)), count - 1)
-    start = np.argmin(ordered[:, inside:] - ordered[:, : count - inside], axis=1)[:, None]
-    return tuple(np.take_along_axis(ordered, start + k, axis=1)[:, 0] for k in (0, inside))  # type: ignore[return-value]
+    from arviz_stats.base import array_stats  # imported when used: showing a fit needs none of it
+
+    ends = array_stats.hdi(draws, prob=prob, axis=-1)
+    return ends[..., 0], ends[..., 1]
 
 
 def sign_rates(draws: np.ndarray, weight: np.ndarray) -> np.ndarray:
