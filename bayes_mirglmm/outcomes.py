@@ -165,10 +165,7 @@ CAUTIONS: dict[str, str] = {
         "Fit again with the other offset and keep the findings that both give. Where a few miRNAs that take much of "
         "the reads change, median_ratio or tmm is the safer choice; where most miRNAs change, neither is."
     ),
-    "slope": (
-        "Name the variable of interest: --slope VARIABLE; --nuisance VARIABLE gives the others isomiR slopes too. Read "
-        "p-values of coefficients without isomiR slopes as too small."
-    ),
+    "slope": ("Until then read p-values of coefficients without isomiR slopes as too small."),
     "saturated": (
         "Take a variable out of the formula or add samples; --df z gives intervals that are too narrow here."
     ),
@@ -194,8 +191,8 @@ CAUTIONS: dict[str, str] = {
         "and see whether the findings stay."
     ),
     "shared_direction": (
-        "Look at sample_directions() and plot_shared_samples() for what the groups differ in besides, put what is "
-        "measured into the formula, and read p_beyond_shared for miRNAs that go beyond what all do."
+        "Look at sample_directions.tsv and bm.plot_shared_samples(fit) for what the groups differ in besides, put what "
+        "is measured into the formula, and read p_beyond_shared for miRNAs that go beyond what all do."
     ),
     "interrupted": "The miRNAs that are missing have the status interrupted; fit them again for a complete table.",
     "dates": "Add a column that says what you mean: a number such as days since the first, or names of batches.",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from bayes_mirglmm.cli.console import Reporter, table
+from bayes_mirglmm.cli.language import spoken
 from bayes_mirglmm.methods.registry import Method
 from bayes_mirglmm.outcomes import STATUSES, from_metadata
 from bayes_mirglmm.results.hits import (
@@ -17,7 +18,7 @@ from bayes_mirglmm.results.hits import (
     surest_first,
     usage_column,
 )
-from bayes_mirglmm.results.shared_samples import ISOMIR_MEAN, SHARED
+from bayes_mirglmm.results.shared_samples import ISOMIR_MEAN, SHARED, in_words
 from bayes_mirglmm.results.terms import (
     default_term,
     equal_coefficients,
@@ -61,7 +62,7 @@ def summarise(fit: "Fit", out: Path, files: dict[str, Path], omnibus: Sequence[s
         "top": _top(effects[effects["term"] == default_term(fit.design)], status, fit.method)
         if terms
         else [],
-        "cautions": [str(caution) for caution in from_metadata(fit.metadata)],
+        "cautions": [spoken(caution) for caution in from_metadata(fit.metadata)],
         "tables": {name: str(path) for name, path in files.items()},
     }
     if fit.usage_test == "shared" and fit.slope and tested:
@@ -104,16 +105,13 @@ def print_summary(reporter: Reporter, fit: "Fit", summary: dict[str, Any]) -> No
     reporter.say(f"{summary['samples']} samples, method {summary['method']}{slope}")
 
     if "effective_samples" in summary:
-        reporter.say(
-            "Effects under what the samples share: they carry as much as "
-            f"{summary['effective_samples']:.1f} independent ones, and tell all but "
-            f"{100 * summary['variance_left']:.0f} % of the noise"
-        )
+        reporter.say(f"Effects under what the samples share: {in_words(fit.shared_samples())}")
 
     fitted = set(fit.mirnas)
     status = fit.status()
     of_fitted = status["mirna"].isin(fitted)
-    reporter.say(f"{summary['fitted']:,} of {summary['mirnas']:,} miRNAs fitted: {_count(status[of_fitted])}")
+    outcomes = f": {_count(status[of_fitted])}" if of_fitted.any() else ""
+    reporter.say(f"{summary['fitted']:,} of {summary['mirnas']:,} miRNAs fitted{outcomes}")
     if (~of_fitted).any():
         reporter.say(f"Not fitted: {_count(status[~of_fitted])}")
 
@@ -157,7 +155,7 @@ def print_summary(reporter: Reporter, fit: "Fit", summary: dict[str, Any]) -> No
     if summary["cautions"]:
         reporter.say("\nBefore you use these numbers", "bold")
         for caution in from_metadata(fit.metadata):
-            reporter.say(f"  - {caution}. {caution.advice}")
+            reporter.say(f"  - {spoken(f'{caution.removesuffix(".")}. {caution.advice}')}")
 
     reporter.say(f"\nTables in {summary['out']}", "bold")
     reporter.say("  " + ", ".join(Path(path).name for path in summary["tables"].values()))

@@ -54,7 +54,7 @@ RUN_COLUMNS = frozenset(
 )
 #: What ends the names of runs of one library: ``A_L001``, ``A.lane2``, ``A-run1``.
 RUN_ENDING = re.compile(r"[-_. ](L0{0,2}\d|lane[-_ ]?\d+|run[-_ ]?\d+|techrep[-_ ]?\d+)$", re.IGNORECASE)
-REMEDY = "add them up with sum_replicates={column!r} (on the command line --sum-by {quoted})"
+REMEDY = "add them up with sum_replicates={column!r} (--sum-by {quoted})"
 
 
 def sum_replicates(counts: xr.Dataset, by: str) -> xr.Dataset:

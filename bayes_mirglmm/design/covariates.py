@@ -129,8 +129,8 @@ def refuse_missing(column: pd.Series, name: str) -> None:
     if missing.any():
         raise InputError(
             f"column {name!r} of the sample table has no value for {some_samples(column.index[missing])}: "
-            "fill the values in, or leave those samples out (take their rows out of the sample table, and read with "
-            "samples_only=True, on the command line --samples-only)."
+            "fill the values in, or take the rows of those samples out of the sample table and read with "
+            "samples_only=True (--samples-only)."
         )
 
 

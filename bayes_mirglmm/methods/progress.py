@@ -57,15 +57,21 @@ def _lines(total: int, description: str) -> Advance:
     last = start
 
     def advance(in_trouble: bool) -> None:
-        nonlocal done, trouble, last
+        nonlocal done, trouble, start, last
         done += 1
         trouble += in_trouble
         now = time.monotonic()
+        if done == 1:
+            start = (
+                now  # the first task has the loading of the kernels in it, and tells nothing about the others
+            )
         if now - last >= LINE_INTERVAL and done < total:
             last = now
-            left = (now - start) / done * (total - done)
             what = _with_trouble(description, trouble)
-            logger.info("%s: %d of %d, about %s left", what, done, total, _duration(left))
+            left = (
+                f", about {_duration((now - start) / (done - 1) * (total - done))} left" if done > 1 else ""
+            )
+            logger.info("%s: %d of %d%s", what, done, total, left)
 
     return advance
 

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from bayes_mirglmm.report.verdict import samples_per_level
-from bayes_mirglmm.results.shared_samples import SHARED
+from bayes_mirglmm.results.shared_samples import SHARED, in_words
 
 if TYPE_CHECKING:
     from bayes_mirglmm.results import Fit
@@ -106,11 +106,7 @@ def _samples(fit: "Fit") -> str:
     )
     if not len(table):
         return text
-    row = table.iloc[0]
-    text += (
-        f"; {row['n_samples']} samples carry as much as {row['effective_samples']:.1f} independent ones, and tell all "
-        f"but {100 * row['variance_left']:.0f} % of the noise of {row['term']}"
-    )
+    text += f"; {in_words(table)}"
     best = fit.sample_directions().query("r_squared >= 0.5").drop_duplicates("direction")
     said = [
         f"direction {d} ({100 * share:.0f} % of the variance) goes with {column} (R² {r_squared:.2f})"

@@ -168,6 +168,15 @@ def shared_samples_table(shared: SharedSamples, weights: pd.DataFrame, label: st
     return pd.DataFrame.from_records(records)
 
 
+def in_words(table: pd.DataFrame) -> str:
+    """Say what the first row of :func:`shared_samples_table` means: how much the samples carry, and what was gained."""
+    row = table.iloc[0]
+    text = f"{row['n_samples']} samples carry as much as {row['effective_samples']:.1f} independent ones"
+    if not row["borrowed"]:
+        return f"{text}; nothing was borrowed across them for {row['term']}"
+    return f"{text}, and what they share tells {100 * (1 - row['variance_left']):.0f} % of the noise of {row['term']}"
+
+
 def sample_directions_table(shared: SharedSamples, samples: pd.DataFrame, total: np.ndarray) -> pd.DataFrame:
     """Return a row per leading direction and column of the sample table: how much of the direction it explains.
 

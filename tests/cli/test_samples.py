@@ -78,7 +78,8 @@ def test_a_fit_says_at_its_end_what_to_know_before_its_numbers_are_used(run, fil
     assert result.code == 0
     assert "warning: column library has one value for several samples (c1: c1_L1, c1_L2)" in result.err
     last = result.out.split("Before you use these numbers")[1]
-    assert "--sum-by library" in last
+    assert "add them up with --sum-by library. Counted" in last
+    assert "sum_replicates" not in last
     assert "make every p-value too small" in last
     summed = run(*arguments, "-o", files.folder / "summed", "--sum-by", "library", "--json")
     assert not any("library" in caution for caution in json.loads(summed.out)["cautions"])

@@ -9,6 +9,7 @@ from bayes_mirglmm.cohort.cohort_effects import cohort_effects, learn_cohort
 from bayes_mirglmm.cohort.responses import log_scale_responses
 from bayes_mirglmm.outcomes import from_metadata
 from bayes_mirglmm.results.residuals import fitted_means
+from bayes_mirglmm.results.shared_samples import in_words
 
 TERM = "group[T.case]"
 
@@ -184,6 +185,25 @@ def test_refusals(fit: bm.Fit, simulation):
     small = simulation.counts.isel(sample=[0, 1, 9])
     with pytest.raises(bm.InputError, match=r"leave 1 residual direction\(s\)"):
         bm.fit(small, "~ group", samples="shared", progress=False)
+
+
+def test_nothing_gained_is_not_told_as_a_share_of_the_noise():
+    table = pd.DataFrame(
+        {
+            "term": [TERM],
+            "n_samples": [20],
+            "effective_samples": [10.16],
+            "variance_left": [0.62],
+            "borrowed": [True],
+        }
+    )
+    assert in_words(table) == (
+        f"20 samples carry as much as 10.2 independent ones, and what they share tells 38 % of the noise of {TERM}"
+    )
+    table["variance_left"], table["borrowed"] = 1.0, False
+    assert in_words(table) == (
+        f"20 samples carry as much as 10.2 independent ones; nothing was borrowed across them for {TERM}"
+    )
 
 
 def test_few_mirnas_are_a_caution(fit: bm.Fit):
