@@ -66,6 +66,7 @@ def main() -> None:
 def child(method: str, jobs: int, wanted: int) -> None:
     import bayes_mirglmm as bm
 
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's job in the background ignores it
     logging.disable(logging.CRITICAL)
     made = bm.simulate(3, n_mirnas=3, n_isomirs=3, seed=2).counts
     made = made.isel(isomir=made["mirna"].values != "background")
