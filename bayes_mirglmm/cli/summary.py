@@ -132,7 +132,7 @@ def print_summary(reporter: Reporter, fit: "Fit", summary: dict[str, Any]) -> No
     if summary["top"]:
         method = fit.method
         rank, call = method.ranks_by, method.calls_by
-        what = method.ranks_in_words
+        what, by = method.ranks_in_words, (method.rank_in_words, method.calls_in_words)
         reporter.say(f"\nSmallest {what}, {meaning(fit.design, summary['top'][0]['term'])}", "bold")
         interval = f"{100 * float(fit.data.attrs['prob']):g} % interval"
         rows = [
@@ -148,7 +148,7 @@ def print_summary(reporter: Reporter, fit: "Fit", summary: dict[str, Any]) -> No
         ]
         reporter.show(
             table(
-                ["miRNA", "log2 FC", interval, method.rank_in_words, method.calls_in_words, "isomiRs"], rows
+                ["miRNA", "log2 FC", interval, *(name.replace(", ", ",\n") for name in by), "isomiRs"], rows
             )
         )
 

@@ -62,7 +62,12 @@ def methods_text(fit: "Fit") -> str:
     attrs, meta = fit.data.attrs, fit.metadata
     version = (meta.get("versions") or {}).get("bayes-mirglmm", __version__)
     family = "Poisson" if attrs["family"] == "poisson" else "negative binomial"
-    slopes = f", with random intercepts of samples and random intercepts and slopes ({fit.slope}) of isomiRs"
+    how = fit.method.how
+    if attrs.get("criterion") == "reml":
+        how = how.replace("maximum likelihood", "restricted maximum likelihood")
+    refers = ""
+    if not fit.method.has_draws and fit.samples_taken != SHARED:
+        refers = f"P-values refer to {fit.reference_distribution.replace(' df', ' degrees of freedom')}. "
     shared = (
         "Log fold changes of miRNAs were estimated by generalised least squares under the covariance of the samples "
         "that was learned over all miRNAs (an offset of each sample, effects with a point mass at 0, moderated "
@@ -79,6 +84,17 @@ def methods_text(fit: "Fit") -> str:
     return (
         f"IsomiR counts of each miRNA were fitted with a {family} mixed model "
         f"(bayes_mirglmm {version}; Baran et al. 2025), formula {fit.formula}"
-        f"{slopes if fit.slope else ', with random intercepts of samples and isomiRs'}, {fit.method.how}. "
-        f"The offset was {attrs['offset_method']}. {shared}{fit.method.calls_sentence}{usage}"
+        f", with {_random_effects(fit)}, {how}. "
+        f"The offset was {attrs['offset_method']}. {shared}{refers}{fit.method.calls_sentence}{usage}"
     )
+
+
+def _random_effects(fit: "Fit") -> str:
+    """Return what is random: ``random intercepts of samples, ... and random intercepts of isomiRs``."""
+    parts = ["random intercepts of samples"]
+    for term in fit.design.random:
+        slopes = ", ".join(name for name in term.names if name != "Intercept")
+        what = ["intercepts"] * ("Intercept" in term.names) + [f"slopes ({slopes})"] * bool(slopes)
+        parts.append(f"random {' and '.join(what)} of {term.group}")
+    slopes = f" and slopes ({fit.slope})" if fit.slope else ""
+    return f"{', '.join(parts)} and random intercepts{slopes} of isomiRs"

@@ -316,6 +316,34 @@ def test_citations_agree_with_the_citation_file(hostile: Fit):
     assert bm.__version__ in methods
 
 
+def test_the_methods_paragraph_says_what_was_done(hostile: Fit, intercept_only: Fit):
+    text = citation.methods_text(hostile)
+    assert (
+        "random intercepts of samples and random intercepts and slopes (group) of isomiRs, by maximum" in text
+    )
+    assert "P-values refer to t with 6 degrees of freedom." in text
+    assert "random intercepts of samples and random intercepts of isomiRs, by" in citation.methods_text(
+        intercept_only
+    )
+
+
+def test_the_methods_paragraph_names_random_terms_and_restricted_likelihood(own_numbers):
+    table = pd.DataFrame(
+        {"tissue": ["n", "t"] * 6, "patient": np.repeat([f"p{i}" for i in range(6)], 2)},
+        index=[f"s{i}" for i in range(12)],
+    )
+    with own_numbers():
+        counts = bm.simulate(samples=table, formula="~ tissue", n_mirnas=2, n_isomirs=3, seed=7).counts
+    fit = bm.fit(counts, "~ tissue + (1 | patient)", criterion="reml", progress=False)
+    text = citation.methods_text(fit)
+    assert (
+        "with random intercepts of samples, random intercepts of patient and random intercepts and slopes ("
+        in text
+    )
+    assert "of isomiRs, by restricted maximum likelihood" in text
+    assert "P-values refer to t with Satterthwaite's degrees of freedom." in text
+
+
 def test_text_is_readable_on_its_ground_in_both_schemes():
     """WCAG 2.1 AA: 4.5 to 1 for text, 3 to 1 for marks."""
     css = (ROOT / "bayes_mirglmm/report/templates/report.css").read_text(encoding="utf-8")
