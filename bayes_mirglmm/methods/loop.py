@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from signal import SIGTERM
+from typing import Any
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -101,7 +102,7 @@ class _Crew[T]:
     order: Sequence[int]
     closed: threading.Event = field(default_factory=threading.Event)  #: no task is begun any more
     stop: threading.Event = field(default_factory=threading.Event)  #: those under way are to stop
-    inbox: queue.SimpleQueue = field(default_factory=queue.SimpleQueue)
+    inbox: queue.SimpleQueue[tuple[str, Any]] = field(default_factory=queue.SimpleQueue)
     signals: int = 0
 
     def run(self, workers: int) -> Iterator[tuple[int, T]]:
