@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bayes_mirglmm import __version__
+from bayes_mirglmm.report.origin import OFFSETS as OFFSET_WORDS
 from bayes_mirglmm.results.shared_samples import SHARED
 
 if TYPE_CHECKING:
@@ -36,6 +37,12 @@ SHRINKAGE = Reference(
     "Stephens M (2017). False discovery rates: a new deal. Biostatistics 18(2): 275-294.",
     "10.1093/biostatistics/kxw041",
 )
+MODERATION = Reference(
+    "Moderated variances",
+    "Smyth GK (2004). Linear models and empirical Bayes methods for assessing differential expression in microarray "
+    "experiments. Statistical Applications in Genetics and Molecular Biology 3: 3.",
+    "10.2202/1544-6115.1027",
+)
 OFFSETS = {
     "median_ratio": Reference(
         "Median-of-ratios offset",
@@ -54,7 +61,8 @@ OFFSETS = {
 def references(fit: "Fit") -> list[Reference]:
     """Return what a paper that uses this fit should cite."""
     offset = OFFSETS.get(str(fit.data.attrs["offset_method"]))
-    return [SOFTWARE, METHOD, *([offset] if offset else []), SHRINKAGE]
+    moderation = [MODERATION] if fit.samples_taken == SHARED else []
+    return [SOFTWARE, METHOD, *([offset] if offset else []), *moderation, SHRINKAGE]
 
 
 def methods_text(fit: "Fit") -> str:
@@ -62,6 +70,7 @@ def methods_text(fit: "Fit") -> str:
     attrs, meta = fit.data.attrs, fit.metadata
     version = (meta.get("versions") or {}).get("bayes-mirglmm", __version__)
     family = "Poisson" if attrs["family"] == "poisson" else "negative binomial"
+    scale = OFFSET_WORDS.get(str(attrs["offset_method"]), str(attrs["offset_method"]))
     how = fit.method.how
     if attrs.get("criterion") == "reml":
         how = how.replace("maximum likelihood", "restricted maximum likelihood")
@@ -85,7 +94,7 @@ def methods_text(fit: "Fit") -> str:
         f"IsomiR counts of each miRNA were fitted with a {family} mixed model "
         f"(bayes_mirglmm {version}; Baran et al. 2025), formula {fit.formula}"
         f", with {_random_effects(fit)}, {how}. "
-        f"The offset was {attrs['offset_method']}. {shared}{refers}{fit.method.calls_sentence}{usage}"
+        f"Samples were scaled by {scale[0].lower()}{scale[1:]}. {shared}{refers}{fit.method.calls_sentence}{usage}"
     )
 
 

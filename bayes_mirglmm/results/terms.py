@@ -36,7 +36,8 @@ def at_means(design: "Design", term: str) -> str:
     found = []
     for name, mean in design.centres.items():
         if any(f"{term}:{name}" == other or other.startswith(f"{term}:{name}[") for other in design.terms):
-            found.append(f"{name} ({mean:.5g})" if mean == mean else name)
+            at = f"{mean:.0f}" if abs(mean) >= 1e5 else f"{mean:.5g}"  # 20230512, not 2.023e+07
+            found.append(f"{name} ({at})" if mean == mean else name)
     return f", at the mean {' and '.join(found)}" if found else ""
 
 

@@ -26,6 +26,7 @@ from bayes_mirglmm.report.page import embedded_json, render
 from bayes_mirglmm.report.verdict import verdict
 from bayes_mirglmm.results import Fit
 from bayes_mirglmm.results.hits import FDR
+from bayes_mirglmm.results.terms import at_means
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -321,10 +322,28 @@ def test_the_methods_paragraph_says_what_was_done(hostile: Fit, intercept_only: 
     assert (
         "random intercepts of samples and random intercepts and slopes (group) of isomiRs, by maximum" in text
     )
-    assert "P-values refer to t with 6 degrees of freedom." in text
+    assert (
+        "Samples were scaled by total counts of the sample. P-values refer to t with 6 degrees of freedom."
+        in text
+    )
     assert "random intercepts of samples and random intercepts of isomiRs, by" in citation.methods_text(
         intercept_only
     )
+
+
+def test_what_the_methods_paragraph_cites_is_among_the_references():
+    fit = SimpleNamespace(samples_taken="shared", data=SimpleNamespace(attrs={"offset_method": "tmm"}))
+    cited = [reference.text.split()[0] for reference in citation.references(fit)]  # type: ignore[arg-type]
+    assert {"Smyth", "Robinson", "Baran", "Stephens"} <= set(cited)
+    fit.samples_taken = "independent"
+    assert not any("Smyth" in reference.text for reference in citation.references(fit))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("mean", "shown"), [(20231014.6, "20231015"), (2018.25, "2018.2"), (0.5, "0.5")])
+def test_means_of_covariates_are_numbers_as_people_write_them(mean: float, shown: str):
+    design = SimpleNamespace(centres={"x": mean}, terms=["group[T.b]", "x", "group[T.b]:x"])
+    assert at_means(design, "group[T.b]") == f", at the mean x ({shown})"  # type: ignore[arg-type]
+    assert at_means(design, "x") == ""  # type: ignore[arg-type]
 
 
 def test_the_methods_paragraph_names_random_terms_and_restricted_likelihood(own_numbers):
