@@ -89,7 +89,8 @@ if (data.usage) {
   const usage = new DataTable(byId("usage-table"), {
     label: "IsomiR usage", noun: "miRNAs with both models", columns: data.usage_columns, rows: known,
     value: (row, key) => (key === "mirna" ? data.mirnas.mirna[row] : data.usage[key][row]),
-    sort: bayes ? { key: "log_bf10", direction: -1 } : { key: "p_value", direction: 1 },
+    sort: "p_shared" in data.usage ? { key: "p_shared", direction: 1 }
+      : bayes ? { key: "log_bf10", direction: -1 } : { key: "p_value", direction: 1 },
     open: (row, trigger) => view.open(row, usage.order, trigger),
     csv: { name: "usage.csv", columns: Object.keys(data.usage) },
   });
