@@ -7,6 +7,7 @@ from bayes_mirglmm.outcomes import Caution
 
 ALIKE = 0.01  # relative spread of totals below which no sequencing run gives them
 SMALLEST_LOG = 40  # log2 of any number of reads is below
+ROUND = 0.005  # log10: CPM and the like add up to a power of ten
 FEW_SAMPLES = 3  # fewer totals can be alike by chance
 FEW_ISOMIRS = 20  # of so few, all may be small
 
@@ -26,8 +27,7 @@ def count_cautions(counts: xr.Dataset) -> list[Caution]:
     """
     found = []
     total = counts["total"].values.astype(np.float64)
-    alike = len(total) >= FEW_SAMPLES and total.min() > 0 and total.max() <= (1 + ALIKE) * total.min()
-    if alike:
+    if _alike(total):
         spread = f"{total.min():,.0f} to {total.max():,.0f}"
         found.append(
             Caution(
@@ -48,3 +48,11 @@ def count_cautions(counts: xr.Dataset) -> list[Caution]:
             )
         )
     return found
+
+
+def _alike(total: np.ndarray) -> bool:
+    """Tell whether totals are one power of ten, which no sequencing run gives."""
+    if len(total) < FEW_SAMPLES or not total.min() > 0 or total.max() > (1 + ALIKE) * total.min():
+        return False
+    power = np.log10(np.median(total))
+    return bool(abs(power - np.rint(power)) <= ROUND)

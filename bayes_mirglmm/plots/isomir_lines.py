@@ -60,6 +60,9 @@ def isomir_lines(fit: "Fit", mirna: str) -> IsomirLines:
     in_x = [design.terms.index(design.slope_terms[k]) for k in own]
     others = [i for i in range(len(design.terms)) if i not in in_x]
     z = np.array([design.z[rows][0, own] for rows in where])
+    x = np.array(
+        [design.x[rows][0, in_x] for rows in where]
+    )  # z is measured from the mean of a number, x is not
     beta = view["beta"].sel(model=str(view["coefficients_from"].values)).values
     held = design.x[:, others].mean(axis=0) @ beta[others]
 
@@ -71,8 +74,8 @@ def isomir_lines(fit: "Fit", mirna: str) -> IsomirLines:
         levels=tuple(levels),
         is_factor=is_factor,
         names=tuple(str(name) for name in view["isomir"].values),
-        isomirs=np.exp(view["effect"].values[:, own] @ z.T + held),
-        mirna=np.exp(z @ beta[in_x] + held),
+        isomirs=np.exp(view["b"].values[:, own] @ z.T + x @ beta[in_x] + held),
+        mirna=np.exp(x @ beta[in_x] + held),
         observed=np.where(observed > 0, observed, np.nan),
         kind=_kind(view["b"].values[:, own[1:]], view["b_se"].values[:, own[1:]], fit),
     )

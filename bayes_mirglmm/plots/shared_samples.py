@@ -34,7 +34,7 @@ def plot_shared_samples(
     Parameters
     ----------
     fit : Fit
-        By maximum likelihood.
+        Of a Bayesian fit, the one by maximum likelihood that it started from is shown.
     by : str, optional
         Column of the sample table that colours the points; the slope variable when omitted.
     labels : int
@@ -51,10 +51,11 @@ def plot_shared_samples(
     Raises
     ------
     InputError
-        The fit is Bayesian, there is too little to learn from, or the sample table has no column ``by``.
+        There is too little to learn from, or the sample table has no column ``by``.
     """
     from bayes_mirglmm.plots.labels import label_points
 
+    fit = fit.ml
     table = fit.sample_directions()
     found = sample_directions(fit.what_samples_share.cohort)
     if found.scores.shape[1] < 2:

@@ -16,6 +16,7 @@ from bayes_mirglmm.results.inference import in_log2
 from bayes_mirglmm.results.selection import selected
 from bayes_mirglmm.results.smoothing import NormalMixture
 from bayes_mirglmm.results.summaries import (
+    defined,
     equal_tailed,
     highest_density,
     mean_and_sd,
@@ -215,6 +216,7 @@ def _one(
         return nothing, nothing, nothing
     if squared:
         draws = draws**2
+    draws, weight = defined(draws, weight)
     return mean_and_sd(draws, weight)[0], *equal_tailed(draws, weight, prob)
 
 

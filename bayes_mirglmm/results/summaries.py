@@ -2,6 +2,7 @@
 
 import numpy as np
 
+NEGLIGIBLE = 1e-6  # weight of draws that may be undefined without a word
 CHUNK = 4_000_000  # elements that are sorted at a time
 
 
@@ -10,6 +11,19 @@ def mean_and_sd(draws: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.n
     mean = (weight * draws).sum(axis=-1)
     variance = (weight * (draws - mean[..., None]) ** 2).sum(axis=-1)
     return mean, np.sqrt(variance)
+
+
+def defined(draws: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return draws and weights (rows, S) without undefined draws whose weight is negligible.
+
+    A correlation has no value where an SD underflows, which importance points of weight 0 have; rows in which such
+    draws weigh more than a millionth keep their NaN.
+    """
+    bad = ~np.isfinite(draws)
+    lost = (weight * bad).sum(axis=-1, keepdims=True)
+    bad &= lost <= NEGLIGIBLE
+    kept = np.where(bad, 0.0, weight)
+    return np.where(bad, 0.0, draws), kept / kept.sum(axis=-1, keepdims=True)
 
 
 def equal_tailed(draws: np.ndarray, weight: np.ndarray, prob: float) -> tuple[np.ndarray, np.ndarray]:

@@ -37,7 +37,8 @@ def fit(counts):
 
 def test_tables(fit):
     effects = fit.effects(TERM)
-    assert list(effects.columns[-5:]) == ["lfsr", "s_value", "r_hat", "ess_bulk", "divergences"]
+    last = ["lfsr", "s_value", "r_hat", "ess_bulk", "divergences", "isomir_slope"]
+    assert list(effects.columns[-6:]) == last
     assert len(effects) == 4
     ml = fit.ml.effects(TERM)
     assert (np.abs(effects["estimate"] - ml["estimate"]) < ml["std_error"]).all()

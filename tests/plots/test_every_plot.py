@@ -16,6 +16,7 @@ from bayes_mirglmm.results import Fit
 
 OF_A_MIRNA = ("plot_isomirs", "plot_isomir_forest", "plot_cpm", "plot_ppc", "plot_rootogram")
 BAYESIAN = ("plot_bayes_factors", "plot_ppc", "plot_diagnostics")
+OF_MANY = "plot_shared_samples"  # learns from ten miRNAs or more
 VARIANTS = [
     *((name, {}) for name in plots.__all__),
     ("plot_volcano", {"measure": "lfsr"}),
@@ -63,6 +64,9 @@ def test_every_plot_works_on_every_fit_or_says_what_to_do(
     if name in BAYESIAN and not fit.is_bayesian:
         with pytest.raises(InputError, match=r"method='laplace' or (method=)?'nuts'"):
             draw(name, fit)
+    elif name == OF_MANY and len(fit.ml) < 10:
+        with pytest.raises(InputError, match="cannot be learned from fewer than 10"):
+            draw(name, fit)
     else:
         assert draw(name, fit).axes[0].has_data()
 
@@ -88,9 +92,9 @@ def untouched(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     + [(name, {}, WIDE) for name in ("plot_volcano", "plot_isomir_forest", "plot_cpm", "plot_offsets")],
 )
 def test_names_are_written_as_they_are_inside_the_figure(
-    laplace: Fit, name: str, options: dict, width: float, untouched: None
+    laplace: Fit, two_groups: Fit, name: str, options: dict, width: float, untouched: None
 ):
-    figure = draw(name, laplace, figsize=(width, 3.6), **options)
+    figure = draw(name, two_groups if name == OF_MANY else laplace, figsize=(width, 3.6), **options)
     figure.canvas.draw()  # mathtext would fail on the name, and warn about glyphs
     assert figure.get_size_inches()[0] == pytest.approx(width)
     frame = figure.bbox.padded(1.5)
@@ -105,10 +109,10 @@ def _inside(frame, box) -> bool:
 
 
 @pytest.mark.parametrize("name", [name for name in plots.__all__ if name != "plot_ppc"])
-def test_it_draws_into_axes_that_are_given(laplace: Fit, name: str):
+def test_it_draws_into_axes_that_are_given(laplace: Fit, two_groups: Fit, name: str):
     figure = Figure(figsize=(8, 4))
     left, right = figure.subplots(1, 2)
-    assert draw(name, laplace, ax=right) is figure
+    assert draw(name, two_groups if name == OF_MANY else laplace, ax=right) is figure
     assert right.has_data()
     assert not left.has_data()
     assert not figure.legends  # the legend belongs to the axes
@@ -119,6 +123,10 @@ def test_it_draws_into_axes_that_are_given(laplace: Fit, name: str):
 def test_few_and_many_mirnas(name: str, number: int, many: Callable[[int], Fit]):
     fit = many(number)
     assert len(fit) == number
+    if name == OF_MANY and number < 10:
+        with pytest.raises(InputError, match="cannot be learned from fewer than 10"):
+            draw(name, fit)
+        return
     assert draw(name, fit).axes[0].has_data()
 
 
