@@ -12,6 +12,7 @@ from bayes_mirglmm.model.files import load_model, shipped_models
 from bayes_mirglmm.model.priors import LKJ, HalfNormal, Normal, Priors
 from bayes_mirglmm.model.scaling import pair_labels, slope_pairs
 from bayes_mirglmm.model.spec import FAMILIES, ModelSpec
+from bayes_mirglmm.model.term_priors import TermPriors
 
 __all__ = [
     "FAMILIES",
@@ -20,6 +21,7 @@ __all__ = [
     "ModelSpec",
     "Normal",
     "Priors",
+    "TermPriors",
     "build_model",
     "load_model",
     "pair_labels",

@@ -8,6 +8,10 @@ from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.model import check
 
 
+def _numbers(kind: type) -> list[str]:
+    return [f.name for f in fields(kind) if f.name != "why"]
+
+
 class _Checked:
     """A prior: its numbers are checked, and made floats, however it is built."""
 
@@ -72,11 +76,18 @@ DISTRIBUTION: dict[str, type[Normal] | type[HalfNormal] | type[LKJ]] = {
     "sd_isomir_nuisance": HalfNormal,
     "correlation": LKJ,
     "sd_sample": HalfNormal,
+    "sd_term": HalfNormal,
     "log_theta": Normal,
 }
 
-#: Parameters that some models lack: no isomiR slope, no sample intercept, the Poisson family.
-OPTIONAL = ("sd_isomir_slope", "sd_sample", "log_theta")
+#: What files may leave out: parameters that some models lack (no isomiR slope or sample intercept, the Poisson family),
+#: and the prior of random terms, which has a default.
+OPTIONAL = ("sd_isomir_slope", "sd_sample", "sd_term", "log_theta")
+
+DEFAULT_SD_TERM = HalfNormal(
+    1.0,
+    "random terms of samples, (1 | patient), if any: patients, litters or batches differ about as replicates do",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +106,11 @@ class Priors:
     sd_isomir_intercept, sd_isomir_slope, sd_isomir_nuisance : HalfNormal
         SDs of the isomiR effects: intercept; columns of the slope variable; columns of nuisance covariates.
     correlation : LKJ
-        Correlations of the isomiR effects, within each block of their covariance.
+        Correlations of the isomiR effects, within each block of their covariance, and of the effects of a random term.
     sd_sample : HalfNormal
         SD of the sample effects.
+    sd_term : HalfNormal
+        SDs of random terms of the samples, ``(1 | patient)``, where a formula has such: intercepts and slopes.
     log_theta : Normal
         Log of the negative binomial size.
     """
@@ -110,6 +123,7 @@ class Priors:
     sd_isomir_slope: HalfNormal | None = None
     sd_sample: HalfNormal | None = None
     log_theta: Normal | None = None
+    sd_term: HalfNormal = DEFAULT_SD_TERM
 
     def given(self) -> dict[str, Prior]:
         """Return the priors that are there, in the order of :data:`DISTRIBUTION`."""
@@ -155,7 +169,3 @@ def prior_from_dict(value: Any, parameter: str, where: str) -> Prior:
         return kind(**{name: value for name, value in table.items() if name != "distribution"})
     except InputError as error:
         raise InputError(f"{place}.{error}") from None
-
-
-def _numbers(kind: type) -> list[str]:
-    return [f.name for f in fields(kind) if f.name != "why"]

@@ -102,3 +102,15 @@ def slope_pairs(blocks: Sequence[int]) -> list[tuple[int, int]]:
 def pair_labels(slope_terms: Sequence[str], blocks: Sequence[int]) -> list[str]:
     """Return the names of :func:`slope_pairs`: those of both columns."""
     return [f"{slope_terms[k]}, {slope_terms[j]}" for k, j in slope_pairs(blocks)]
+
+
+def partial_shapes(eta: float, blocks: Sequence[int]) -> np.ndarray:
+    """Return the shape b of each partial correlation, in the order of :func:`slope_pairs`, under an LKJ(``eta``) prior.
+
+    Canonical partial correlations are independent there, (1 + r) / 2 ~ Beta(b, b) with b = eta + (size - 2 - k) / 2 on
+    tree k of the vine (Lewandowski, Kurowicka & Joe 2009, Journal of Multivariate Analysis 100:1989, section 2.4).
+    """
+    blocks = list(blocks)
+    size = {block: blocks.count(block) for block in blocks}
+    trees = [(blocks[j], blocks[:k].count(blocks[k])) for k, j in slope_pairs(blocks)]
+    return np.array([eta + (size[block] - 2 - tree) / 2 for block, tree in trees], dtype=float)

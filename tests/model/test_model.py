@@ -22,6 +22,7 @@ DEFAULT = Priors(
     correlation=LKJ(2.0),
     sd_sample=HalfNormal(1.0),
     log_theta=Normal(1.0, 1.5),
+    sd_term=HalfNormal(1.0),
 )
 
 
@@ -72,6 +73,25 @@ def test_a_copied_file_is_the_same_model_and_a_changed_one_is_not(tmp_path: Path
     assert load_model(path) != load_model("mirglmm")
     assert load_model(path).priors.correlation == LKJ(1.0)
     assert load_model(mine) is mine
+
+
+def test_a_file_without_the_prior_of_random_terms_has_the_default(tmp_path: Path) -> None:
+    parts = re.split(r"(?=\n\[)", shipped_text())
+    path = tmp_path / "old.toml"
+    path.write_text("".join(part for part in parts if "[priors.sd_term]" not in part), encoding="utf-8")
+    assert len(path.read_text().splitlines()) < len(shipped_text().splitlines())
+    old = load_model(path)
+    assert old == load_model("mirglmm")
+    assert old.priors.sd_term == HalfNormal(1.0)
+    assert "patients" in old.priors.sd_term.why
+    # So does a specification that was saved before there was such a prior.
+    saved = load_model("reduced").to_dict()
+    del saved["priors"]["sd_term"]
+    assert ModelSpec.from_dict(saved) == load_model("reduced")
+    assert old.with_prior("sd_term", scale=0.3).priors.sd_term == HalfNormal(0.3)
+    assert old.with_prior("sd_term", scale=0.3) != old
+    text = shipped_text().replace("[priors.sd_term]", "[priors.sd_terms]")
+    assert "unknown key 'sd_terms'. Did you mean 'sd_term'" in refusal(tmp_path, text)
 
 
 def test_a_shipped_name_wins_over_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
