@@ -12,9 +12,10 @@ import bayes_mirglmm as bm
 from bayes_mirglmm.counts.container import make_counts, sample_table
 from bayes_mirglmm.counts.offsets import log_offset
 from bayes_mirglmm.design.build import build_design
-from bayes_mirglmm.marginal import likelihood, make_problem
+from bayes_mirglmm.marginal import Terms, likelihood, make_problem
 from bayes_mirglmm.marginal.objective import means
-from bayes_mirglmm.marginal.side import Side, half_square
+from bayes_mirglmm.marginal.side import Side, half_square, make_side
+from bayes_mirglmm.model import TermPriors
 
 N, J = 7, 4
 FORMULAS = {1: "~ 1", 2: "~ group", 3: "~ three"}
@@ -114,3 +115,48 @@ def test_kernels_agree_with_the_readable_model(counts, scale_coordinates, k, mod
             assert pieces["log_theta"][0] == pytest.approx(
                 by_theta - (log_theta - 1.0) / 1.5**2, rel=1e-9, abs=1e-9
             )
+
+
+def test_kernels_agree_with_random_terms_and_a_covariance_of_samples(counts, scale_coordinates):
+    rng = np.random.default_rng(8)
+    root = rng.normal(size=(N, N))
+    covariance = root @ root.T / N
+    time = rng.uniform(0, 20, N)
+    counts = counts.assign_coords(time=("sample", time), lab=("sample", list("ppqqppq")))
+    formula = "~ group + (time | three) + (1 | lab)"
+    model = bm.build_model(counts, "m", formula, sample_covariance=covariance)
+    design = build_design(sample_table(counts), formula)
+    terms = TermPriors.of(bm.load_model("mirglmm").priors, design.random)
+    problem, order = make_problem(
+        counts["counts"].values.T,
+        log_offset(counts).values,
+        design.x,
+        design.z,
+        terms=Terms(terms.columns, terms.levels),
+        sample_covariance=covariance,
+    )
+    effects = [model[name] for name in ("v", "w", "w_three", "w_lab")]
+    density = model.compile_fn([model.logp(vars=effects), model.datalogp], mode=MODE)
+    for _ in range(4):
+        chol = np.tril(rng.normal(scale=0.4, size=(2, 2)))
+        chol[np.diag_indices(2)] = rng.uniform(0.2, 1.5, size=2)
+        of_three = np.tril(rng.normal(scale=0.4, size=(2, 2)))
+        of_three[np.diag_indices(2)] = rng.uniform(0.2, 1.5, size=2)
+        beta, sigma, sd_lab, log_theta = rng.normal([3.0, 0.5], 0.5), 0.4, 0.7, 1.2
+        phi = np.concatenate([beta, chol[np.tril_indices(2)], of_three[np.tril_indices(2)]])
+        phi = np.concatenate([phi, [sd_lab, sigma, log_theta]])
+        v, w = rng.normal(size=(2, J)), rng.normal(size=N)
+        w_three, w_lab = rng.normal(size=(3, 2)), rng.normal(size=(2, 1))
+        side = make_side(problem, phi)
+        u = np.concatenate([w, w_three.T.ravel(), w_lab.ravel()])
+        mu = means(problem.offset + problem.x @ beta, problem.z @ chol, side, v, u)
+        ours = likelihood.saturated(problem.distinct, problem.multiplicity, np.exp(log_theta))
+        ours += likelihood.log_likelihood(problem.y, mu, np.exp(log_theta))
+        ours -= half_square(v, u, side.precision) + 0.5 * (v.size + u.size) * LOG_2PI
+
+        point = {"beta": beta, "v": v.T.copy(), "w": np.empty(N), "sd_sample_log__": np.log(sigma)}
+        point["w"][order] = w
+        point |= {"w_three": w_three, "w_lab": w_lab, "log_theta": np.asarray(log_theta)}
+        point |= scale_coordinates(chol) | {"sd_block_lab_log__": np.log([sd_lab])}
+        point |= {name.replace("block0", "block_three"): x for name, x in scale_coordinates(of_three).items()}
+        assert ours == pytest.approx(float(sum(density(point))), abs=1e-9)

@@ -16,10 +16,10 @@ from bayes_mirglmm.counts.plausibility import count_cautions
 from bayes_mirglmm.counts.replicates import replicate_caution
 from bayes_mirglmm.design.build import Design, build_design, many_coefficients
 from bayes_mirglmm.design.covariates import coded_levels
+from bayes_mirglmm.design.sample_covariance import checked_covariance
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.fitting.every_mirna import fit_every_mirna, left_out, say_outcome
 from bayes_mirglmm.fitting.names import check_names
-from bayes_mirglmm.fitting.sample_covariance import checked_covariance
 from bayes_mirglmm.interruption import apart, hand_on, noted
 from bayes_mirglmm.methods.loop import resolve_jobs
 from bayes_mirglmm.methods.maximum_likelihood import Plan

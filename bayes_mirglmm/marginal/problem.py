@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bayes_mirglmm.kernels.compilation import kernel
+from bayes_mirglmm.kernels.covariance import symmetric_root
 
 
 class Problem(NamedTuple):
@@ -134,7 +135,9 @@ def make_layout(
         weight=np.ascontiguousarray(weight, dtype=float),
         segment=segment.astype(np.int64),
         **_term_entries(terms, order),
-        root=_covariance_root(sample_covariance, order),
+        root=np.empty((0, 0))
+        if sample_covariance is None
+        else symmetric_root(np.asarray(sample_covariance)[np.ix_(order, order)]),
     )
 
 
@@ -161,14 +164,6 @@ def _term_entries(terms: Terms | None, order: np.ndarray) -> dict[str, Any]:
         "targets": np.array(targets, dtype=np.int64),
         "width": width,
     }
-
-
-def _covariance_root(covariance: np.ndarray | None, order: np.ndarray) -> np.ndarray:
-    """Return S of Sigma = S S'; symmetric, so that a covariance that is only semidefinite is allowed."""
-    if covariance is None:
-        return np.empty((0, 0))
-    values, vectors = np.linalg.eigh(np.asarray(covariance, dtype=float)[np.ix_(order, order)])
-    return np.ascontiguousarray((vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T)
 
 
 def place_counts(

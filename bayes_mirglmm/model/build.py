@@ -4,11 +4,12 @@ The faster forms of the model (``marginal/``, ``nested/``, ``nuts/``) must agree
 this one.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
 from bayes_mirglmm.counts.container import dropped, validate_counts
@@ -22,12 +23,14 @@ from bayes_mirglmm.model.scaling import (
     to_user,
 )
 from bayes_mirglmm.model.spec import ModelSpec
+from bayes_mirglmm.model.term_priors import TermPriors
 from bayes_mirglmm.suggest import did_you_mean
 
 if TYPE_CHECKING:
     import pymc as pm
 
     from bayes_mirglmm.design.build import Design
+    from bayes_mirglmm.design.random_terms import RandomTerm
 
 
 def build_model(
@@ -40,6 +43,7 @@ def build_model(
     offset: str = "total",
     model: str | Path | ModelSpec = "mirglmm",
     nuisance: Sequence[str] = (),
+    sample_covariance: np.ndarray | pd.DataFrame | None = None,
     prefix: str = "",
 ) -> "pm.Model":
     """Build the model of one miRNA in PyMC.
@@ -51,7 +55,10 @@ def build_model(
         C_ij ~ NegativeBinomial(mu_ij, theta)            or Poisson(mu_ij)
         log mu_ij = offset_i + x_i' beta + z_i' b_j + u_i
         b_j = root v_j,  root root' = Omega,  v_j ~ N(0, I)
-        u_i = sd_sample w_i,                  w_i ~ N(0, 1)
+        u = sd_sample root_of_samples w,      w_i ~ N(0, 1)
+
+    ``root_of_samples`` is the identity, or a root of ``sample_covariance``. Each random term of the formula,
+    ``(1 | patient)`` or ``(time | patient)``, adds ``r_i' g_l`` of the level ``l`` of sample i, ``g_l`` like ``b_j``.
 
     Parameters
     ----------
@@ -60,7 +67,7 @@ def build_model(
     mirna : str
         Which miRNA; it needs at least two isomiRs.
     formula : str
-        Fixed effects, as ``"~ group + batch"``.
+        Fixed effects, as ``"~ group + batch"``, and random terms of the samples, ``"~ group + (1 | patient)"``.
     slope : str, optional
         Variable whose effect varies among isomiRs; the formula's first when omitted.
     reference : mapping, optional
@@ -71,6 +78,8 @@ def build_model(
         See :func:`load_model`.
     nuisance : sequence of str
         Sample variables with isomiR slopes that are independent of the others.
+    sample_covariance : array or pandas.DataFrame, shape (n, n), optional
+        Covariance of the sample effects up to ``sd_sample`` squared; the identity when omitted.
     prefix : str
         Put with ``::`` before the name of every variable and dimension, so that one outer model can hold the models of
         several miRNAs: call this function inside its ``with`` block.
@@ -96,12 +105,19 @@ def build_model(
         ``mu``                  isomir, sample_id           expected counts
         ======================  ==========================  ================================================
 
+        A random term has a label, its grouping: ``patient`` here. Dims ``level_patient`` (its levels), ``term_patient``
+        and ``term2_patient`` (its effects), ``pair_patient`` (pairs of them); reported are its effects
+        ``effect_patient`` (level_patient, term_patient), their SDs ``sd_effect_patient`` (term_patient) and, of more
+        effects than one, ``correlation_effect_patient`` (pair_patient), in the user's units.
+
         Data: ``x`` (sample_id, term), ``z`` (sample_id, slope_term), ``offset`` (sample_id; log millions of
         reads). Observed: ``counts`` (isomir, sample_id). Sampled: ``beta`` (``beta_scaled`` where the design
         has continuous columns), for covariance block i ``sd_block<i>`` (SDs of its columns) and, with more columns
         than one, ``partial_block<i>`` (their partial correlations, moved to (0, 1), row by row), ``v``, ``w``,
         ``sd_sample`` and ``log_theta``; effects and SDs of continuous columns are sampled in the units of their
-        priors (:mod:`bayes_mirglmm.model.scaling`).
+        priors (:mod:`bayes_mirglmm.model.scaling`). Of a random term: data ``columns_patient`` (sample_id,
+        term_patient) and ``index_patient`` (sample_id), sampled ``sd_block_patient``, ``partial_block_patient`` and
+        ``w_patient``.
 
     Raises
     ------
@@ -117,6 +133,7 @@ def build_model(
     from bayes_mirglmm.counts.container import sample_table
     from bayes_mirglmm.counts.offsets import log_offset
     from bayes_mirglmm.design.build import build_design
+    from bayes_mirglmm.design.sample_covariance import checked_covariance
 
     spec = load_model(model)
     if slope is not None and not spec.isomir_slope:
@@ -128,7 +145,14 @@ def build_model(
     design = build_design(sample_table(counts), formula, slope=slope, reference=reference, nuisance=nuisance)
     log_offsets = log_offset(counts, offset).values
     return model_of_design(
-        spec, design, y.values, log_offsets, mirna, list(y["isomir"].values), prefix=prefix
+        spec,
+        design,
+        y.values,
+        log_offsets,
+        mirna,
+        list(y["isomir"].values),
+        sample_covariance=checked_covariance(sample_covariance, design.samples),
+        prefix=prefix,
     )
 
 
@@ -140,6 +164,7 @@ def model_of_design(
     mirna: str,
     isomirs: Sequence[str],
     *,
+    sample_covariance: np.ndarray | None = None,
     prefix: str = "",
 ) -> "pm.Model":
     """Return the model of counts (J, n) with log offsets (n,) and a design; see :func:`build_model`."""
@@ -163,7 +188,22 @@ def model_of_design(
         "slope_term2": slope_terms,
         "slope_pair": pair_labels(slope_terms, blocks),
     }
-    told = description(spec, design, mirna, slope_terms, blocks, n_isomirs=len(counts))
+    terms = TermPriors.of(spec.priors, design.random)
+    for label, term in zip(terms.labels, design.random, strict=True):
+        names = list(term.names)
+        labels |= {f"level_{label}": list(term.levels), f"term_{label}": names, f"term2_{label}": names}
+        labels[f"pair_{label}"] = pair_labels(names, [0] * len(names))
+    if sample_covariance is not None:
+        labels["sample_id2"] = list(design.samples)
+    told = description(
+        spec,
+        design,
+        mirna,
+        slope_terms,
+        blocks,
+        n_isomirs=len(counts),
+        has_covariance=sample_covariance is not None,
+    )
     with ReadableModel(
         told, name=prefix, coords={dims(name)[0]: values for name, values in labels.items()}
     ) as result:
@@ -179,8 +219,15 @@ def model_of_design(
 
         if spec.priors.sd_sample is not None:
             sd_sample = pm.HalfNormal("sd_sample", spec.priors.sd_sample.scale)
-            w = pm.Normal("w", dims=dims("sample_id"))
+            w: Any = pm.Normal("w", dims=dims("sample_id"))
+            if sample_covariance is not None:
+                from bayes_mirglmm.kernels.covariance import symmetric_root
+
+                root_of_samples = symmetric_root(sample_covariance)
+                w = pm.Data("root_of_samples", root_of_samples, dims=dims("sample_id", "sample_id2")) @ w
             log_mu = log_mu + pm.Deterministic("u", sd_sample * w, dims=dims("sample_id"))
+        for t, label in enumerate(terms.labels):
+            log_mu = log_mu + _random_term(spec, design.random[t], terms, t, dims, label)
 
         mu = pm.Deterministic("mu", pm.math.exp(log_mu), dims=dims("isomir", "sample_id"))
         observed: dict[str, Any] = {"observed": counts, "dims": dims("isomir", "sample_id")}
@@ -228,6 +275,37 @@ def _isomir_root(spec: ModelSpec, z: np.ndarray, blocks: tuple[int, ...], dims: 
         correlation = pt.stack([omega[k, j] / (sd[k] * sd[j]) for k, j in pairs])
         pm.Deterministic("correlation", correlation, dims=dims[2])
     return root
+
+
+def _random_term(
+    spec: ModelSpec,
+    term: "RandomTerm",
+    terms: TermPriors,
+    t: int,
+    dims: Callable[..., tuple[str, ...]],
+    label: str,
+) -> Any:
+    """Return what the samples (n,) get of random term number ``t``, with its prior."""
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    names = dims(f"level_{label}", f"term_{label}", f"term2_{label}", f"pair_{label}")
+    columns = pm.Data(f"columns_{label}", term.columns, dims=(*dims("sample_id"), names[1]))
+    index = pm.Data(f"index_{label}", term.level, dims=dims("sample_id"))
+    sd = pm.HalfNormal(f"sd_block_{label}", terms.sd_scales[np.array(terms.blocks) == t], dims=names[1])
+    factor = pt.diag(sd)
+    if len(term.names) > 1:
+        factor = sd[:, None] * _correlation_root(f"partial_block_{label}", len(term.names), spec)
+    root = terms.back[t] @ factor
+    covariance = root @ root.T
+    own_sd = pm.Deterministic(f"sd_effect_{label}", pt.sqrt(pt.diag(covariance)), dims=names[1])
+    if len(term.names) > 1:
+        pairs = slope_pairs([0] * len(term.names))
+        correlation = pt.stack([covariance[k, j] / (own_sd[k] * own_sd[j]) for k, j in pairs])
+        pm.Deterministic(f"correlation_effect_{label}", correlation, dims=names[3])
+    w = pm.Normal(f"w_{label}", dims=names[:2])
+    effect = pm.Deterministic(f"effect_{label}", w @ root.T, dims=names[:2])
+    return (columns * effect[index]).sum(axis=1)
 
 
 def _correlation_root(name: str, size: int, spec: ModelSpec) -> Any:

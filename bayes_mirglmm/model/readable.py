@@ -9,6 +9,7 @@ import pymc as pm
 from bayes_mirglmm.model.priors import HalfNormal, Normal
 from bayes_mirglmm.model.scaling import isomir_sd_scales
 from bayes_mirglmm.model.spec import ModelSpec
+from bayes_mirglmm.model.term_priors import term_labels
 
 if TYPE_CHECKING:
     from bayes_mirglmm.design.build import Design
@@ -48,6 +49,7 @@ def description(
     blocks: Sequence[int],
     *,
     n_isomirs: int,
+    has_covariance: bool = False,
 ) -> str:
     """Return the model in words and symbols: what is observed, its mean, and every prior with its numbers.
 
@@ -61,12 +63,20 @@ def description(
     blocks : sequence of int, length K
         Their covariance blocks.
     n_isomirs : int
+    has_covariance : bool
+        Whether the sample effects have a covariance that was given.
     """
     priors, sample = spec.priors, spec.priors.sd_sample is not None
+    labels = term_labels(design.random)
+    shared = [
+        f"effect_{label}[{term.group}]"
+        + (f" ({', '.join(term.names)})'" if term.names != ("Intercept",) else "")
+        for label, term in zip(labels, design.random, strict=True)
+    ]
     likelihood = "NegativeBinomial(mu, theta)" if priors.log_theta is not None else "Poisson(mu)"
     lines: list[tuple[str, str, str]] = [
         ("counts[isomir, sample_id]", "~", likelihood),
-        ("log mu", "=", f"offset + x beta + b z'{' + u' if sample else ''}"),
+        ("log mu", "=", " + ".join(["offset", "x beta", "b z'", *(["u"] if sample else []), *shared])),
     ]
     for k, term in enumerate(design.terms):
         lines.append((f"beta[{term}]", "~", _normal(priors.beta if k else priors.intercept)))
@@ -78,7 +88,18 @@ def description(
         if len(own) > 1:
             lines.append((f"correlation[{', '.join(own)}]", "~", f"LKJ({priors.correlation.eta:g})"))
     if priors.sd_sample is not None:
-        lines += [("u[sample_id]", "~", "Normal(0, sd_sample)"), ("sd_sample", "~", _half(priors.sd_sample))]
+        of_samples = (
+            "MvNormal(0, sd_sample^2 sample_covariance)" if has_covariance else "Normal(0, sd_sample)"
+        )
+        lines += [("u[sample_id]", "~", of_samples), ("sd_sample", "~", _half(priors.sd_sample))]
+    for label, random in zip(labels, design.random, strict=True):
+        several = len(random.names) > 1
+        prior = "MvNormal(0, sd and correlation)" if several else f"Normal(0, sd_effect_{label})"
+        lines.append((f"effect_{label}[{len(random.levels)} levels]", "~", prior))
+        lines += [(f"sd_effect_{label}[{name}]", "~", _half(priors.sd_term)) for name in random.names]
+        if several:
+            correlation = f"correlation_effect_{label}[{', '.join(random.names)}]"
+            lines.append((correlation, "~", f"LKJ({priors.correlation.eta:g})"))
     if priors.log_theta is not None:
         lines.append(("log theta", "~", _normal(priors.log_theta)))
     width = max(len(left) for left, _, _ in lines)

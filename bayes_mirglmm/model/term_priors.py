@@ -1,5 +1,6 @@
 """Random terms of the samples under their priors: what every posterior needs of the terms of a design, as arrays."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -30,6 +31,7 @@ class TermPriors:
     ]  #: correlated effects (row, column), column < row, row by row: the entries below L's diagonal
     shapes: np.ndarray  #: Beta shape of the partial correlation of each pair
     names: tuple[str, ...]  #: of each effect, ``patient: Intercept`` (C,)
+    labels: tuple[str, ...]  #: of each term, an identifier that names variables and dimensions (T,)
 
     @classmethod
     def of(cls, priors: Priors, terms: Sequence[RandomTerm]) -> "TermPriors":
@@ -46,6 +48,7 @@ class TermPriors:
             pairs=tuple((row, column) for column, row in slope_pairs(blocks)),
             shapes=partial_shapes(priors.correlation.eta, blocks),
             names=tuple(f"{term.group}: {name}" for term in terms for name in term.names),
+            labels=term_labels(terms),
         )
 
     @property
@@ -61,6 +64,19 @@ class TermPriors:
     def width(self) -> int:
         """Number of effects on levels, of all terms: sum of c_t q_t."""
         return sum(c.shape[1] * q for c, q in zip(self.columns, self.n_levels, strict=True))
+
+
+def term_labels(terms: Sequence[RandomTerm]) -> tuple[str, ...]:
+    """Return an identifier for each term: its grouping, ``hospital_patient``, with its slopes where one has several."""
+    found: list[str] = []
+    for term in terms:
+        shared = sum(term.group == other.group for other in terms) > 1
+        words = [term.group, *(name for name in term.names if shared)]
+        label = plain = re.sub(r"\W+", "_", " ".join(words)).strip("_")
+        while label in found:
+            label = f"{plain}_{len(found) + 1}"
+        found.append(label)
+    return tuple(found)
 
 
 def _back(term: RandomTerm) -> np.ndarray:

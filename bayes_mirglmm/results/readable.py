@@ -31,5 +31,6 @@ def readable_model(fit: "Fit", mirna: str, model: str | None, prefix: str) -> "p
         data["offset"].values,
         mirna,
         [str(name) for name in data["isomir"].values[rows]],
+        sample_covariance=data["sample_covariance"].values if "sample_covariance" in data else None,
         prefix=prefix,
     )
