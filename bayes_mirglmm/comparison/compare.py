@@ -9,7 +9,7 @@ from bayes_mirglmm.comparison.sources import Source, fit_source, frame_source, r
 from bayes_mirglmm.counts.container import some
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.results import Fit
-from bayes_mirglmm.results.schema import check_prob
+from bayes_mirglmm.results.selection import check_prob
 from bayes_mirglmm.suggest import did_you_mean
 
 __all__ = ["Comparison", "compare"]

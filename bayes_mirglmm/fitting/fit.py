@@ -28,7 +28,7 @@ from bayes_mirglmm.methods.registry import Engine, method_named
 from bayes_mirglmm.model import ModelSpec, load_model
 from bayes_mirglmm.outcomes import FEWEST_SAMPLES_OF_LAPLACE, Caution, as_metadata
 from bayes_mirglmm.results import Fit, assemble, provenance
-from bayes_mirglmm.results.schema import check_prob
+from bayes_mirglmm.results.selection import check_prob
 from bayes_mirglmm.results.shared_usage import check_usage_test
 
 logger = logging.getLogger(__name__)

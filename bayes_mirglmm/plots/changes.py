@@ -8,10 +8,9 @@ import pandas as pd
 
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.evidence.bayes_factor import bayesian_fdr
-from bayes_mirglmm.results.contrast import chosen_weights
 from bayes_mirglmm.results.draws import draws_of
 from bayes_mirglmm.results.inference import LOG_2
-from bayes_mirglmm.results.terms import default_term, meaning
+from bayes_mirglmm.results.terms import chosen_weights, default_term, meaning
 
 if TYPE_CHECKING:
     from bayes_mirglmm.design.build import Design

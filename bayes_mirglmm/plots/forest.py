@@ -11,7 +11,7 @@ from bayes_mirglmm.plots.canvas import BLUE, GREY, ORANGE, canvas, label_axes, l
 from bayes_mirglmm.plots.changes import changes
 from bayes_mirglmm.plots.rows import draw_rows, height_of
 from bayes_mirglmm.plots.volcano import RATE
-from bayes_mirglmm.results.tables import interval_level
+from bayes_mirglmm.results.selection import interval_level
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -72,7 +72,7 @@ def plot_forest(
 
     figure, axes = canvas(ax, figsize or (5.2, height_of(len(shown), extra=1.1)))
     draw_rows(axes, shown, shown["mirna"].tolist(), colours.tolist())
-    percent = 100 * interval_level(fit, prob)
+    percent = 100 * interval_level(fit.data, prob)
     which = "surest" if mirnas is None and len(shown) < len(table) else "chosen"
     count = f"all {len(table)}" if len(shown) == len(table) else f"{len(shown)} {which} of {len(table)}"
     for mask, colour, text in (

@@ -25,8 +25,7 @@ from bayes_mirglmm.plots.changes import one_effect
 from bayes_mirglmm.plots.isomir_types import fit_types
 from bayes_mirglmm.plots.rows import draw_rows, height_of
 from bayes_mirglmm.results.inference import LOG_2
-from bayes_mirglmm.results.selection import find_mirna
-from bayes_mirglmm.results.tables import interval_level
+from bayes_mirglmm.results.selection import find_mirna, interval_level
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -107,7 +106,7 @@ def plot_isomir_forest(
         family="monospace",
     )
     _draw_mirna(axes, fit, mirna, term, contrast, prob)
-    percent = 100 * interval_level(fit, prob)
+    percent = 100 * interval_level(fit.data, prob)
     handles, labels = axes.get_legend_handles_labels()
     for kind in TYPES:
         if kind in kinds:

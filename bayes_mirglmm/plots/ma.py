@@ -8,7 +8,7 @@ import numpy as np
 from bayes_mirglmm.plots.canvas import BLUE, GREY, ORANGE, canvas, label_axes, legend_below, log_axis
 from bayes_mirglmm.plots.changes import changes
 from bayes_mirglmm.plots.volcano import RATE
-from bayes_mirglmm.results.expression import mean_cpm
+from bayes_mirglmm.results.selection import mean_cpm
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

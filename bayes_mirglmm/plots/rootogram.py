@@ -15,7 +15,7 @@ from bayes_mirglmm.plots.canvas import (
     short_number,
 )
 from bayes_mirglmm.plots.frequencies import frequencies
-from bayes_mirglmm.results.schema import check_prob
+from bayes_mirglmm.results.selection import check_prob
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -18,9 +18,9 @@ from bayes_mirglmm.report.isomirs import isomir_columns
 from bayes_mirglmm.report.origin import notes, origin, prior_rows, sample_rows
 from bayes_mirglmm.report.shared_usage import LEADS
 from bayes_mirglmm.report.verdict import verdict
-from bayes_mirglmm.results.effects import INTERCEPT
-from bayes_mirglmm.results.expression import mean_cpm
 from bayes_mirglmm.results.hits import FDR, usage_column
+from bayes_mirglmm.results.selection import mean_cpm
+from bayes_mirglmm.results.terms import INTERCEPT
 
 if TYPE_CHECKING:
     from bayes_mirglmm.results import Fit

@@ -14,9 +14,9 @@ from bayes_mirglmm.counts.isomir_types import TYPES, types_of
 from bayes_mirglmm.plots.isomir_lines import IsomirLines, isomir_lines
 from bayes_mirglmm.report.compact import compact
 from bayes_mirglmm.report.comparisons import Comparison
-from bayes_mirglmm.results.effects import INTERCEPT
 from bayes_mirglmm.results.inference import LOG_2
 from bayes_mirglmm.results.selection import isomir_position
+from bayes_mirglmm.results.terms import INTERCEPT
 
 if TYPE_CHECKING:
     from bayes_mirglmm.results import Fit

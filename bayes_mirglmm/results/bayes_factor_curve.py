@@ -1,6 +1,7 @@
 """The Bayes factor of one miRNA along scales of the prior of its slope SDs."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,30 +10,49 @@ import pandas as pd
 from bayes_mirglmm.design.blocks import slope_columns
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.evidence.bayes_factor import rescale_evidence
-from bayes_mirglmm.methods.maximum_likelihood import Plan
-from bayes_mirglmm.methods.nested_laplace import sample_model
-from bayes_mirglmm.methods.options import Options
-from bayes_mirglmm.model.scaling import to_user
-from bayes_mirglmm.nested import NestedPosterior, Start, pareto_k
+from bayes_mirglmm.interruption import apart
 from bayes_mirglmm.outcomes import RELIABLE_PARETO_K
 from bayes_mirglmm.results.draws import draws_of
 from bayes_mirglmm.results.selection import find_mirna
 
 if TYPE_CHECKING:
-    from bayes_mirglmm.results import Fit
+    from bayes_mirglmm.nested import NestedPosterior
+    from bayes_mirglmm.results.fit_result import Fit
 
 RELATIVE_SCALES = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0)
 FEWEST_EFFECTIVE = 200  # reweighted draws, below which the model is fitted anew
 
 
 def bayes_factor_curve(fit: "Fit", mirna: str, scales: Sequence[float] | None = None) -> pd.DataFrame:
-    """Return the Bayes factor at each scale; see :meth:`bayes_mirglmm.results.Fit.bayes_factor_curve`.
+    """Return the Bayes factor of one miRNA along scales of the prior of its slope SDs.
+
+    Parameters
+    ----------
+    mirna : str
+        A miRNA of a Bayesian fit.
+    scales : sequence of float, optional
+        Half-normal scales, in the prior's units; a grid around the fit's own when omitted.
+
+    Returns
+    -------
+    pandas.DataFrame
+        slope_prior_scale, log_bf10, log_bf10_error, pareto_k, how (``reused``: the draws, reweighted;
+        ``refitted``, by the nested Laplace posterior, where the weights could not be trusted).
+    """
+    return apart(partial(_curve, fit, mirna, scales))
+
+
+def _curve(fit: "Fit", mirna: str, scales: Sequence[float] | None) -> pd.DataFrame:
+    """Return the Bayes factor at each scale.
 
     Raises
     ------
     InputError
         The fit has no Bayes factors, the miRNA no draws, or a scale is not positive.
     """
+    from bayes_mirglmm.model.scaling import to_user
+    from bayes_mirglmm.nested import pareto_k  # loads the engine, which tables do not need
+
     data = fit.data
     if not fit.method.has_draws or not np.isfinite(fit.slope_prior_scale) or data.sizes["model"] < 2:
         raise InputError(
@@ -78,8 +98,13 @@ def bayes_factor_curve(fit: "Fit", mirna: str, scales: Sequence[float] | None = 
     return pd.DataFrame(rows)
 
 
-def _refit(fit: "Fit", mirna: str, scale: float) -> NestedPosterior:
+def _refit(fit: "Fit", mirna: str, scale: float) -> "NestedPosterior":
     """Return the posterior of the full model under another scale, from what the fit itself remembers."""
+    from bayes_mirglmm.methods.maximum_likelihood import Plan
+    from bayes_mirglmm.methods.nested_laplace import sample_model
+    from bayes_mirglmm.methods.options import Options
+    from bayes_mirglmm.nested import Start
+
     data = fit.data
     spec = fit.spec.with_prior("sd_isomir_slope", scale=scale)
     options = Options("laplace", "observed", "t", str(data.attrs["offset_method"]), None, spec)

@@ -1,16 +1,54 @@
-"""The table of variance components."""
+"""The table of variance components, as a method of a fit: from the estimates, or from draws."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.model.covariance import correlation
-from bayes_mirglmm.results.selection import fitted
+from bayes_mirglmm.results.draws import draws_of
+from bayes_mirglmm.results.posterior_tables import diagnostic_columns, drawn_position
+from bayes_mirglmm.results.selection import fitted, interval_level
+from bayes_mirglmm.results.summaries import defined, equal_tailed, mean_and_sd
+
+if TYPE_CHECKING:
+    from bayes_mirglmm.results.fit_result import Fit
 
 COLUMNS = ("mirna", "group", "term", "term2", "sd", "variance", "correlation")
+
+
+def variance_components(fit: "Fit", model: str | None = None, prob: float | None = None) -> pd.DataFrame:
+    """Return a row per miRNA and variance component of one model.
+
+    Parameters
+    ----------
+    model : str, optional
+        ``full`` or ``reduced``; by default full, and reduced where no full model was fitted.
+    prob : float, optional
+        Level of the intervals of a Bayesian fit.
+
+    Returns
+    -------
+    pandas.DataFrame
+        mirna, group (isomir, sample, dispersion), term, term2, sd, variance, correlation (with the term in
+        term2); :func:`bayes_mirglmm.results.components.variance_components_table` explains the rows. A Bayesian
+        fit: posterior means, sd_lower, sd_upper, correlation_lower, correlation_upper, and pareto_k, or r_hat,
+        ess_bulk and divergences. It has draws of the model that its tables show; of the other one the numbers are
+        posterior means alone.
+    """
+    models = [str(name) for name in fit.data["model"].values]
+    if model is None:
+        tried = (fit.data["model_status"].values != "").any(axis=1)
+        model = next((name for name, some in zip(models, tried, strict=True) if some), models[0])
+    if model not in models:
+        raise InputError(f"this fit has no model {model!r}: choose from {', '.join(models)}.")
+    drawn = set(fit.data["coefficients_from"].values[fitted(fit.data)])
+    if fit.method.has_draws and drawn <= {model}:
+        return posterior_components_table(fit.data, fit.design.blocks, interval_level(fit.data, prob))
+    return variance_components_table(fit.data, fit.design.blocks, model)
 
 
 class IsomirRow(NamedTuple):
@@ -102,3 +140,59 @@ def _random_rows(data: xr.Dataset, cov: np.ndarray) -> list[tuple[str, str, str,
             partner = str(terms[first])
         parts.append((str(group), str(term), partner, cov[:, k, k], rho))
     return parts
+
+
+def posterior_components_table(data: xr.Dataset, blocks: tuple[int, ...], prob: float) -> pd.DataFrame:
+    """Return a row per miRNA and variance component, as for any fit, with posterior summaries.
+
+    ``sd``, ``variance`` and ``correlation`` are posterior means; ``sd_lower``, ``sd_upper``,
+    ``correlation_lower``, ``correlation_upper`` the ends of the intervals.
+    """
+    terms = list(data["slope_term"].values)
+    rows = drawn_position(data)
+    weight = draws_of(data, "weight").values
+    omega = draws_of(data, "omega").values.astype(float)
+    sd = np.sqrt(np.einsum("mskk->msk", omega))
+    parts: list[tuple[str, str, str, np.ndarray | None, np.ndarray | None]] = []
+    for row in isomir_rows(terms, blocks):
+        own = None if row.variance is None else sd[:, :, row.variance]
+        rho = None if row.correlation is None else correlation(omega, *row.correlation)
+        parts.append(("isomir", row.term, row.term2, own, rho))
+    parts.append(("sample", "Intercept", "", draws_of(data, "sigma_sample").values.astype(float), None))
+    dispersion = np.exp(-0.5 * draws_of(data, "log_theta").values.astype(float))
+    parts.append(("dispersion", "1/theta", "", dispersion, None))
+
+    columns: dict[str, Any] = {}
+    for name in ("sd", "variance", "correlation"):
+        drawn = [rho if name == "correlation" else own for *_, own, rho in parts]
+        numbers = [_one(one, weight, prob, squared=name == "variance") for one in drawn]
+        columns[name] = np.column_stack([n[0] for n in numbers]).ravel()
+        if name != "variance":
+            columns[f"{name}_lower"] = np.column_stack([n[1] for n in numbers]).ravel()
+            columns[f"{name}_upper"] = np.column_stack([n[2] for n in numbers]).ravel()
+    table = {"mirna": np.repeat(data["mirna"].values[rows], len(parts))}
+    for place, name in enumerate(("group", "term", "term2")):
+        table[name] = np.tile(np.array([part[place] for part in parts], dtype=object), len(rows))
+    order = [
+        "sd",
+        "variance",
+        "correlation",
+        "sd_lower",
+        "sd_upper",
+        "correlation_lower",
+        "correlation_upper",
+    ]
+    table |= {name: columns[name] for name in order}
+    return pd.DataFrame(table).assign(**diagnostic_columns(data, np.repeat(rows, len(parts))))
+
+
+def _one(
+    draws: np.ndarray | None, weight: np.ndarray, prob: float, *, squared: bool
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    if draws is None:
+        nothing = np.full(len(weight), np.nan)
+        return nothing, nothing, nothing
+    if squared:
+        draws = draws**2
+    draws, weight = defined(draws, weight)
+    return mean_and_sd(draws, weight)[0], *equal_tailed(draws, weight, prob)

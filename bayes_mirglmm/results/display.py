@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from bayes_mirglmm.results import tables
+from bayes_mirglmm.results.effects import unwarned_effects
 from bayes_mirglmm.results.selection import fitted
 from bayes_mirglmm.results.shared_samples import SHARED
 
@@ -50,7 +50,7 @@ def top_hits(fit: "Fit") -> tuple[str, pd.DataFrame]:
         table = table.assign(sure=-sure).nsmallest(TOP, ["s_value", "sure"])
         return terms[0], table[["mirna", "estimate", "log2_fc", "std_error", "lfsr", "s_value"]]
     # Not fit.effects(): showing a fit must not warn.
-    table = tables.effects(fit, terms[0], None, None)
+    table = unwarned_effects(fit, terms[0])
     table = table.dropna(subset=["p_value"]).nsmallest(TOP, "p_value")
     return terms[0], table[["mirna", "estimate", "log2_fc", "std_error", "p_value", "p_adjusted"]]
 

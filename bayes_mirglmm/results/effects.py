@@ -1,136 +1,258 @@
-"""The tables of coefficients and contrasts: per miRNA, and per isomiR."""
+"""The tables of effects, as methods of a fit: of coefficients and contrasts, of miRNAs and of isomiRs, shrunken.
+
+What is chosen here is computed from the estimates (:mod:`bayes_mirglmm.results.inference`), from draws
+(:mod:`bayes_mirglmm.results.posterior_tables`) or under a covariance that samples share
+(:mod:`bayes_mirglmm.results.shared_samples`).
+"""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-import xarray as xr
 
+from bayes_mirglmm.design.blocks import reduced_columns
 from bayes_mirglmm.errors import InputError
-from bayes_mirglmm.results.inference import tests
-from bayes_mirglmm.results.selection import (
-    coefficient_covariance,
-    converged,
-    fitted,
-    isomir_position,
-    selected,
+from bayes_mirglmm.methods.registry import methods_with_draws
+from bayes_mirglmm.results.inference import effects_table, isomir_effects_table
+from bayes_mirglmm.results.posterior_tables import posterior_effects_table, posterior_isomir_table
+from bayes_mirglmm.results.samples import chosen_samples
+from bayes_mirglmm.results.selection import interval_level
+from bayes_mirglmm.results.shared_samples import ISOMIR_MEAN, SHARED, shared_effects_table
+from bayes_mirglmm.results.shrinkage import shrunken
+from bayes_mirglmm.results.status import untested_if_saturated, warn_if_saturated
+from bayes_mirglmm.results.terms import (
+    INTERCEPT,
+    changes,
+    chosen_weights,
+    log_fold_changes,
+    slope_coefficients,
 )
 
-INTERCEPT = "Intercept"
+if TYPE_CHECKING:
+    from bayes_mirglmm.results.fit_result import Fit
 
 
-def unit_weights(terms: Sequence[str], wanted: str | Sequence[str] | None) -> pd.DataFrame:
-    """Return the weights that pick single coefficients: a row per wanted term, a column per term.
+def effects(
+    fit: "Fit",
+    terms: str | Sequence[str] | None = None,
+    contrasts: Any = None,
+    prob: float | None = None,
+    interval: str = "eti",
+    *,
+    samples: str | None = None,
+    estimand: str | None = None,
+) -> pd.DataFrame:
+    """Return a row per fitted miRNA and coefficient, or contrast.
+
+    Parameters
+    ----------
+    terms : str or sequence of str, optional
+        Coefficients, all by default.
+    contrasts : optional
+        Contrasts in place of coefficients; see :meth:`contrast`.
+    prob : float, optional
+        Level of the intervals; that of the fit by default.
+    interval : {"eti", "hdi"}
+        Of a Bayesian fit: equal tails, or the shortest interval (highest density).
+    samples : {"independent", "shared"}, optional
+        ``"shared"``: generalised least squares under the covariance of the samples that is learned over all
+        miRNAs (:doc:`/explanation/shared_samples`); as the fit was made by default.
+    estimand : {"isomir_mean", "weighted_mean"}, optional
+        Of shared samples: the mean of the isomiRs' effects, which the fixed effect of the model means (default), or
+        their mean weighted by the square root of their counts, which is near what summed counts estimate.
+
+    Returns
+    -------
+    pandas.DataFrame
+        mirna, term (or contrast), estimate, std_error, lower, upper (natural log), log2_fc, lower_log2,
+        upper_log2 (NaN for the intercept), z (estimate / std_error), df, p_value, p_adjusted
+        (Benjamini-Hochberg within each coefficient). A Bayesian fit: estimate and std_error are
+        posterior mean and SD, lower and upper an equal-tailed (or shortest) interval, and in place of
+        the tests lfsr (local false sign rate, of the posterior), s_value and what :meth:`diagnostics`
+        says of the miRNA: pareto_k, or r_hat, ess_bulk and divergences. Each miRNA has the model's own
+        wide prior, which takes no account of how many do not change, so that a list cut at lfsr has no
+        error rate. ``s_value`` is that of :meth:`shrink`, which learns how many do
+        not: a list cut at 0.05 is expected to have the wrong sign in one of twenty. NaN for the intercept.
+        With shared samples: ``estimand`` after the names, and ``p_beyond_shared``, the p-value if all that the
+        miRNAs do together along the coefficient were noise.
 
     Raises
     ------
     InputError
-        A wanted term does not exist; the message lists those that do.
+        A term, level, probability or kind of interval is not usable.
     """
-    names = list(terms) if wanted is None else [wanted] if isinstance(wanted, str) else list(wanted)
-    unknown = [name for name in names if name not in terms]
-    if unknown:
-        raise InputError(f"the model has no coefficient {unknown[0]!r}: choose from {', '.join(terms)}.")
-    if len(set(names)) < len(names):
-        raise InputError(f"a coefficient is asked for twice: {', '.join(names)}.")
-    return pd.DataFrame(np.eye(len(terms))[[list(terms).index(n) for n in names]], names, list(terms))
+    table = unwarned_effects(fit, terms, contrasts, prob, interval, samples, estimand)
+    if chosen_samples(fit, samples) != SHARED:
+        warn_if_saturated(fit)
+    return table
 
 
-def combine(beta: np.ndarray, cov: np.ndarray, weights: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Return linear combinations of coefficients and their standard errors, each (rows, combinations).
-
-    ``beta`` is (rows, p), ``cov`` (rows, p, p). Coefficients with weight 0 play no part, so that one which is
-    not finite spoils only the combinations that use it.
-    """
-    estimate = np.empty((len(beta), len(weights)))
-    variance = np.empty_like(estimate)
-    for c, row in enumerate(weights.to_numpy(dtype=float)):
-        used = np.flatnonzero(row)
-        w = row[used]
-        estimate[:, c] = beta[:, used] @ w
-        variance[:, c] = ((cov[:, used[:, None], used] @ w) * w).sum(axis=1)
-    with np.errstate(invalid="ignore"):
-        return estimate, np.sqrt(variance)
-
-
-def effects_table(
-    data: xr.Dataset, weights: pd.DataFrame, *, label: str, df: Any, prob: float
-) -> pd.DataFrame:
-    """Return a row per miRNA with estimates and per row of ``weights``.
-
-    A model that did not converge shows its estimate and no standard error, interval or p-value.
+def contrast(fit: "Fit", spec: Any, prob: float | None = None) -> pd.DataFrame:
+    """Return a row per fitted miRNA and contrast: ``effects(contrasts=spec)``.
 
     Parameters
     ----------
-    data : xarray.Dataset
-        The dataset of a fit.
-    weights : pandas.DataFrame
-        Rows: coefficients or contrasts; columns: the terms of the model.
-    label : str
-        Name of the column that holds the names of the rows of ``weights``: ``term`` or ``contrast``.
-    df : float or array
-        Degrees of freedom (inf: normal), of each row of ``weights`` where it is an array, or of each miRNA and row.
-    prob : float
+    spec
+        ``{"group": ("B", "A")}`` for B minus A, a dict of weights of coefficients, ``"pairs:group"`` for
+        all pairs of a factor; see :func:`bayes_mirglmm.design.build.contrast_weights`.
+    prob : float, optional
         Level of the intervals.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The columns of :meth:`effects`, with ``contrast`` in place of ``term``.
     """
-    rows = fitted(data)
-    cov = np.where(converged(data)[:, None, None], coefficient_covariance(data), np.nan)
-    estimate, std_error = combine(selected(data, "beta")[rows], cov[rows], weights)
-    df = df[rows] if np.ndim(df) == 2 else df
-    columns = tests(estimate, std_error, log_fold_change=log_fold_changes(weights), df=df, prob=prob)
-    return long_table({"mirna": data["mirna"].values[rows]}, label, weights, columns)
+    return fit.effects(contrasts=spec, prob=prob)
 
 
-def isomir_effects_table(
-    data: xr.Dataset, weights: pd.DataFrame, *, label: str, df: Any, prob: float
+def isomir_effects(
+    fit: "Fit",
+    terms: str | Sequence[str] | None = None,
+    contrasts: Any = None,
+    prob: float | None = None,
+    interval: str = "eti",
 ) -> pd.DataFrame:
-    """Return a row per isomiR with estimates and per row of ``weights``, a column of which is a slope term.
+    """Return a row per isomiR and coefficient of the slope variable, or contrast of its levels.
 
-    ``estimate`` is the isomiR's own effect, beta + b; ``deviation`` is b, its distance from the miRNA's
-    effect. Standard errors include the uncertainty of the fixed effects. The standard error of the deviation
-    is given for single coefficients, not for contrasts of several.
+    ``terms`` may also name the intercept and nuisance slopes. Columns as in :meth:`effects`, with
+    ``isomir`` after ``mirna``, and at the end ``deviation`` (b, the distance of the isomiR's effect from
+    the miRNA's) and, for coefficients, ``deviation_std_error``. p-values are adjusted over all isomiRs,
+    within each coefficient.
+
+    Parameters
+    ----------
+    terms : str or sequence of str, optional
+        Coefficients that isomiRs differ in; those of the slope variable when omitted.
+    contrasts : optional
+        In place of coefficients: what :meth:`contrast` takes.
+    prob : float, optional
+        Level of the intervals; that of the fit when omitted.
+    interval : {"eti", "hdi"}
+        Of a posterior: equal tails, or highest density.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As above; natural logs, and log2 where the name says so.
     """
-    slope_terms = list(data["slope_term"].values)
-    weights = on_slope_terms(weights, slope_terms)
-    position = isomir_position(data)
-    rows = fitted(data)[position] & np.isfinite(data["effect"].values).any(axis=1)
-    sound = converged(data)[position][rows]
-    cov = np.where(sound[:, None, None], data["effect_cov"].values[rows], np.nan)
-    estimate, std_error = combine(data["effect"].values[rows], cov, weights)
-    df = df[position][rows] if np.ndim(df) == 2 else df
-    columns = tests(estimate, std_error, log_fold_change=log_fold_changes(weights), df=df, prob=prob)
-    columns["deviation"] = data["b"].values[rows] @ weights.to_numpy(dtype=float).T
-    if label == "term":
-        b_se = np.where(sound[:, None], data["b_se"].values[rows], np.nan)
-        columns["deviation_std_error"] = b_se[:, [slope_terms.index(name) for name in weights.index]]
-    keys = {"mirna": data["isomir_mirna"].values[rows], "isomir": data["isomir"].values[rows]}
-    return long_table(keys, label, weights, columns)
+    _check_interval(fit, interval)
+    blocks = fit.design.blocks
+    if terms is None and contrasts is None:
+        terms = slope_coefficients(fit.design) or [INTERCEPT]
+    weights, label = chosen_weights(fit.design, terms, contrasts)
+    level = interval_level(fit.data, prob)
+    if fit.method.has_draws:
+        table = posterior_isomir_table(fit.data, weights, blocks, label=label, prob=level, interval=interval)
+    else:
+        table = isomir_effects_table(fit.data, weights, label=label, df=fit.effect_df(weights), prob=level)
+        table = untested_if_saturated(fit, table)
+    warn_if_saturated(fit)
+    return table
 
 
-def on_slope_terms(weights: pd.DataFrame, slope_terms: Sequence[str]) -> pd.DataFrame:
-    """Restrict weights on the model's terms to the columns that isomiRs have effects for."""
-    outside = weights.columns[(weights != 0).any(axis=0)].difference(list(slope_terms))
-    if len(outside):
-        raise InputError(
-            f"isomiRs have no effect of their own for {', '.join(outside)}: their random effects are "
-            f"{', '.join(slope_terms)}. Choose among these, or fit with slope= set to that variable."
+def shrink(
+    fit: "Fit",
+    terms: str | Sequence[str] | None = None,
+    contrasts: Any = None,
+    prob: float | None = None,
+    *,
+    samples: str | None = None,
+    estimand: str | None = None,
+) -> pd.DataFrame:
+    """Return :meth:`effects` with log fold changes shrunk across miRNAs (Stephens 2017).
+
+    Adds ``shrunk``, ``shrunk_sd``, ``shrunk_lower`` and ``shrunk_upper`` (natural log), ``lfsr`` and
+    ``s_value``; each coefficient has its own prior. Every coefficient but the intercept by default. Shrinking
+    biases large effects: these columns stand beside the estimates and replace nothing.
+
+    Parameters
+    ----------
+    terms, contrasts, prob
+        As in :meth:`effects`.
+    samples, estimand : str, optional
+        As in :meth:`effects`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As above.
+    """
+    wanted = changes(fit.design, terms, contrasts)
+    table = fit.effects(wanted, contrasts, prob, samples=samples, estimand=estimand)
+    return shrunken(table, "term" if contrasts is None else "contrast", interval_level(fit.data, prob))
+
+
+def unwarned_effects(
+    fit: "Fit",
+    terms: str | Sequence[str] | None = None,
+    contrasts: Any = None,
+    prob: float | None = None,
+    interval: str = "eti",
+    samples: str | None = None,
+    estimand: str | None = None,
+) -> pd.DataFrame:
+    """Return :func:`effects`, and warn of nothing."""
+    _check_interval(fit, interval)
+    weights, label = chosen_weights(fit.design, terms, contrasts)
+    level = interval_level(fit.data, prob)
+    if chosen_samples(fit, samples, estimand) == SHARED:
+        table = shared_effects_table(
+            fit.data,
+            fit.what_samples_share,
+            weights,
+            label=label,
+            df=fit.effect_df(weights),
+            prob=level,
+            estimand=estimand or ISOMIR_MEAN,
         )
-    return weights.reindex(columns=list(slope_terms), fill_value=0.0)
+        # standard errors hold how much isomiRs differ in every effect
+        return table.assign(isomir_slope=True)
+    if fit.method.has_draws:
+        table = posterior_effects_table(fit.data, weights, label=label, prob=level, interval=interval)
+        table = _with_s_values(table, label, list(weights.index[log_fold_changes(weights)]))
+    else:
+        table = effects_table(fit.data, weights, label=label, df=fit.effect_df(weights), prob=level)
+    return untested_if_saturated(fit, table).assign(isomir_slope=_have_slopes(fit, table, weights, label))
 
 
-def log_fold_changes(weights: pd.DataFrame) -> np.ndarray:
-    """Return which rows compare something: whatever has weight on the intercept is a level, not a change."""
-    if INTERCEPT not in weights.columns:
-        return np.ones(len(weights), dtype=bool)
-    return weights[INTERCEPT].to_numpy(dtype=float) == 0.0
+def _with_s_values(table: pd.DataFrame, label: str, changes: list[str]) -> pd.DataFrame:
+    """Put s-values of the shrunken effects behind ``lfsr``; NaN for what is no change.
+
+    Not those of ``lfsr``: under a wide prior it takes no account of how many effects are null, and a mean of it is no
+    error rate of a list.
+    """
+    own = table[table[label].isin(changes)]
+    found = shrunken(own, label, 0.95)["s_value"].reindex(table.index)
+    table.insert(list(table.columns).index("lfsr") + 1, "s_value", found)
+    return table
 
 
-def long_table(
-    keys: dict[str, np.ndarray], label: str, weights: pd.DataFrame, columns: dict[str, np.ndarray]
-) -> pd.DataFrame:
-    """Lay (rows, combinations) arrays out as one long table, the combinations of a row together."""
-    repeated = {name: np.repeat(values, len(weights)) for name, values in keys.items()}
-    count = len(next(iter(keys.values())))
-    repeated[label] = np.tile(weights.index.to_numpy(dtype=object), count)
-    return pd.DataFrame(repeated | {name: values.ravel() for name, values in columns.items()})
+def _have_slopes(fit: "Fit", table: pd.DataFrame, weights: pd.DataFrame, label: str) -> np.ndarray:
+    """Tell for each row whether isomiRs have effects of their own for all that it weighs.
+
+    Where they have not, the standard error takes them to change alike. The coefficients of a miRNA may be those of
+    the reduced model (``preset="mirglmm"``), which has no slopes of the slope variable.
+    """
+    data, design = fit.data, fit.design
+    columns = {"full": list(design.slope_terms)}
+    columns["reduced"] = [design.slope_terms[k] for k in reduced_columns(design.blocks)]
+    if not fit.has_isomir_slopes:
+        columns["full"] = columns["reduced"]
+    used = weights.to_numpy() != 0
+    known = pd.DataFrame(
+        {model: (~used | np.isin(weights.columns, names)).all(axis=1) for model, names in columns.items()},
+        index=weights.index,
+    )
+    shown = pd.Series(data["coefficients_from"].values.astype(str), index=data["mirna"].values)
+    models = shown.reindex(table["mirna"]).to_numpy()
+    rows = known.reindex(table[label])
+    return np.where(models == "reduced", rows["reduced"], rows["full"]).astype(bool)
+
+
+def _check_interval(fit: "Fit", interval: str) -> None:
+    if interval not in ("eti", "hdi"):
+        raise InputError(f"interval={interval!r} is not one of 'eti' (equal tails), 'hdi' (highest density).")
+    if interval == "hdi" and not fit.method.has_draws:
+        raise InputError(f"interval='hdi' is of posterior draws: fit with method={methods_with_draws()}.")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from bayes_mirglmm.methods.registry import Method
-from bayes_mirglmm.results.effects import INTERCEPT
+from bayes_mirglmm.results.terms import INTERCEPT
 
 if TYPE_CHECKING:
     from bayes_mirglmm.results import Fit

@@ -22,7 +22,7 @@ from bayes_mirglmm.results.arrays import read_arrays
 from bayes_mirglmm.results.fit_result import Fit
 from bayes_mirglmm.results.run_folder import ARRAYS, ML_ARRAYS, RUN
 from bayes_mirglmm.results.schema import ATTRIBUTES, SCHEMA_VERSION
-from bayes_mirglmm.results.specification import spec_of
+from bayes_mirglmm.results.selection import spec_of
 from bayes_mirglmm.results.validation import check_arrays, check_design
 
 logger = logging.getLogger(__name__)

@@ -7,6 +7,7 @@ to chi-squared(q), what ``DESeq(test = "LRT")`` does; both models keep the isomi
 average over isomiRs. It takes the variances for known: with few samples the F test is the safer one.
 """
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,14 +28,33 @@ from bayes_mirglmm.results.selection import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from bayes_mirglmm.marginal import Frame
     from bayes_mirglmm.results.fit_result import Fit
 
 
-def omnibus_table(fit: "Fit", terms: "Sequence[str] | None", *, lrt: bool) -> pd.DataFrame:
-    """Return a row per fitted miRNA and term; see :meth:`bayes_mirglmm.results.Fit.omnibus`."""
+def omnibus(fit: "Fit", terms: str | Sequence[str] | None = None, *, lrt: bool = False) -> pd.DataFrame:
+    """Return tests of whole terms of the formula, such as a factor of several levels.
+
+    Parameters
+    ----------
+    terms : str or sequence of str, optional
+        Terms of the formula (``"dose"``, ``"dose:batch"``); all when omitted.
+    lrt : bool
+        Add the likelihood ratio test, for which every miRNA is fitted again, with and without the term.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row per fitted miRNA and term: mirna, term, f (Wald F), df (coefficients of the term), residual_df
+        (samples minus coefficients, inf for ``df="z"``), p_value, p_adjusted (Benjamini-Hochberg within each term);
+        with ``lrt`` also lrt (statistic, chi-squared with df degrees of freedom), lrt_p_value and lrt_p_adjusted.
+        The average over isomiRs is tested: isomiR slopes stay in both models. With few samples F is the safer one.
+
+    Raises
+    ------
+    InputError
+        The formula has no such term, or the fit is Bayesian: take ``fit.ml.omnibus()``.
+    """
     if fit.method.has_draws:
         raise InputError(
             "a test of a term refers to a fit by maximum likelihood: take fit.ml.omnibus(). For a factor of several "

@@ -1,6 +1,4 @@
-"""The tables of a Bayesian fit: coefficients, contrasts, isomiRs, variance components, all from its draws."""
-
-from typing import Any
+"""The tables of effects of a Bayesian fit: coefficients, contrasts, isomiRs, all from its draws."""
 
 import numpy as np
 import pandas as pd
@@ -9,19 +7,12 @@ import xarray as xr
 from bayes_mirglmm.design.build import varies_around
 from bayes_mirglmm.methods.registry import method_named
 from bayes_mirglmm.model.covariance import correlation
-from bayes_mirglmm.results.components import isomir_rows
 from bayes_mirglmm.results.draws import draws_of
-from bayes_mirglmm.results.effects import log_fold_changes, long_table, on_slope_terms
-from bayes_mirglmm.results.inference import in_log2
+from bayes_mirglmm.results.inference import in_log2, long_table
 from bayes_mirglmm.results.selection import selected
 from bayes_mirglmm.results.smoothing import NormalMixture
-from bayes_mirglmm.results.summaries import (
-    defined,
-    equal_tailed,
-    highest_density,
-    mean_and_sd,
-    sign_rates,
-)
+from bayes_mirglmm.results.summaries import equal_tailed, highest_density, mean_and_sd, sign_rates
+from bayes_mirglmm.results.terms import log_fold_changes, on_slope_terms
 
 
 def posterior_effects_table(
@@ -54,7 +45,7 @@ def posterior_effects_table(
     ]
     columns = _columns(parts, log_fold_changes(weights))
     table = long_table({"mirna": data["mirna"].values[rows]}, label, weights, columns)
-    return table.assign(**_diagnostics(data, np.repeat(rows, len(weights))))
+    return table.assign(**diagnostic_columns(data, np.repeat(rows, len(weights))))
 
 
 def posterior_isomir_table(
@@ -99,63 +90,9 @@ def posterior_isomir_table(
         columns["deviation_std_error"] = deviation[1]
     keys = {"mirna": data["isomir_mirna"].values[rows], "isomir": data["isomir"].values[rows]}
     table = long_table(keys, label, weights, columns)
-    return table.assign(**_diagnostics(data, np.repeat(drawn_position(data)[drawn[rows]], len(weights))))
-
-
-def posterior_components_table(data: xr.Dataset, blocks: tuple[int, ...], prob: float) -> pd.DataFrame:
-    """Return a row per miRNA and variance component, as for any fit, with posterior summaries.
-
-    ``sd``, ``variance`` and ``correlation`` are posterior means; ``sd_lower``, ``sd_upper``,
-    ``correlation_lower``, ``correlation_upper`` the ends of the intervals.
-    """
-    terms = list(data["slope_term"].values)
-    rows = drawn_position(data)
-    weight = draws_of(data, "weight").values
-    omega = draws_of(data, "omega").values.astype(float)
-    sd = np.sqrt(np.einsum("mskk->msk", omega))
-    parts: list[tuple[str, str, str, np.ndarray | None, np.ndarray | None]] = []
-    for row in isomir_rows(terms, blocks):
-        own = None if row.variance is None else sd[:, :, row.variance]
-        rho = None if row.correlation is None else correlation(omega, *row.correlation)
-        parts.append(("isomir", row.term, row.term2, own, rho))
-    parts.append(("sample", "Intercept", "", draws_of(data, "sigma_sample").values.astype(float), None))
-    dispersion = np.exp(-0.5 * draws_of(data, "log_theta").values.astype(float))
-    parts.append(("dispersion", "1/theta", "", dispersion, None))
-
-    columns: dict[str, Any] = {}
-    for name in ("sd", "variance", "correlation"):
-        drawn = [rho if name == "correlation" else own for *_, own, rho in parts]
-        numbers = [_one(one, weight, prob, squared=name == "variance") for one in drawn]
-        columns[name] = np.column_stack([n[0] for n in numbers]).ravel()
-        if name != "variance":
-            columns[f"{name}_lower"] = np.column_stack([n[1] for n in numbers]).ravel()
-            columns[f"{name}_upper"] = np.column_stack([n[2] for n in numbers]).ravel()
-    table = {"mirna": np.repeat(data["mirna"].values[rows], len(parts))}
-    for place, name in enumerate(("group", "term", "term2")):
-        table[name] = np.tile(np.array([part[place] for part in parts], dtype=object), len(rows))
-    order = [
-        "sd",
-        "variance",
-        "correlation",
-        "sd_lower",
-        "sd_upper",
-        "correlation_lower",
-        "correlation_upper",
-    ]
-    table |= {name: columns[name] for name in order}
-    return pd.DataFrame(table).assign(**_diagnostics(data, np.repeat(rows, len(parts))))
-
-
-def diagnostics_table(data: xr.Dataset) -> pd.DataFrame:
-    """Return a row per miRNA with draws and all that the method says of them."""
-    rows = drawn_position(data)
-    names = method_named(data.attrs["method"]).diagnostics
-    table = {"mirna": data["mirna"].values[rows], "status": data["status"].values[rows]}
-    table |= {name: selected(data, name)[rows] for name in names}
-    for name in ("divergences", "saturated", "attempts", "points", "dropped"):
-        if name in table:
-            table[name] = table[name].astype(np.int64)
-    return pd.DataFrame(table | {"seconds": data["seconds"].values[rows]})
+    return table.assign(
+        **diagnostic_columns(data, np.repeat(drawn_position(data)[drawn[rows]], len(weights)))
+    )
 
 
 def drawn_position(data: xr.Dataset) -> np.ndarray:
@@ -208,19 +145,7 @@ def _columns(parts: list[np.ndarray], log_fold_change: np.ndarray) -> dict[str, 
     }
 
 
-def _one(
-    draws: np.ndarray | None, weight: np.ndarray, prob: float, *, squared: bool
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    if draws is None:
-        nothing = np.full(len(weight), np.nan)
-        return nothing, nothing, nothing
-    if squared:
-        draws = draws**2
-    draws, weight = defined(draws, weight)
-    return mean_and_sd(draws, weight)[0], *equal_tailed(draws, weight, prob)
-
-
-def _diagnostics(data: xr.Dataset, mirna: np.ndarray) -> dict[str, np.ndarray]:
+def diagnostic_columns(data: xr.Dataset, mirna: np.ndarray) -> dict[str, np.ndarray]:
     """Return the columns that say how far the draws of each row's miRNA can be trusted."""
     shown = method_named(data.attrs["method"]).shown
     return {name: selected(data, name)[mirna] for name in shown}

@@ -37,12 +37,32 @@ STATISTICS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
 
 
 def predictive_checks(fit: "Fit", mirnas: Sequence[str] | None = None) -> pd.DataFrame:
-    """Return a row per miRNA and statistic; see :meth:`bayes_mirglmm.results.Fit.predictive_checks`.
+    """Return posterior predictive checks: counts drawn anew from each posterior draw beside those that were seen.
+
+    The new counts keep the random effects of the draw, so that a check asks whether the likelihood fits, not
+    whether the random effects do.
+
+    Parameters
+    ----------
+    mirnas : sequence of str, optional
+        All that have draws when omitted.
+
+    Returns
+    -------
+    pandas.DataFrame
+        mirna, statistic, observed, expected (mean of the new data sets), lower, upper (95 %), p_value (share of new
+        data sets with a larger value, ties halved; near 0 or 1 the model misses that feature). Statistics:
+        ``zeros`` (share of cells), ``dispersion`` (mean over isomiRs of the squared coefficient of variation over
+        samples), ``sample_spread`` (SD over samples of the log CPM of all isomiRs together).
 
     Raises
     ------
     InputError
         The fit has no draws.
+
+    References
+    ----------
+    Gelman, Meng & Stern (1996), Statistica Sinica 6, 733-760.
     """
     if not fit.method.has_draws:
         raise InputError(

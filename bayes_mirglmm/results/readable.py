@@ -13,8 +13,27 @@ if TYPE_CHECKING:
     from bayes_mirglmm.results.fit_result import Fit
 
 
-def readable_model(fit: "Fit", mirna: str, model: str | None, prefix: str) -> "pm.Model":
-    """Return :meth:`bayes_mirglmm.results.Fit.build_model`."""
+def build_model(fit: "Fit", mirna: str, *, model: str | None = None, prefix: str = "") -> "pm.Model":
+    """Return the model of one miRNA of this fit in PyMC: the same counts, offsets, design, family and priors.
+
+    Parameters
+    ----------
+    mirna : str
+        A fitted miRNA.
+    model : str, optional
+        ``full`` or ``reduced``; the one that the tables show when omitted.
+    prefix : str
+        As in :func:`bayes_mirglmm.build_model`, which also says what the model has.
+
+    Returns
+    -------
+    pymc.Model
+
+    Raises
+    ------
+    InputError
+        The fit has no estimates of the miRNA, or no such model.
+    """
     from bayes_mirglmm.model.build import model_of_design
 
     data = fit.data

@@ -4,12 +4,18 @@ mu = exp(offset + x beta + z b_j + u + the effects of random terms), V = mu + mu
 V = mu).
 """
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import xarray as xr
 from scipy import special
 
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.results.selection import find_mirna, model_index
+from bayes_mirglmm.results.view import sample_coordinates
+
+if TYPE_CHECKING:
+    from bayes_mirglmm.results.fit_result import Fit
 
 KINDS = ("pearson", "deviance", "working", "response")
 CURVATURES = ("expected", "observed")
@@ -34,22 +40,21 @@ def fitted_means(data: xr.Dataset, mirna: str) -> tuple[xr.DataArray, xr.DataArr
     return counts, counts.copy(data=mu).rename("mean"), float(data["theta"].values[m, i])
 
 
-def residuals(data: xr.Dataset, mirna: str, kind: str = "pearson") -> xr.DataArray:
-    """Return the residuals of one miRNA.
+def residuals(fit: "Fit", mirna: str, kind: str = "pearson") -> xr.DataArray:
+    """Return residuals of one miRNA, dims (isomir, sample): pearson, deviance, working or response.
 
     Parameters
     ----------
-    data : xarray.Dataset
-        The dataset of a fit.
     mirna : str
         A fitted miRNA.
-    kind : str
-        ``pearson``: (y - mu) / sqrt(V); ``deviance``: signed square root of the unit deviance; ``working``:
-        (y - mu) / mu, on the scale of the linear predictor; ``response``: y - mu, in counts.
+    kind : {"pearson", "deviance", "working", "response"}
+        Working residuals are on the log scale, response residuals are counts, the others have no unit.
 
     Returns
     -------
-    xarray.DataArray, dims (isomir, sample)
+    xarray.DataArray
+        With the names of isomiRs and samples. ``pearson``: (y - mu) / sqrt(V); ``deviance``: signed square root of the
+        unit deviance; ``working``: (y - mu) / mu; ``response``: y - mu.
 
     Raises
     ------
@@ -58,7 +63,7 @@ def residuals(data: xr.Dataset, mirna: str, kind: str = "pearson") -> xr.DataArr
     """
     if kind not in KINDS:
         raise InputError(f"unknown kind of residual {kind!r}: choose one of {', '.join(KINDS)}.")
-    counts, mean, theta = fitted_means(data, mirna)
+    counts, mean, theta = fitted_means(fit.data, mirna)
     y, mu = counts.values.astype(float), mean.values
     if kind == "response":
         values = y - mu
@@ -68,26 +73,25 @@ def residuals(data: xr.Dataset, mirna: str, kind: str = "pearson") -> xr.DataArr
         values = (y - mu) / np.sqrt(mu + mu * (mu / theta))
     else:
         values = np.sign(y - mu) * np.sqrt(unit_deviance(y, mu, theta))
-    return mean.copy(data=values).rename(f"{kind}_residual")
+    return _labelled(fit, mean, values, f"{kind}_residual")
 
 
-def working_weights(data: xr.Dataset, mirna: str, curvature: str = "expected") -> xr.DataArray:
-    """Return the weights that go with the working residuals.
+def working_weights(fit: "Fit", mirna: str, curvature: str = "expected") -> xr.DataArray:
+    """Return the weights of the working residuals of one miRNA, dims (isomir, sample).
 
     Parameters
     ----------
-    data : xarray.Dataset
-        The dataset of a fit.
     mirna : str
         A fitted miRNA.
-    curvature : str
-        ``expected``: mu t, with t = 1 / (1 + mu / theta), the weight of iteratively reweighted least squares
-        (weight times working residual is the score); ``observed``: (1 + y / theta) mu t^2, the curvature of
-        the log-likelihood.
+    curvature : {"expected", "observed"}
+        Which second derivative of the log-likelihood in the linear predictor. ``expected``: mu t, with t = 1 / (1 + mu
+        / theta), the weight of iteratively reweighted least squares (weight times working residual is the score);
+        ``observed``: (1 + y / theta) mu t^2, the curvature itself.
 
     Returns
     -------
-    xarray.DataArray, dims (isomir, sample)
+    xarray.DataArray
+        With the names of isomiRs and samples.
 
     Raises
     ------
@@ -96,11 +100,17 @@ def working_weights(data: xr.Dataset, mirna: str, curvature: str = "expected") -
     """
     if curvature not in CURVATURES:
         raise InputError(f"unknown curvature {curvature!r}: choose one of {', '.join(CURVATURES)}.")
-    counts, mean, theta = fitted_means(data, mirna)
+    counts, mean, theta = fitted_means(fit.data, mirna)
     y, mu = counts.values.astype(float), mean.values
     t = 1.0 / (1.0 + mu / theta)
     values = mu * t if curvature == "expected" else (1.0 + y / theta) * mu * t * t
-    return mean.copy(data=values).rename("working_weight")
+    return _labelled(fit, mean, values, "working_weight")
+
+
+def _labelled(fit: "Fit", mean: xr.DataArray, values: np.ndarray, name: str) -> xr.DataArray:
+    """Return values of the cells of ``mean`` with the columns of the sample table."""
+    found = mean.copy(data=values).rename(name)
+    return found.assign_coords(sample_coordinates(fit.samples, found))
 
 
 def unit_deviance(y: np.ndarray, mu: np.ndarray, theta: float) -> np.ndarray:

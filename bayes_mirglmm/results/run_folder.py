@@ -18,13 +18,16 @@ from typing import IO
 
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.results import run_json
-from bayes_mirglmm.results.tables import SHARED_TABLES, TABLES
 
 try:
     import fcntl
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
+#: The tables of a fit, in the order in which a run folder lists them.
+TABLES = ("effects", "isomir_effects", "usage", "variance_components", "status")
+#: Those that a fit with ``usage_test="shared"`` has besides.
+SHARED_TABLES = ("usage_shared", "shared_directions")
 ARRAYS, ML_ARRAYS, RUN, REPORT = "arrays.nc", "ml.nc", "run.json", "report.html"
 #: Tables that a run has only when they are asked for.
 EXTRA_TABLES = ("contrasts", "isomir_contrasts", "omnibus", "shared_samples", "sample_directions")

@@ -31,7 +31,7 @@ from bayes_mirglmm.methods.variables import Variable
 from bayes_mirglmm.model import ModelSpec
 from bayes_mirglmm.records import MirnaRecord
 from bayes_mirglmm.results.filling import Filler
-from bayes_mirglmm.results.specification import spec_as_json
+from bayes_mirglmm.results.selection import check_prob, spec_as_json
 
 if TYPE_CHECKING:
     from bayes_mirglmm.design.build import Design
@@ -285,10 +285,3 @@ def validate_fit_data(dataset: xr.Dataset) -> xr.Dataset:
             f"{', '.join(dataset['model'].values)}."
         )
     return dataset
-
-
-def check_prob(prob: float) -> float:
-    """Return ``prob``, the level of an interval, or refuse it."""
-    if not 0 < prob < 1:
-        raise InputError(f"the value of prob should be between 0 and 1 (0.95, say) but got {prob!r}.")
-    return float(prob)

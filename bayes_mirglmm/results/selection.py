@@ -1,10 +1,13 @@
 """Reading the dataset: which model speaks for a miRNA, and which numbers it may show."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayes_mirglmm.errors import UnknownMirnaError
+from bayes_mirglmm.errors import InputError, UnknownMirnaError
+from bayes_mirglmm.model import ModelSpec
 from bayes_mirglmm.outcomes import CONVERGED
 from bayes_mirglmm.suggest import did_you_mean
 
@@ -68,3 +71,50 @@ def find_mirna(data: xr.Dataset, mirna: str) -> int:
         reason = str(data["reason"].values[i]) or "no reason was recorded"
         raise UnknownMirnaError(f"{mirna!r} has no estimates: {data['status'].values[i]} ({reason}).")
     return i
+
+
+def spec_of(data: xr.Dataset) -> ModelSpec:
+    """Return the specification of the model that was fitted.
+
+    Raises
+    ------
+    InputError
+        What the dataset says is no model.
+    """
+    return ModelSpec.from_dict(json.loads(data.attrs["model"]), where="the model of the fit")
+
+
+def spec_as_json(spec: ModelSpec) -> str:
+    """Return what :func:`spec_of` reads."""
+    return json.dumps(spec.to_dict())
+
+
+def check_prob(prob: float) -> float:
+    """Return ``prob``, the level of an interval, or refuse it."""
+    if not 0 < prob < 1:
+        raise InputError(f"the value of prob should be between 0 and 1 (0.95, say) but got {prob!r}.")
+    return float(prob)
+
+
+def interval_level(data: xr.Dataset, prob: float | None) -> float:
+    """Return the level of intervals: ``prob``, or that of the fit where it is None."""
+    return check_prob(data.attrs["prob"] if prob is None else prob)
+
+
+def mean_cpm(data: xr.Dataset) -> pd.Series:
+    """Return the mean CPM of each miRNA with counts: of its summed isomiRs, per million of the total counts.
+
+    Parameters
+    ----------
+    data : xarray.Dataset
+        The dataset of a fit.
+
+    Returns
+    -------
+    pandas.Series
+        Mean over the samples, by miRNA; totals were taken before any filter, whatever the offset of the fit.
+    """
+    cpm = data["counts"].values / (data["total"].values / 1e6)
+    return (
+        pd.Series(cpm.mean(axis=1)).groupby(data["isomir_mirna"].values.astype(str)).sum().rename("mean_cpm")
+    )

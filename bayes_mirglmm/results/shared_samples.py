@@ -22,9 +22,9 @@ from bayes_mirglmm.cohort.sample_directions import explained, sample_directions
 from bayes_mirglmm.design.covariates import is_factor
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.outcomes import Caution
-from bayes_mirglmm.results.effects import effects_table, log_fold_changes, long_table
-from bayes_mirglmm.results.inference import tests, two_sided_p
+from bayes_mirglmm.results.inference import effects_table, long_table, tests, two_sided_p
 from bayes_mirglmm.results.selection import converged, fitted, model_index, selected
+from bayes_mirglmm.results.terms import log_fold_changes
 
 #: What an effect of a miRNA means: the mean of its isomiRs' effects, or the mean weighted by the root of their counts.
 ISOMIR_MEAN, WEIGHTED_MEAN = "isomir_mean", "weighted_mean"

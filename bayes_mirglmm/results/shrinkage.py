@@ -1,10 +1,11 @@
 """Adaptive shrinkage of the table of effects."""
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 import pandas as pd
 
 from bayes_mirglmm.evidence.shrinkage import shrink
-from bayes_mirglmm.results.per_coefficient import per_coefficient
 
 #: What shrinkage adds to a table; the interval is at the level of the table's own.
 COLUMNS = ("shrunk", "shrunk_sd", "shrunk_lower", "shrunk_upper", "lfsr", "s_value")
@@ -29,3 +30,28 @@ def shrunken(table: pd.DataFrame, label: str, prob: float) -> pd.DataFrame:
         return [found.mean, found.sd, found.lower, found.upper, found.lfsr, found.s_value]
 
     return per_coefficient(table, label, COLUMNS, compute)
+
+
+def per_coefficient(
+    table: pd.DataFrame,
+    label: str,
+    columns: Sequence[str],
+    compute: Callable[[pd.DataFrame], Sequence[np.ndarray]],
+) -> pd.DataFrame:
+    """Return ``table`` with ``columns``.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        With estimate and std_error.
+    label : str
+        Column that names the coefficient or contrast of a row.
+    columns : sequence of str
+    compute : callable
+        From the rows of one coefficient or contrast to the columns.
+    """
+    result = table.assign(**dict.fromkeys(columns, np.nan))
+    for name in dict.fromkeys(table[label]):
+        rows = table[label] == name
+        result.loc[rows, list(columns)] = np.column_stack(compute(table[rows]))
+    return result

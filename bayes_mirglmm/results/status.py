@@ -1,13 +1,77 @@
-"""The table that accounts for every miRNA of the input."""
+"""The tables that account for every miRNA of the input and for the draws, as methods of a fit.
+
+Also what a saturated design, which leaves nothing to test with, does to the tables.
+"""
+
+import warnings
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.evidence.lrt import ROUNDING
-from bayes_mirglmm.methods.registry import method_named
+from bayes_mirglmm.methods.registry import method_named, methods_with_draws
 from bayes_mirglmm.outcomes import CONVERGED
+from bayes_mirglmm.results.posterior_tables import drawn_position
 from bayes_mirglmm.results.selection import converged, fitted, selected
+
+if TYPE_CHECKING:
+    from bayes_mirglmm.results.fit_result import Fit
+
+#: Columns of the tables that test or call something.
+P_VALUES = (
+    "p_value", "p_value_chi2", "p_adjusted", "s_value", "p_shared", "p_shared_adjusted", "p_within"
+)  # fmt: skip
+
+
+def status(fit: "Fit") -> pd.DataFrame:
+    """Return a row for EVERY miRNA of the input: fitted or not, and why.
+
+    Columns: mirna, status, reason (a sentence), n_isomirs, n_samples, log_likelihood, iterations,
+    seconds; with ``method="laplace"`` also pareto_k and effective_size (of the draws), with ``method="nuts"``
+    r_hat, ess_bulk and divergences. log_likelihood is marginal, which NUTS does not compute.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As above.
+    """
+    return status_table(fit.data, fit.residual_df)
+
+
+def diagnostics(fit: "Fit") -> pd.DataFrame:
+    """Return how far the draws of each miRNA can be trusted: a row per miRNA with draws.
+
+    Returns
+    -------
+    pandas.DataFrame
+        mirna, status and seconds; with ``method="laplace"`` pareto_k (above 0.7 unreliable), effective_size and
+        points; with ``method="nuts"`` r_hat (largest of all quantities; above 1.01 the chains disagree), worst (the
+        quantity that has it), ess_bulk and ess_tail (smallest of fixed effects, SDs and theta; at least 400),
+        divergences, saturated (draws whose trajectory was cut off), steps (gradients for each draw) and attempts.
+        Of the model that the tables show.
+
+    Raises
+    ------
+    InputError
+        The fit has no draws.
+    """
+    if not fit.method.has_draws:
+        raise InputError(
+            "a fit by maximum likelihood has no draws to diagnose: see status(), or fit with "
+            f"method={methods_with_draws()}."
+        )
+    data = fit.data
+    rows = drawn_position(data)
+    names = method_named(data.attrs["method"]).diagnostics
+    table = {"mirna": data["mirna"].values[rows], "status": data["status"].values[rows]}
+    table |= {name: selected(data, name)[rows] for name in names}
+    for name in ("divergences", "saturated", "attempts", "points", "dropped"):
+        if name in table:
+            table[name] = table[name].astype(np.int64)
+    return pd.DataFrame(table | {"seconds": data["seconds"].values[rows]})
 
 
 def status_table(data: xr.Dataset, residual_df: float) -> pd.DataFrame:
@@ -49,6 +113,20 @@ def saturated_sentence(data: xr.Dataset) -> str:
         f"The design is saturated ({data.sizes['sample']} samples, {data.attrs['rank']} coefficients): no "
         "degrees of freedom are left for t intervals, and nothing is tested. Simplify the formula, or add samples."
     )
+
+
+def warn_if_saturated(fit: "Fit") -> None:
+    """Warn, once for each fit, where no degrees of freedom are left."""
+    if fit.residual_df < 1 and not fit.warned:
+        fit.warned = True
+        warnings.warn(saturated_sentence(fit.data), UserWarning, stacklevel=3)
+
+
+def untested_if_saturated(fit: "Fit", table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table without p-values where no degrees of freedom are left to judge anything by."""
+    if fit.design.residual_df >= 1:
+        return table
+    return table.assign(**{name: np.nan for name in P_VALUES if name in table})
 
 
 def _reasons(data: xr.Dataset, residual_df: float) -> np.ndarray:

@@ -9,10 +9,8 @@ import xarray as xr
 
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.methods.registry import methods_with_draws
-from bayes_mirglmm.results.draws import draws_of
-from bayes_mirglmm.results.posterior import drawn_model, posterior_of
-from bayes_mirglmm.results.schema import check_prob
-from bayes_mirglmm.results.selection import selected
+from bayes_mirglmm.results.draws import drawn_model, draws_of, posterior_of
+from bayes_mirglmm.results.selection import interval_level, selected
 from bayes_mirglmm.results.summaries import equal_tailed, mean_and_sd, sign_rates
 
 if TYPE_CHECKING:
@@ -21,14 +19,49 @@ if TYPE_CHECKING:
 COLUMNS = ("estimate", "std_error", "lower", "upper", "lfsr")
 
 
-def summarised(fit: "Fit", function: Callable[[xr.Dataset], Any], prob: float | None) -> pd.DataFrame:
-    """Return :meth:`bayes_mirglmm.results.Fit.summarise`."""
+def summarise(fit: "Fit", function: Callable[[xr.Dataset], Any], prob: float | None = None) -> pd.DataFrame:
+    """Return the posterior of a quantity of your own, a row for each miRNA with draws.
+
+    Parameters
+    ----------
+    function : callable
+        From the draws of one miRNA to the quantity: one number for each draw. The draws are an ``xarray.Dataset``
+        with the names of the posterior of ``fit[mirna]``, all along one dim ``draw``: beta (term), effect and b
+        (isomir, slope_term), sd_isomir (slope_term), correlation (slope_pair), sd_sample, u (sample_id), theta (not
+        of a Poisson model), in natural logs; and weight. It must not average over draws: those of
+        ``method="laplace"`` carry weights, which are applied here. It may return a mapping of names to quantities.
+    prob : float, optional
+        Level of the intervals; that of the fit by default.
+
+    Returns
+    -------
+    pandas.DataFrame
+        mirna, (quantity, where the function returns a mapping), estimate (posterior mean), std_error (posterior
+        SD), lower, upper (equal-tailed interval), lfsr (the smaller of P(>= 0) and P(<= 0)) and what
+        :meth:`diagnostics` says of the miRNA. Of a yes or no for each draw, ``draws["sd_sample"] > 1`` say,
+        ``estimate`` is the posterior probability.
+
+    Raises
+    ------
+    InputError
+        The fit has no draws, or the function returns anything but a number for each draw.
+
+    Examples
+    --------
+    The probability that all isomiRs of a miRNA change in the same direction::
+
+        def alike(draws):
+            effect = draws["effect"].sel(slope_term="group[T.case]")
+            return (effect > 0).all("isomir") | (effect < 0).all("isomir")
+
+        fit.summarise(alike)
+    """
     data = fit.data
     if not fit.method.has_draws:
         raise InputError(
             f"a fit by maximum likelihood has no draws to summarise: fit with method={methods_with_draws()}."
         )
-    level = check_prob(data.attrs["prob"] if prob is None else prob)
+    level = interval_level(data, prob)
     rows: list[dict[str, Any]] = []
     for mirna in data["drawn"].values:
         weight = draws_of(data, "weight").sel(drawn=mirna).values

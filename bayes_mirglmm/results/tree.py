@@ -10,8 +10,7 @@ import xarray as xr
 from scipy import special
 
 from bayes_mirglmm.methods.variables import DRAW_STATS, EVIDENCE, IMPORTANCE, MCMC
-from bayes_mirglmm.results.draws import draws_of
-from bayes_mirglmm.results.posterior import Group, drawn_model, posterior_of
+from bayes_mirglmm.results.draws import Group, drawn_model, draws_of, posterior_of
 from bayes_mirglmm.results.selection import find_mirna, selected
 from bayes_mirglmm.results.view import plain_column
 

@@ -1,0 +1,116 @@
+"""What the samples share, as methods of a fit; computed in :mod:`bayes_mirglmm.results.shared_samples`."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from bayes_mirglmm.errors import InputError
+from bayes_mirglmm.outcomes import Caution
+from bayes_mirglmm.results.shared_samples import (
+    ISOMIR_MEAN,
+    SAMPLES,
+    SHARED,
+    sample_directions_table,
+    shared_cautions_of,
+    shared_samples_table,
+)
+from bayes_mirglmm.results.terms import changes, chosen_weights, slope_coefficients
+
+if TYPE_CHECKING:
+    from bayes_mirglmm.results.fit_result import Fit
+
+
+def shared_samples(
+    fit: "Fit", terms: str | Sequence[str] | None = None, contrasts: Any = None
+) -> pd.DataFrame:
+    """Return what the samples share, and what that does to each coefficient or contrast.
+
+    Parameters
+    ----------
+    terms, contrasts
+        As in :meth:`effects`; every coefficient but the intercept by default.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row each: mirnas (learned from), n_samples, residual_directions (samples minus coefficients),
+        effective_samples (as many independent samples would carry as much: coefficients plus the participation
+        ratio of the learned covariance's eigenvalues), variance_left (share of the noise along the contrast that
+        the other directions do not tell), null_share (of miRNAs without an effect), shift (natural log; what all
+        miRNAs do together, taken for an offset), df, and noise_ratio with noise_p_value: how much noise the other
+        directions would explain along the contrast, over what directions have in which nothing was compared.
+        Where it is beyond them (``borrowed`` false), effects follow what samples alike in the contrast differ in;
+        effects on many miRNAs and an unmeasured difference between the groups cannot be told apart, and nothing is
+        borrowed: the effects are those of moderated least squares.
+
+    Raises
+    ------
+    InputError
+        The fit is Bayesian (take that of ``fit.ml``), or there is too little to learn from.
+    """
+    chosen_samples(fit, SHARED)
+    weights, label = chosen_weights(fit.design, changes(fit.design, terms, contrasts), contrasts)
+    return shared_samples_table(fit.what_samples_share, weights, label)
+
+
+def shared_cautions(fit: "Fit") -> list[Caution]:
+    """Return what limits conclusions under shared samples: few miRNAs, or groups that are a shared direction.
+
+    Of the coefficients of the slope variable; a sentence each, with advice.
+
+    Returns
+    -------
+    list of Caution
+        Sentences that know their kind and advice.
+    """
+    chosen_samples(fit, SHARED)
+    weights, _ = chosen_weights(fit.design, slope_coefficients(fit.design))
+    return shared_cautions_of(fit.what_samples_share, weights)
+
+
+def sample_directions(fit: "Fit") -> pd.DataFrame:
+    """Return the leading directions in which the samples move together, beside the columns of the sample table.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row per direction (at most 5) and column, the largest r_squared first: direction, share (of the variance
+        of the samples over all miRNAs), column (also ``log(total)``), r_squared (share of the direction that the
+        column explains), p_value (F test, of this direction and column alone). The directions are taken with the
+        groups left in, so that a group or batch shows.
+
+    Raises
+    ------
+    InputError
+        As :meth:`shared_samples`.
+    """
+    chosen_samples(fit, SHARED)
+    return sample_directions_table(fit.what_samples_share, fit.samples, fit.data["total"].values)
+
+
+def chosen_samples(fit: "Fit", samples: str | None, estimand: str | None = None) -> str:
+    """Return how effects take the samples: as asked for, else as the fit was made.
+
+    Raises
+    ------
+    InputError
+        The choice is unknown, or not one of this fit.
+    """
+    chosen = fit.samples_taken if samples is None else samples
+    if chosen not in SAMPLES:
+        raise InputError(f"samples={samples!r} is not known: choose one of {', '.join(SAMPLES)}.")
+    if chosen == SHARED and fit.method.has_draws:
+        raise InputError(
+            "samples='shared' is of fits by maximum likelihood: take fit.ml.effects(samples='shared')."
+        )
+    if chosen == SHARED and fit.design.random:
+        raise InputError(
+            "samples='shared' takes fixed effects alone: put the groups of samples into the formula as a factor, "
+            "without (1 | ...), or use samples='independent'."
+        )
+    if chosen != SHARED and estimand not in (None, ISOMIR_MEAN):
+        raise InputError(
+            f"estimand={estimand!r} is of samples='shared': the fixed effects of the model are {ISOMIR_MEAN}."
+        )
+    return chosen
