@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from bayes_mirglmm.counts.filtering import filter_counts
     from bayes_mirglmm.counts.inspection import inspect_counts
     from bayes_mirglmm.counts.isomir_types import isomir_types
+    from bayes_mirglmm.counts.normalized import normalized
     from bayes_mirglmm.counts.replicates import sum_replicates
     from bayes_mirglmm.errors import InputError, MirglmmError
     from bayes_mirglmm.fitting.fit import fit
@@ -57,6 +58,7 @@ _HOME = {
     "isomir_types": "counts.isomir_types",
     "load": "results",
     "load_model": "model",
+    "normalized": "counts.normalized",
     "plot_bayes_factors": "plots",
     "plot_cpm": "plots",
     "plot_diagnostics": "plots",
@@ -95,6 +97,7 @@ __all__ = [
     "isomir_types",
     "load",
     "load_model",
+    "normalized",
     "plot_bayes_factors",
     "plot_cpm",
     "plot_diagnostics",

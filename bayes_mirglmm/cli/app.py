@@ -16,6 +16,7 @@ from bayes_mirglmm.cli.demo import demo
 from bayes_mirglmm.cli.fit import fit
 from bayes_mirglmm.cli.inspect import inspect
 from bayes_mirglmm.cli.language import spoken
+from bayes_mirglmm.cli.normalize import normalize
 from bayes_mirglmm.cli.report import report
 from bayes_mirglmm.cli.simulate import simulate
 from bayes_mirglmm.cli.simulate_into import simulate_into, with_command_of_its_own
@@ -38,7 +39,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, inspect, fit, report, compare, simulate, simulate_into):
+for command in (demo, inspect, fit, report, compare, normalize, simulate, simulate_into):
     app.command()(command)
 
 

@@ -40,6 +40,7 @@ def fit(
     ] = True,
     min_mirna_log_cpm: o.MinMirna = MIN_MIRNA_LOG_CPM,
     min_isomir_log_cpm: o.MinIsomir = MIN_ISOMIR_LOG_CPM,
+    mirnas: o.Mirnas = None,
     design: Annotated[
         str,
         typer.Option(
@@ -248,6 +249,7 @@ def fit(
         criterion=criterion,
         df=df,
         preset=preset,
+        mirnas=o.parse_mirnas(mirnas),
         samples="shared" if shared_samples else "independent",
         prob=prob,
         nuisance=tuple(nuisance or ()),

@@ -25,6 +25,7 @@ def inspect(
     read: o.Read = None,
     min_mirna_log_cpm: o.MinMirna = MIN_MIRNA_LOG_CPM,
     min_isomir_log_cpm: o.MinIsomir = MIN_ISOMIR_LOG_CPM,
+    mirnas: o.Mirnas = None,
     every_sample: Annotated[
         bool, typer.Option("--every-sample", help="List all samples, however many.", rich_help_panel=o.OUTPUT)
     ] = False,
@@ -46,7 +47,10 @@ def inspect(
     reading = o.reading(read or [], samples_only=samples_only, sum_by=sum_by)
     data = bm.read_counts(counts if len(counts) > 1 else counts[0], samples=samples, format=format, **reading)
     found = bm.inspect_counts(
-        data, min_mirna_log_cpm=min_mirna_log_cpm, min_isomir_log_cpm=min_isomir_log_cpm
+        data,
+        min_mirna_log_cpm=min_mirna_log_cpm,
+        min_isomir_log_cpm=min_isomir_log_cpm,
+        mirnas=o.parse_mirnas(mirnas),
     )
     reporter.json(as_json(found))
     print_inspection(reporter, found, every_sample=every_sample)

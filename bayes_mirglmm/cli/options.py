@@ -93,6 +93,16 @@ SumBy = Annotated[
         show_default=False,
     ),
 ]
+Mirnas = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--mirnas",
+        metavar="NAME,NAME",
+        help="These miRNAs alone: names, or a file with one in each line. May be repeated.",
+        rich_help_panel=INPUT,
+        show_default=False,
+    ),
+]
 MinMirna = Annotated[
     float,
     typer.Option(
@@ -136,6 +146,20 @@ def parse_reads(pairs: Sequence[str]) -> dict[str, Any]:
             raise InputError(f"--read {pair!r} is not OPTION=VALUE: write for example --read missing=zero.")
         options[name] = [part.strip() for part in value.split(",")] if "," in value else value
     return options
+
+
+def parse_mirnas(texts: Sequence[str] | None) -> list[str] | None:
+    """Return the names that ``--mirnas`` gives, those of files among them; None where all are meant."""
+    if not texts:
+        return None
+    names: list[str] = []
+    for text in texts:
+        path = Path(text)
+        cells = path.read_text(encoding="utf-8").splitlines() if path.is_file() else text.split(",")
+        names += [cell.strip() for cell in cells if cell.strip()]
+    if not names:
+        raise InputError(f"--mirnas {texts[0]}: no name is in it. Write for example --mirnas hsa-miR-21-5p.")
+    return list(dict.fromkeys(names))
 
 
 def parse_references(pairs: Sequence[str]) -> dict[str, str]:

@@ -15,7 +15,7 @@ other isomiR columns   (isomir)             annotation that the source gives (``
 sample table columns   (sample)             every column of the sample table, under its own name
 ``dropped_isomir``     (dropped)            what filters took out: the isomiR id
 ``dropped_mirna``      (dropped)            its miRNA
-``dropped_reason``     (dropped)            ``low_isomir_expression`` or ``low_mirna_expression``
+``dropped_reason``     (dropped)            ``low_isomir_expression``, ``low_mirna_expression`` or ``not_selected``
 ``dropped_log_cpm``    (dropped)            log(median CPM) that the filter saw, natural log
 =====================  ===================  ==========================================================
 

@@ -6,6 +6,7 @@ summed counts of a miRNA, and of the counts of an isomiR. ``total`` is never rec
 """
 
 import logging
+from collections.abc import Sequence
 from numbers import Real
 
 import numpy as np
@@ -14,6 +15,7 @@ import xarray as xr
 
 from bayes_mirglmm.counts.aggregate import mirna_counts, positive_totals
 from bayes_mirglmm.counts.container import counts_sha256, validate_counts, with_dropped
+from bayes_mirglmm.counts.selection import select_mirnas
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.outcomes import MIN_ISOMIR_LOG_CPM, MIN_MIRNA_LOG_CPM
 
@@ -30,6 +32,8 @@ def filter_counts(
     counts: xr.Dataset,
     min_mirna_log_cpm: float | None = MIN_MIRNA_LOG_CPM,
     min_isomir_log_cpm: float | None = MIN_ISOMIR_LOG_CPM,
+    *,
+    mirnas: str | Sequence[str] | None = None,
 ) -> xr.Dataset:
     """Keep the miRNAs and isomiRs whose median expression exceeds a threshold.
 
@@ -44,6 +48,9 @@ def filter_counts(
     min_isomir_log_cpm : float, optional
         An isomiR stays when log(median CPM) is greater than this (natural log); an isomiR with no counts in
         more than half of the samples has log 0 = -inf. None keeps every isomiR of a kept miRNA.
+    mirnas : str or sequence of str, optional
+        Keep these miRNAs alone, if they pass. Offsets other than totals, and what is learned over miRNAs, then know
+        nothing of the others: :func:`bayes_mirglmm.fit` has ``mirnas`` for a fit of a few.
 
     Returns
     -------
@@ -51,14 +58,15 @@ def filter_counts(
         The same container with fewer isomiRs and the same ``total``. What went is recorded
         (:func:`bayes_mirglmm.counts.container.dropped`): all isomiRs of a dropped miRNA with the reason
         ``low_mirna_expression`` and the value of the miRNA, others with ``low_isomir_expression`` and their
-        own.
+        own; those of miRNAs that were not asked for with ``not_selected``.
 
     Raises
     ------
     InputError
-        A sample has no counts, a threshold is not a number, or nothing would be left.
+        A sample has no counts, a threshold is not a number, a miRNA does not exist, or nothing would be left.
     """
     validate_counts(counts)
+    counts = select_mirnas(counts, mirnas)
     for name, value in (("min_mirna_log_cpm", min_mirna_log_cpm), ("min_isomir_log_cpm", min_isomir_log_cpm)):
         if value is not None and (
             isinstance(value, bool) or not isinstance(value, Real) or np.isnan(float(value))

@@ -13,6 +13,7 @@ from bayes_mirglmm.counts.display import html_inspection, text_inspection
 from bayes_mirglmm.counts.filtering import LOW_ISOMIR, LOW_MIRNA, filter_counts
 from bayes_mirglmm.counts.plausibility import count_cautions
 from bayes_mirglmm.counts.replicates import replicate_caution
+from bayes_mirglmm.counts.selection import NOT_ASKED, select_mirnas
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.outcomes import FEWEST_ISOMIRS, MIN_ISOMIR_LOG_CPM, MIN_MIRNA_LOG_CPM
 
@@ -68,6 +69,7 @@ def inspect_counts(
     *,
     min_mirna_log_cpm: float = MIN_MIRNA_LOG_CPM,
     min_isomir_log_cpm: float = MIN_ISOMIR_LOG_CPM,
+    mirnas: str | Sequence[str] | None = None,
 ) -> Inspection:
     """Describe ``counts`` as read, before any filter, and try the filters on them.
 
@@ -77,6 +79,8 @@ def inspect_counts(
         A counts container (see :mod:`bayes_mirglmm.counts`).
     min_mirna_log_cpm, min_isomir_log_cpm : float
         Thresholds of :func:`bayes_mirglmm.filter_counts`: natural log of the median CPM.
+    mirnas : str or sequence of str, optional
+        From the file to the fit, follow these miRNAs alone.
 
     Returns
     -------
@@ -86,16 +90,17 @@ def inspect_counts(
     Raises
     ------
     InputError
-        ``counts`` does not follow the schema.
+        ``counts`` does not follow the schema, or a miRNA does not exist.
     """
     validate_counts(counts)
     remarks = _remarks(counts)
+    asked = select_mirnas(counts, mirnas)
     try:
-        kept = filter_counts(counts, min_mirna_log_cpm, min_isomir_log_cpm)
+        kept = filter_counts(asked, min_mirna_log_cpm, min_isomir_log_cpm)
     except InputError as error:
         # A sample without counts, or nothing left: what was read is still worth showing.
         remarks.append(f"The filters cannot be applied: {error}")
-        kept = counts
+        kept = asked
     reads = pd.Series(counts["counts"].values.sum(axis=1), index=counts["isomir"].values)
     lost = dropped(kept)
     thresholds = {LOW_MIRNA: min_mirna_log_cpm, LOW_ISOMIR: min_isomir_log_cpm}
@@ -150,11 +155,13 @@ def _column(name: str, values: pd.Series) -> tuple[str, str, str, int, str]:
 
 def _stages(counts: xr.Dataset, lost: pd.DataFrame, reads: pd.Series) -> pd.DataFrame:
     everything = pd.DataFrame({"mirna": counts["mirna"].values, "reads": reads.to_numpy()}, reads.index)
-    after_mirna = everything.drop(lost.loc[lost["reason"] == LOW_MIRNA, "isomir"])
+    asked = everything.drop(lost.loc[lost["reason"] == NOT_ASKED, "isomir"])
+    after_mirna = asked.drop(lost.loc[lost["reason"] == LOW_MIRNA, "isomir"])
     after_isomir = everything.drop(lost["isomir"])
     sizes = after_isomir.groupby("mirna")["reads"].transform("size")
     stages = {
         "read": everything,
+        **({"asked for": asked} if len(asked) < len(everything) else {}),
         "after the miRNA filter": after_mirna,
         "after the isomiR filter": after_isomir,
         f"with {FEWEST_ISOMIRS} isomiRs or more": after_isomir[sizes >= FEWEST_ISOMIRS],

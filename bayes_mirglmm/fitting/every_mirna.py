@@ -11,6 +11,7 @@ import xarray as xr
 
 from bayes_mirglmm.counts.container import dropped, some
 from bayes_mirglmm.counts.filtering import WITHOUT_ISOMIRS
+from bayes_mirglmm.counts.selection import NOT_ASKED
 from bayes_mirglmm.methods.loop import run_all
 from bayes_mirglmm.outcomes import (
     FAILED,
@@ -85,6 +86,7 @@ def left_out(counts: xr.Dataset) -> list[MirnaRecord]:
     gone = gone[~gone["mirna"].isin(set(counts["mirna"].values))]
     low = gone[gone["reason"] == "low_mirna_expression"]
     levels = dict(zip(low["mirna"].tolist(), low["log_cpm"].tolist(), strict=True))
+    unasked = set(gone.loc[gone["reason"] == NOT_ASKED, "mirna"])
     recorded = counts.attrs.get(WITHOUT_ISOMIRS)  # absent where filters of another version ran
     emptied = {recorded} if isinstance(recorded, str) else None if recorded is None else set(recorded)
     records = []
@@ -94,6 +96,9 @@ def left_out(counts: xr.Dataset) -> list[MirnaRecord]:
             reason = (
                 f"log(median CPM) of its summed counts is {levels[mirna]:.2f}, not above the filter's limit."
             )
+        elif mirna in unasked:
+            status = NOT_SELECTED
+            reason = "It is not one of the miRNAs that were asked for."
         elif emptied is None or mirna in emptied:
             status = TOO_FEW_ISOMIRS
             reason = f"None of its isomiRs is left: the expression filter dropped {size}."

@@ -14,6 +14,7 @@ from bayes_mirglmm.counts.container import sample_table, validate_counts
 from bayes_mirglmm.counts.offsets import log_offset, offset_caution
 from bayes_mirglmm.counts.plausibility import count_cautions
 from bayes_mirglmm.counts.replicates import replicate_caution
+from bayes_mirglmm.counts.selection import select_mirnas
 from bayes_mirglmm.design.build import Design, build_design, many_coefficients
 from bayes_mirglmm.design.covariates import coded_levels
 from bayes_mirglmm.design.sample_covariance import checked_covariance
@@ -52,6 +53,7 @@ def fit(
     nuisance: str | Sequence[str] = (),
     usage_test: str = "lrt",
     sample_covariance: np.ndarray | pd.DataFrame | None = None,
+    mirnas: str | Sequence[str] | None = None,
     draws: int | None = None,
     chains: int | None = None,
     tune: int | None = None,
@@ -112,6 +114,9 @@ def fit(
     sample_covariance : array or pandas.DataFrame, shape (n, n), optional
         Of ``method="ml"``: covariance of the sample effects up to a factor, which is estimated; samples are independent
         without it. With a diagonal of ones the SD of ``variance_components()`` is that of a sample.
+    mirnas : str or sequence of str, optional
+        Fit these miRNAs alone; :meth:`Fit.status` has the others as ``not_selected``. Offsets are those of all counts;
+        shrinkage, adjusted p-values and what samples share are of the miRNAs that are fitted.
     draws : int, optional
         Of ``method="nuts"``: draws kept of each chain, 1000 by default. A miRNA whose chains do not mix is sampled
         again with more care.
@@ -182,6 +187,7 @@ def fit(
     cautions = _cautions(counts, design, options, slope_chosen=slope is not None)
     for caution in cautions:
         logger.warning("%s", caution)
+    counts = select_mirnas(counts, mirnas)  # after the offsets, which are those of all counts
     _load_kernels(progress, how.engine)
     plan = Plan(
         design,

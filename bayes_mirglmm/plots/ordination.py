@@ -2,21 +2,6 @@
 
 import numpy as np
 
-PRIOR_COUNT = 2.0
-
-
-def log_cpm(counts: np.ndarray, size: np.ndarray) -> np.ndarray:
-    """Return log2 CPM (I, n) as edgeR's ``cpm(log=TRUE)``: 2 counts are added, in proportion to the library size.
-
-    Parameters
-    ----------
-    counts : array, shape (I, n)
-    size : array, shape (n,)
-        Library sizes, reads.
-    """
-    prior = PRIOR_COUNT * size / size.mean()
-    return np.log2((counts + prior) / (size + 2.0 * prior) * 1e6)
-
 
 def principal_components(values: np.ndarray, top: int) -> tuple[np.ndarray, np.ndarray]:
     """Return scores (n, 2) of the samples, and the share of variance of both components.

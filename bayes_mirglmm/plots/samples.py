@@ -4,13 +4,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bayes_mirglmm.counts.normalized import log_cpm
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.plots.canvas import SMALL, canvas, label_axes, legend_below
 from bayes_mirglmm.plots.grouping import grouping
 from bayes_mirglmm.plots.ordination import (
     classical_scaling,
     leading_distances,
-    log_cpm,
     principal_components,
 )
 from bayes_mirglmm.plots.sample_points import draw_samples

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 import bayes_mirglmm as bm
+from bayes_mirglmm.counts.normalized import log_cpm
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.plots import plot_samples
 from bayes_mirglmm.plots.grouping import MISSING, grouping
-from bayes_mirglmm.plots.ordination import classical_scaling, leading_distances, log_cpm, principal_components
+from bayes_mirglmm.plots.ordination import classical_scaling, leading_distances, principal_components
 from bayes_mirglmm.results import Fit
 
 
