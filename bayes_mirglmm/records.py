@@ -25,6 +25,10 @@ class Draws:
     log_theta: np.ndarray  #: (S,)
     b: np.ndarray  #: (S, J, K)
     u: np.ndarray  #: (S, n)
+    random_cov: np.ndarray | None = (
+        None  #: as in :class:`ModelNumbers`, where samples have random terms (S, R, R)
+    )
+    random_effect: np.ndarray | None = None  #: (S, Q)
     stats: Mapping[str, np.ndarray] = field(
         default_factory=dict
     )  #: by the names of DRAW_STATS less "draw_", each (S,)

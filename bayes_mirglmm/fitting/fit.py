@@ -177,7 +177,7 @@ def fit(
     check_usage_test(usage_test, design)
     check_names(counts, design)
     covariance = checked_covariance(sample_covariance, design.samples)
-    if how.has_draws and (design.random or covariance is not None):
+    if not how.takes_terms and (design.random or covariance is not None):
         what = f"({' and '.join(dict.fromkeys(term.group for term in design.random))} in {formula!r})"
         what = f"random terms of the samples {what}" if design.random else "sample_covariance="
         raise InputError(

@@ -58,6 +58,7 @@ def posterior_numbers(plan: Plan, draws: Draws, columns: list[int]) -> ModelNumb
         log_theta_se=float(np.sqrt(log_theta_var[0, 0])) if log_theta_var is not None else np.nan,
         omega=np.einsum("n,nab->ab", weights, draws.omega),
         sigma_sample=float(weights @ draws.sigma_sample),
+        random_cov=None if draws.random_cov is None else np.einsum("n,nab->ab", weights, draws.random_cov),
     )
     if not len(draws.b):
         return found
@@ -77,12 +78,14 @@ def posterior_numbers(plan: Plan, draws: Draws, columns: list[int]) -> ModelNumb
         effect_cov=np.einsum("n,nja,njb->jab", weights, deviation, deviation, optimize=True),
         u=u,
         u_se=np.sqrt(weights @ (draws.u - u) ** 2),
+        random_effect=None if draws.random_effect is None else weights @ draws.random_effect,
     )
 
 
 def finite_or_told(numbers: ModelNumbers, status: str, reason: str) -> tuple[str, str]:
     """Return status and reason of a model, ``not_converged`` where a number that tables show is not finite."""
-    shown = ("beta", "beta_cov", "omega", "sigma_sample", "b", "b_se", "effect", "effect_cov", "u", "u_se")
+    effects = ("b", "b_se", "effect", "effect_cov", "u", "u_se", "random_effect")
+    shown = ("beta", "beta_cov", "omega", "sigma_sample", "random_cov", *effects)
     values = {name: getattr(numbers, name) for name in shown}
     bad = [name for name, value in values.items() if value is not None and not np.isfinite(value).all()]
     if not bad:

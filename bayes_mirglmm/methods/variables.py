@@ -51,6 +51,13 @@ DRAWS: dict[str, Variable] = {
     "draw_b": Variable(("isomir", "draw", "slope_term"), "d", "draws of the isomiR effects"),
     "draw_u": Variable(("drawn", "draw", "sample"), "d", "draws of the sample effects"),
 }
+#: Draws of the random terms of samples, in a fit that has such.
+RANDOM_DRAWS: dict[str, Variable] = {
+    "draw_random_cov": Variable(
+        ("drawn", "draw", "random", "random2"), "d", "draws of the covariance of the random terms' effects"
+    ),
+    "draw_random_effect": Variable(("drawn", "draw", "random_level"), "d", "draws of these effects"),
+}
 EVIDENCE: dict[str, Variable] = {
     "log_evidence": Variable(("model", "mirna"), "f", "log evidence of the model"),
     "log_evidence_error": Variable(("model", "mirna"), "f", "its Monte Carlo standard error"),

@@ -108,7 +108,12 @@ def _refit(fit: "Fit", mirna: str, scale: float) -> "NestedPosterior":
     data = fit.data
     spec = fit.spec.with_prior("sd_isomir_slope", scale=scale)
     options = Options("laplace", "observed", "t", str(data.attrs["offset_method"]), None, spec)
-    plan = Plan(fit.design, np.asarray(data["offset"].values, dtype=float), options)
+    plan = Plan(
+        fit.design,
+        np.asarray(data["offset"].values, dtype=float),
+        options,
+        sample_covariance=data["sample_covariance"].values if "sample_covariance" in data else None,
+    )
     counts = data["counts"].values[data["isomir_mirna"].values == mirna]
     i, m = find_mirna(data, mirna), list(data["model"].values).index("full")
     start = Start(

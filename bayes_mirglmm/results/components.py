@@ -60,6 +60,16 @@ class IsomirRow(NamedTuple):
     correlation: tuple[int, int] | None
 
 
+class RandomRow(NamedTuple):
+    """A row of the table that is about a random term of the samples, and where its numbers stand."""
+
+    group: str
+    term: str
+    term2: str
+    variance: int
+    correlation: tuple[int, int] | None
+
+
 def isomir_rows(terms: Sequence[str], blocks: Sequence[int]) -> list[IsomirRow]:
     """Return the rows about the isomiR effects ``terms`` (K,), in the order of the table.
 
@@ -72,6 +82,17 @@ def isomir_rows(terms: Sequence[str], blocks: Sequence[int]) -> list[IsomirRow]:
     ]
     pairs = [(k, j) for k in range(2, len(terms)) for j in range(1, k) if blocks[j] == blocks[k]]
     return rows + [IsomirRow(terms[k], terms[j], None, (k, j)) for k, j in pairs]
+
+
+def random_rows(data: xr.Dataset) -> list[RandomRow]:
+    """Return the rows about the random terms of samples: each effect, with the first of its grouping."""
+    groups, terms = data["random_group"].values, data["random_term"].values
+    rows = []
+    for k, (group, term) in enumerate(zip(groups, terms, strict=True)):
+        first = int(np.flatnonzero(groups == group)[0])
+        partner = str(terms[first]) if k > first else ""
+        rows.append(RandomRow(str(group), str(term), partner, k, (k, first) if k > first else None))
+    return rows
 
 
 def variance_components_table(data: xr.Dataset, blocks: tuple[int, ...], model: str) -> pd.DataFrame:
@@ -110,7 +131,10 @@ def variance_components_table(data: xr.Dataset, blocks: tuple[int, ...], model: 
         parts.append(("isomir", row.term, row.term2, variance, rho))
     parts.append(("sample", "Intercept", "", data["sigma_sample"].values[m, rows] ** 2, nothing))
     if "random_cov" in data:
-        parts += _random_rows(data, data["random_cov"].values[m, rows])
+        cov = data["random_cov"].values[m, rows]
+        for own in random_rows(data):
+            rho = nothing if own.correlation is None else correlation(cov, *own.correlation)
+            parts.append((own.group, own.term, own.term2, cov[:, own.variance, own.variance], rho))
     parts.append(("dispersion", "1/theta", "", dispersion, nothing))
 
     count, names = len(omega), data["mirna"].values[rows]
@@ -125,21 +149,6 @@ def variance_components_table(data: xr.Dataset, blocks: tuple[int, ...], model: 
         "correlation": np.column_stack([part[4] for part in parts]).ravel(),
     }
     return pd.DataFrame(table, columns=list(COLUMNS))
-
-
-def _random_rows(data: xr.Dataset, cov: np.ndarray) -> list[tuple[str, str, str, np.ndarray, np.ndarray]]:
-    """Return the rows of the random terms: each effect, with its correlation with the term's first."""
-    groups, terms = data["random_group"].values, data["random_term"].values
-    nothing = np.full(len(cov), np.nan)
-    parts = []
-    for k, (group, term) in enumerate(zip(groups, terms, strict=True)):
-        first = int(np.flatnonzero(groups == group)[0])
-        rho, partner = nothing, ""
-        if k > first:
-            rho = correlation(cov, k, first)
-            partner = str(terms[first])
-        parts.append((str(group), str(term), partner, cov[:, k, k], rho))
-    return parts
 
 
 def posterior_components_table(data: xr.Dataset, blocks: tuple[int, ...], prob: float) -> pd.DataFrame:
@@ -159,6 +168,12 @@ def posterior_components_table(data: xr.Dataset, blocks: tuple[int, ...], prob: 
         rho = None if row.correlation is None else correlation(omega, *row.correlation)
         parts.append(("isomir", row.term, row.term2, own, rho))
     parts.append(("sample", "Intercept", "", draws_of(data, "sigma_sample").values.astype(float), None))
+    if "random_cov" in data:
+        cov = draws_of(data, "random_cov").values.astype(float)
+        for one in random_rows(data):
+            own = np.sqrt(cov[:, :, one.variance, one.variance])
+            rho = None if one.correlation is None else correlation(cov, *one.correlation)
+            parts.append((one.group, one.term, one.term2, own, rho))
     dispersion = np.exp(-0.5 * draws_of(data, "log_theta").values.astype(float))
     parts.append(("dispersion", "1/theta", "", dispersion, None))
 

@@ -8,10 +8,12 @@ import numpy as np
 import xarray as xr
 
 from bayes_mirglmm.design.build import varies_around
+from bayes_mirglmm.design.random_terms import RandomTerm
 from bayes_mirglmm.methods.registry import method_named
 from bayes_mirglmm.model import ModelSpec, pair_labels, slope_pairs
 from bayes_mirglmm.model.covariance import correlation
 from bayes_mirglmm.results.selection import find_mirna, spec_of
+from bayes_mirglmm.results.term_draws import term_group, term_names
 
 #: Dims after those of the draws, and values, of each variable.
 Group = dict[str, tuple[tuple[str, ...], np.ndarray]]
@@ -59,6 +61,7 @@ class DrawnModel:
     blocks: tuple[int, ...]  #: covariance block of each of its slope terms
     rows: np.ndarray  #: of the miRNA's isomiRs
     data: xr.Dataset  #: of the fit, with the slope terms of this model alone
+    random: tuple[RandomTerm, ...] = ()  #: random terms of the samples
 
     @property
     def labels(self) -> Labels:
@@ -70,11 +73,14 @@ class DrawnModel:
             slope_pair=pair_labels(slope_terms, self.blocks),
             isomir=list(self.data["isomir"].values[self.rows]),
             sample_id=list(self.data["sample"].values),
+            **term_names(self.random),
         )
 
 
-def drawn_model(data: xr.Dataset, mirna: str, blocks: tuple[int, ...]) -> DrawnModel:
-    """Return what the draws of a fitted miRNA are of; ``blocks`` are those of all slope terms.
+def drawn_model(
+    data: xr.Dataset, mirna: str, blocks: tuple[int, ...], random: tuple[RandomTerm, ...] = ()
+) -> DrawnModel:
+    """Return what the draws of a fitted miRNA are of; ``blocks`` are those of all slope terms, ``random`` the design's.
 
     Raises
     ------
@@ -88,7 +94,7 @@ def drawn_model(data: xr.Dataset, mirna: str, blocks: tuple[int, ...]) -> DrawnM
     columns = spec.random_columns(blocks)
     own = data.isel(slope_term=columns, slope_term2=columns)
     rows = np.flatnonzero(data["isomir_mirna"].values == mirna)
-    return DrawnModel(mirna, spec, tuple(blocks[k] for k in columns), rows, own)
+    return DrawnModel(mirna, spec, tuple(blocks[k] for k in columns), rows, own, random)
 
 
 def posterior_of(own: DrawnModel, shaped: Callable[..., np.ndarray]) -> Group:
@@ -117,4 +123,9 @@ def posterior_of(own: DrawnModel, shaped: Callable[..., np.ndarray]) -> Group:
         found["correlation"] = (("slope_pair",), rho)
     if np.isfinite(log_theta).all():
         found["theta"] = ((), np.exp(log_theta))
+    if own.random:
+        cov, effect = (
+            shaped(draws_of(data, name).sel(drawn=mirna).values) for name in ("random_cov", "random_effect")
+        )
+        found |= term_group(own.random, cov, effect)
     return found

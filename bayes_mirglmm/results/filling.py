@@ -91,6 +91,10 @@ class Filler:
         """Write joint draws, those of number ``d`` with draws; the columns that a reduced model leaves out are 0."""
         for name in ("weight", "beta", "sigma_sample", "log_theta", "u"):
             self.put(draw_name(name, self.method), (d,), getattr(draws, name), mirna)
+        for name in ("random_cov", "random_effect"):
+            value = getattr(draws, name)
+            if value is not None:
+                self.put(draw_name(name, self.method), (d,), value, mirna)
         for name, values in draws.stats.items():
             self.put(f"draw_{name}", (d,), values, mirna)
         self.put(draw_name("omega", self.method), (d,), self.widen(draws.omega, 2), mirna)

@@ -182,7 +182,7 @@ class Fit:
         by maximum likelihood a dataset of its numbers.
         """
         if self.method.has_draws:
-            return mirna_tree(self.data, self.samples, mirna, self.design.blocks)
+            return mirna_tree(self.data, self.samples, mirna, self.design.blocks, self.design.random)
         return mirna_view(self.data, self.samples, mirna)
 
     @property

@@ -124,12 +124,14 @@ def summarise_draws(
 
 def _variance_parameters(data: xr.Dataset, d: int) -> np.ndarray:
     """Return the SDs, correlations and log theta of the draws of one miRNA, (S, F)."""
-    omega = draws_of(data, "omega").values[d].astype(float)
-    sd = np.sqrt(np.einsum("skk->sk", omega))
-    pairs = zip(*np.tril_indices(omega.shape[1], -1), strict=True)
-    rho = [np.nan_to_num(correlation(omega, int(k), int(j))) for k, j in pairs]
+    found: list[np.ndarray] = []
+    for name in ("omega", "random_cov") if "random_cov" in data else ("omega",):
+        cov = draws_of(data, name).values[d].astype(float)
+        found += list(np.sqrt(np.einsum("skk->ks", cov)))
+        pairs = zip(*np.tril_indices(cov.shape[1], -1), strict=True)
+        found += [np.nan_to_num(correlation(cov, int(k), int(j))) for k, j in pairs]
     others = [draws_of(data, name).values[d].astype(float) for name in ("sigma_sample", "log_theta")]
-    return np.column_stack([sd, *rho, *others])
+    return np.column_stack([*found, *others])
 
 
 def _columns(parts: list[np.ndarray], log_fold_change: np.ndarray) -> dict[str, np.ndarray]:

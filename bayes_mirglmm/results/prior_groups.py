@@ -4,9 +4,12 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from bayes_mirglmm.design.random_terms import RandomTerm
+from bayes_mirglmm.kernels.covariance import symmetric_root
 from bayes_mirglmm.model import ModelSpec, slope_pairs
 from bayes_mirglmm.model.scaling import to_user
 from bayes_mirglmm.nested import PriorCoordinates
+from bayes_mirglmm.results.term_draws import log_prior_of_terms, prior_of_terms, term_group
 
 DRAWS = 500
 
@@ -20,6 +23,9 @@ def prior_groups(
     z: np.ndarray,
     posterior: Mapping[str, np.ndarray],
     rng: np.random.Generator,
+    *,
+    random: Sequence[RandomTerm] = (),
+    sample_covariance: np.ndarray | None = None,
 ) -> tuple[Group, Group]:
     """Return the groups ``prior`` and ``log_prior``: dims (after chain and draw) and values of each variable.
 
@@ -35,6 +41,10 @@ def prior_groups(
         ``beta``, ``omega``, ``b`` and, where the model has them, ``sd_sample`` and ``theta``, with leading dims (chain,
         draw).
     rng : numpy.random.Generator
+    random : sequence of RandomTerm
+        Random terms of the samples, whose effects, SDs and correlations ``posterior`` has too.
+    sample_covariance : array, shape (n, n), optional
+        Of the sample effects up to ``sd_sample`` squared.
 
     Returns
     -------
@@ -51,7 +61,15 @@ def prior_groups(
     drawn = _draws(prior, to_beta, to_b, columns, blocks, posterior["b"].shape[2:], len(x), rng)
     if "theta" not in posterior:
         drawn.pop("theta")
-    return drawn, _log_densities(spec, prior, to_beta, to_b, columns, own_blocks, posterior)
+    if sample_covariance is not None:
+        u = drawn["u"][1] @ symmetric_root(sample_covariance)
+        drawn["u"] = (("sample_id",), u)
+    log_prior = _log_densities(spec, prior, to_beta, to_b, columns, own_blocks, posterior)
+    if random:
+        cov, effect = prior_of_terms(spec.priors, random, DRAWS, rng)
+        drawn |= term_group(random, cov[None], effect[None])
+        log_prior |= log_prior_of_terms(spec.priors, random, posterior)
+    return drawn, log_prior
 
 
 def _draws(

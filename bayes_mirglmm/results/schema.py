@@ -27,9 +27,10 @@ import xarray as xr
 
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.methods.registry import METHODS, method_named
-from bayes_mirglmm.methods.variables import Variable
+from bayes_mirglmm.methods.variables import RANDOM_DRAWS, Variable
 from bayes_mirglmm.model import ModelSpec
 from bayes_mirglmm.records import MirnaRecord
+from bayes_mirglmm.results.draws import draw_name
 from bayes_mirglmm.results.filling import Filler
 from bayes_mirglmm.results.selection import check_prob, spec_as_json
 
@@ -175,7 +176,7 @@ def assemble(
     ]
     sizes |= {"random": len(random), "random2": len(random), "random_level": len(levels)}
     extra_of_method = method_named(method).variables
-    variables = VARIABLES | dict(extra_of_method) | (RANDOM_VARIABLES if random else {})
+    variables = VARIABLES | dict(extra_of_method) | (_of_random_terms(method) if random else {})
     if criterion == "reml":
         variables = variables | RESTRICTED_VARIABLES
     arrays = {name: variable.empty(sizes) for name, variable in variables.items()}
@@ -249,7 +250,7 @@ def validate_fit_data(dataset: xr.Dataset) -> xr.Dataset:
     method = METHODS.get(str(dataset.attrs.get("method", "")))
     expected = VARIABLES | ({} if method is None else dict(method.variables))
     if "random" in dataset.dims:
-        expected |= RANDOM_VARIABLES
+        expected |= _of_random_terms("ml" if method is None else method.name)
     if dataset.attrs.get("criterion") == "reml":
         expected |= RESTRICTED_VARIABLES
     for name, variable in expected.items():
@@ -285,3 +286,11 @@ def validate_fit_data(dataset: xr.Dataset) -> xr.Dataset:
             f"{', '.join(dataset['model'].values)}."
         )
     return dataset
+
+
+def _of_random_terms(method: str) -> dict[str, Variable]:
+    """Return what the dataset of a fit by ``method`` has where samples have random terms."""
+    if not method_named(method).has_draws:
+        return RANDOM_VARIABLES
+    draws = {draw_name(name.removeprefix("draw_"), method): v for name, v in RANDOM_DRAWS.items()}
+    return RANDOM_VARIABLES | draws

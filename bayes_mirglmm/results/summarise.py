@@ -84,7 +84,7 @@ def summarise(fit: "Fit", function: Callable[[xr.Dataset], Any], prob: float | N
 
 def mirna_draws(fit: "Fit", mirna: str) -> xr.Dataset:
     """Return the draws of one miRNA, all along one dim ``draw``, with their weights as they are."""
-    own = drawn_model(fit.data, mirna, fit.design.blocks)
+    own = drawn_model(fit.data, mirna, fit.design.blocks, fit.design.random)
     found = posterior_of(own, lambda draws: np.asarray(draws, dtype=np.float64))
     draws = own.labels.group(found, lead=("draw",))
     draws["weight"] = ("draw", draws_of(fit.data, "weight").sel(drawn=mirna).values)

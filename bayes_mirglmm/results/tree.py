@@ -9,16 +9,24 @@ import pandas as pd
 import xarray as xr
 from scipy import special
 
+from bayes_mirglmm.design.random_terms import RandomTerm
 from bayes_mirglmm.methods.variables import DRAW_STATS, EVIDENCE, IMPORTANCE, MCMC
 from bayes_mirglmm.results.draws import Group, drawn_model, draws_of, posterior_of
 from bayes_mirglmm.results.selection import find_mirna, selected
+from bayes_mirglmm.results.term_draws import shared_by_levels
 from bayes_mirglmm.results.view import plain_column
 
 CHAINS = 4  # that draws without chains are laid out in
 CHAIN_DRAW = ("chain", "draw")
 
 
-def mirna_tree(data: xr.Dataset, samples: pd.DataFrame, mirna: str, blocks: tuple[int, ...]) -> xr.DataTree:
+def mirna_tree(
+    data: xr.Dataset,
+    samples: pd.DataFrame,
+    mirna: str,
+    blocks: tuple[int, ...],
+    random: tuple[RandomTerm, ...] = (),
+) -> xr.DataTree:
     """Return the posterior of one miRNA.
 
     Weighted draws are resampled to equal weights (the same ones each time), as many as there were, and laid out in four
@@ -34,15 +42,18 @@ def mirna_tree(data: xr.Dataset, samples: pd.DataFrame, mirna: str, blocks: tupl
         A fitted miRNA.
     blocks : tuple of int, length K
         Covariance block of each slope term.
+    random : tuple of RandomTerm
+        Random terms of the samples.
 
     Returns
     -------
     xarray.DataTree
         Groups, with the names of :func:`bayes_mirglmm.build_model`: ``posterior`` (beta, sd_isomir, correlation, b,
-        effect, sd_sample, u, theta), ``log_likelihood`` and ``posterior_predictive`` (counts, given the random effects
-        of a draw), ``prior``, ``prior_predictive`` and ``log_prior`` (:mod:`bayes_mirglmm.results.prior_groups`),
-        ``observed_data`` (counts), ``constant_data`` (x, z, offset, the sample table) and ``sample_stats`` (of each
-        draw; diagnostics of the miRNA as attributes). Only the slope terms of the model that the draws are of.
+        effect, sd_sample, u, theta; of a random term ``(1 | patient)`` effect_patient and sd_effect_patient),
+        ``log_likelihood`` and ``posterior_predictive`` (counts, given the random effects of a draw), ``prior``,
+        ``prior_predictive`` and ``log_prior`` (:mod:`bayes_mirglmm.results.prior_groups`), ``observed_data`` (counts),
+        ``constant_data`` (x, z, offset, the sample table) and ``sample_stats`` (of each draw; diagnostics of the miRNA
+        as attributes). Only the slope terms of the model that the draws are of.
 
         Counts lie on one dimension ``cell``, isomiR by isomiR, with coordinates ``isomir`` and ``sample_id``: that is
         how ArviZ's predictive checks take them. ``.set_index(cell=["isomir", "sample_id"]).unstack("cell")`` makes a
@@ -57,7 +68,7 @@ def mirna_tree(data: xr.Dataset, samples: pd.DataFrame, mirna: str, blocks: tupl
     from bayes_mirglmm.results.prior_groups import prior_groups
 
     i = find_mirna(data, mirna)
-    own = drawn_model(data, mirna, blocks)
+    own = drawn_model(data, mirna, blocks, random)
     spec, blocks, rows = own.spec, own.blocks, own.rows
     rng = np.random.default_rng([zlib.crc32(mirna.encode("utf-8", "surrogatepass")), data.sizes["draw"]])
     chains = int(data.attrs.get("chains", CHAINS))
@@ -67,13 +78,21 @@ def mirna_tree(data: xr.Dataset, samples: pd.DataFrame, mirna: str, blocks: tupl
     theta = found["theta"][1] if "theta" in found else np.full(beta.shape[:2], np.inf)
     x, z, offset = (own.data[name].values for name in ("x", "z", "offset"))
     counts = own.data["counts"].values[rows].ravel()
-    log_mu = _log_mean(x, z, offset, beta, b, u)
+    log_mu = _log_mean(x, z, offset, beta, b, u + shared_by_levels(random, found))
     log_likelihood = _log_probability(counts, log_mu, theta)
     omega = taken(draws_of(own.data, "omega").sel(drawn=mirna).values)
     prior, log_prior = prior_groups(
-        spec, blocks, x, z, {name: values for name, (_, values) in found.items()} | {"omega": omega}, rng
+        spec,
+        blocks,
+        x,
+        z,
+        {name: values for name, (_, values) in found.items()} | {"omega": omega},
+        rng,
+        random=random,
+        sample_covariance=data["sample_covariance"].values if "sample_covariance" in data else None,
     )
-    prior_log_mu = _log_mean(x, z, offset, *(prior[name][1] for name in ("beta", "b", "u")))
+    beta, b, u = (prior[name][1] for name in ("beta", "b", "u"))
+    prior_log_mu = _log_mean(x, z, offset, beta, b, u + shared_by_levels(random, prior))
     prior_theta = prior["theta"][1] if "theta" in prior else np.full(prior_log_mu.shape[:2], np.inf)
 
     labels = own.labels
