@@ -19,6 +19,7 @@ from bayes_mirglmm.plots.lrt_histogram import plot_lrt_histogram
 from bayes_mirglmm.plots.ma import plot_ma
 from bayes_mirglmm.plots.offsets import plot_offsets
 from bayes_mirglmm.plots.ppc import plot_ppc
+from bayes_mirglmm.plots.probability import plot_probability
 from bayes_mirglmm.plots.rootogram import plot_rootogram
 from bayes_mirglmm.plots.samples import plot_samples
 from bayes_mirglmm.plots.shared_directions import plot_shared_directions
@@ -37,6 +38,7 @@ __all__ = [
     "plot_ma",
     "plot_offsets",
     "plot_ppc",
+    "plot_probability",
     "plot_rootogram",
     "plot_samples",
     "plot_shared_directions",

@@ -8,9 +8,9 @@ import pandas as pd
 
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.evidence.bayes_factor import bayesian_fdr
-from bayes_mirglmm.results.draws import draws_of
 from bayes_mirglmm.results.inference import LOG_2
-from bayes_mirglmm.results.terms import chosen_weights, default_term, meaning
+from bayes_mirglmm.results.probability import probability
+from bayes_mirglmm.results.terms import default_term, meaning
 
 if TYPE_CHECKING:
     from bayes_mirglmm.design.build import Design
@@ -149,8 +149,5 @@ def one_effect(design: "Design", term: str | None, contrast: Any) -> tuple[str |
 
 def _probability(fit: "Fit", term: str | None, contrast: Any, beyond: float) -> np.ndarray:
     """Return P(effect beyond ``beyond`` log2 on the side of its mean) for the miRNAs of the tables, in their order."""
-    weights, _ = chosen_weights(fit.design, term, contrast)
-    draws = draws_of(fit.data, "beta").values.astype(float) @ weights.to_numpy(dtype=float)[0] / LOG_2
-    weight = draws_of(fit.data, "weight").values
-    side = np.sign((draws * weight).sum(axis=1))[:, None]
-    return np.clip(((side * draws > beyond) * weight).sum(axis=1), 0.0, 1.0)
+    table = probability(fit, term, contrast, beyond=beyond * LOG_2)
+    return table[["p_up_beyond", "p_down_beyond"]].max(axis=1).to_numpy()

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from bayes_mirglmm.design.blocks import slope_columns
 from bayes_mirglmm.results.inference import quantile
+from bayes_mirglmm.results.levels import levels_of
 from bayes_mirglmm.results.view import mirna_view
 
 if TYPE_CHECKING:
@@ -49,35 +49,21 @@ def isomir_lines(fit: "Fit", mirna: str) -> IsomirLines:
     Nuisance slopes are left out and other fixed effects held at their mean over the samples.
     """
     view, design = mirna_view(fit.data, fit.samples, mirna), fit.design
-    variable = design.table[design.slope]
-    is_factor = isinstance(variable.dtype, pd.CategoricalDtype)
-    levels = (
-        design.factors[str(design.slope)] if is_factor else tuple(np.unique(variable.to_numpy(dtype=float)))
-    )
-    where = [variable.to_numpy() == level for level in levels]
-
-    own = [0, *slope_columns(design.blocks)]
-    in_x = [design.terms.index(design.slope_terms[k]) for k in own]
-    others = [i for i in range(len(design.terms)) if i not in in_x]
-    z = np.array([design.z[rows][0, own] for rows in where])
-    x = np.array(
-        [design.x[rows][0, in_x] for rows in where]
-    )  # z is measured from the mean of a number, x is not
+    levels, own = levels_of(design), slope_columns(design.blocks)
     beta = view["beta"].sel(model=str(view["coefficients_from"].values)).values
-    held = design.x[:, others].mean(axis=0) @ beta[others]
-
+    common = levels.x @ beta
     counts = view["counts"].values
     exposure = np.exp(view["offset"].values)
     with np.errstate(divide="ignore", invalid="ignore"):
-        observed = np.column_stack([counts[:, rows].sum(axis=1) / exposure[rows].sum() for rows in where])
+        observed = (counts @ levels.samples.T) / (levels.samples @ exposure)
     return IsomirLines(
-        levels=tuple(levels),
-        is_factor=is_factor,
+        levels=levels.names,
+        is_factor=levels.is_factor,
         names=tuple(str(name) for name in view["isomir"].values),
-        isomirs=np.exp(view["b"].values[:, own] @ z.T + x @ beta[in_x] + held),
-        mirna=np.exp(x @ beta[in_x] + held),
+        isomirs=np.exp(view["b"].values @ levels.z.T + common),
+        mirna=np.exp(common),
         observed=np.where(observed > 0, observed, np.nan),
-        kind=_kind(view["b"].values[:, own[1:]], view["b_se"].values[:, own[1:]], fit),
+        kind=_kind(view["b"].values[:, own], view["b_se"].values[:, own], fit),
     )
 
 

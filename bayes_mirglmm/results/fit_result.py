@@ -19,7 +19,9 @@ from bayes_mirglmm.results import display
 from bayes_mirglmm.results import effects as _effects
 from bayes_mirglmm.results import inference as _inference
 from bayes_mirglmm.results import omnibus as _omnibus
+from bayes_mirglmm.results import posterior_draws as _draws
 from bayes_mirglmm.results import predictive as _predictive
+from bayes_mirglmm.results import probability as _probability
 from bayes_mirglmm.results import readable as _readable
 from bayes_mirglmm.results import residuals as _residuals
 from bayes_mirglmm.results import samples as _samples
@@ -206,6 +208,8 @@ class Fit:
     diagnostics = _status.diagnostics
     predictive_checks = _predictive.predictive_checks
     summarise = _summarise.summarise
+    probability = _probability.probability
+    draws = _draws.draws
     shared_samples = _samples.shared_samples
     shared_cautions = _samples.shared_cautions
     sample_directions = _samples.sample_directions

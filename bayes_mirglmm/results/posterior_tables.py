@@ -1,5 +1,7 @@
 """The tables of effects of a Bayesian fit: coefficients, contrasts, isomiRs, all from its draws."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 import xarray as xr
@@ -120,6 +122,15 @@ def summarise_draws(
     else:
         ends = mixture.quantile((1.0 - prob) / 2.0), mixture.quantile((1.0 + prob) / 2.0)
     return np.stack([mean, sd, *ends, mixture.sign_rate()])
+
+
+def below(draws: np.ndarray, data: xr.Dataset, d: int) -> Callable[[float], np.ndarray]:
+    """Return the distribution functions (C,) of quantities (C, S), as :func:`summarise_draws` takes them."""
+    weight = draws_of(data, "weight").values[d]
+    if not method_named(data.attrs["method"]).weighted:
+        return lambda value: (weight * (draws < value)).sum(axis=-1)
+    mixture = NormalMixture(draws, weight, _variance_parameters(data, d))
+    return lambda value: mixture.below(np.full(len(draws), value))
 
 
 def _variance_parameters(data: xr.Dataset, d: int) -> np.ndarray:

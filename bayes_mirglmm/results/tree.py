@@ -1,6 +1,5 @@
 """One miRNA of a Bayesian fit as ArviZ takes it: an ``xarray.DataTree`` with draws in chains."""
 
-import zlib
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +11,7 @@ from scipy import special
 from bayes_mirglmm.design.random_terms import RandomTerm
 from bayes_mirglmm.methods.variables import DRAW_STATS, EVIDENCE, IMPORTANCE, MCMC
 from bayes_mirglmm.results.draws import Group, drawn_model, draws_of, posterior_of
+from bayes_mirglmm.results.resampling import equal_draws, rng_of_draws
 from bayes_mirglmm.results.selection import find_mirna, selected
 from bayes_mirglmm.results.term_draws import shared_by_levels
 from bayes_mirglmm.results.view import plain_column
@@ -70,7 +70,7 @@ def mirna_tree(
     i = find_mirna(data, mirna)
     own = drawn_model(data, mirna, blocks, random)
     spec, blocks, rows = own.spec, own.blocks, own.rows
-    rng = np.random.default_rng([zlib.crc32(mirna.encode("utf-8", "surrogatepass")), data.sizes["draw"]])
+    rng = rng_of_draws(data, mirna)
     chains = int(data.attrs.get("chains", CHAINS))
     taken = _taken(own.data, mirna, chains, rng)
     found = posterior_of(own, taken)
@@ -145,9 +145,7 @@ def sample_columns(samples: pd.DataFrame, taken: set[str]) -> dict[str, xr.Varia
 
 def _taken(data: xr.Dataset, mirna: str, chains: int, rng: np.random.Generator) -> Callable[..., np.ndarray]:
     """Return what lays draws (S, ...) of a miRNA out in chains (chain, draw, ...), each of equal weight."""
-    weight = draws_of(data, "weight").sel(drawn=mirna).values
-    order_by = draws_of(data, "beta").sel(drawn=mirna).values[:, _sorting_term(data)]
-    chosen = equal_weights(weight, order_by, rng)
+    chosen = equal_draws(data, mirna, rng)
     chosen = chosen[: len(chosen) // chains * chains]
 
     def shaped(draws: np.ndarray) -> np.ndarray:
@@ -186,28 +184,6 @@ def _diagnostics(data: xr.Dataset, i: int) -> dict[str, Any]:
         for name, variable in (EVIDENCE | IMPORTANCE | MCMC).items()
         if name in data
     }
-
-
-def equal_weights(weight: np.ndarray, order_by: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return positions (S,) of draws of equal weight, by systematic resampling, in random order.
-
-    In the order of ``order_by`` (S,) no more than one draw is misplaced at any point of its distribution.
-    """
-    count = len(weight)
-    if np.ptp(weight) <= 1e-12 * weight.max():
-        return np.arange(count)
-    order = np.argsort(order_by, kind="stable")
-    cumulative = np.cumsum(weight[order])
-    steps = (rng.random() + np.arange(count)) / count * cumulative[-1]
-    found = order[np.minimum(np.searchsorted(cumulative, steps), count - 1)]
-    return rng.permutation(found)
-
-
-def _sorting_term(data: xr.Dataset) -> int:
-    """Return the position of the coefficient that matters most: that of the slope variable, where there is one."""
-    slope_terms, terms = list(data["slope_term"].values), list(data["term"].values)
-    names = [name for name in (*slope_terms[1:], *terms[1:], *terms) if name in terms]
-    return terms.index(names[0])
 
 
 def _log_probability(counts: np.ndarray, log_mu: np.ndarray, theta: np.ndarray) -> np.ndarray:

@@ -13,7 +13,7 @@ from bayes_mirglmm.plots.canvas import BLUE, GREY, ORANGE
 from bayes_mirglmm.plots.changes import changes
 from bayes_mirglmm.plots.rows import draw_rows, limits
 from bayes_mirglmm.results import Fit
-from bayes_mirglmm.results.draws import draws_of
+from bayes_mirglmm.results.probability import probability
 
 LOG_2 = np.log(2.0)
 
@@ -42,17 +42,15 @@ def test_hits_are_those_of_the_tables(two_groups: Fit, laplace: Fit):
 
 
 @pytest.mark.parametrize("beyond", [0.0, 0.7])
-def test_probabilities_are_shares_of_the_draws(laplace: Fit, beyond: float):
+def test_probabilities_are_those_of_the_table(laplace: Fit, beyond: float):
     found = changes(laplace, measure="probability", beyond=beyond, fdr=0.2).table.set_index("mirna")
     term = laplace.design.slope_terms[1]
-    column = list(laplace.data["term"].values).index(term)
-    for i, mirna in enumerate(laplace.data["drawn"].values):
-        if mirna not in found.index:
-            continue
-        draws = draws_of(laplace.data, "beta").values[i, :, column].astype(float) / LOG_2
-        weight = draws_of(laplace.data, "weight").values[i]
-        expected = max(weight[draws > beyond].sum(), weight[draws < -beyond].sum())
-        assert found.loc[mirna, "measure"] == pytest.approx(expected, abs=1e-9)
+    table = probability(laplace, term, beyond=beyond * LOG_2).set_index("mirna").loc[found.index]
+    expected = table[["p_up_beyond", "p_down_beyond"]].max(axis=1)
+    np.testing.assert_allclose(found["measure"], expected, rtol=1e-12)
+    if beyond == 0.0:
+        lfsr = laplace.effects(term).set_index("mirna").loc[found.index, "lfsr"]
+        np.testing.assert_allclose(found["measure"], 1.0 - lfsr, atol=1e-12)
     np.testing.assert_array_equal(found["hit"], bayesian_fdr(found["measure"].to_numpy()) <= 0.2)
 
 

@@ -15,7 +15,7 @@ from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.results import Fit
 
 OF_A_MIRNA = ("plot_isomirs", "plot_isomir_forest", "plot_cpm", "plot_ppc", "plot_rootogram")
-BAYESIAN = ("plot_bayes_factors", "plot_ppc", "plot_diagnostics")
+BAYESIAN = ("plot_bayes_factors", "plot_ppc", "plot_diagnostics", "plot_probability")
 OF_MANY = "plot_shared_samples"  # learns from ten miRNAs or more
 VARIANTS = [
     *((name, {}) for name in plots.__all__),
@@ -23,6 +23,7 @@ VARIANTS = [
     ("plot_samples", {"kind": "mds"}),
     ("plot_variance_components", {"kind": "share"}),
     ("plot_ppc", {"kind": "pit"}),
+    ("plot_probability", {"rope": (-0.1, 0.1)}),
 ]
 NARROW, WIDE = 85 / 25.4, 170 / 25.4
 
