@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayes_mirglmm.errors import InputError
-from bayes_mirglmm.plots.canvas import BLUE, GREY, ORANGE, SMALL, canvas, label_axes, legend_below
+from bayes_mirglmm.plots.canvas import BLUE, GREY, ORANGE, SMALL, canvas, label_axes, legend_below, picture
 from bayes_mirglmm.plots.diagnostics import unreliable
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ TICKS = [0.0] + [
 ODDS = (10.0, 1.0, 0.1)
 
 
+@picture
 def plot_bayes_factors(
     fit: "Fit",
     *,
@@ -46,14 +47,7 @@ def plot_bayes_factors(
         Adjusted p-value of the likelihood ratio test up to which a miRNA is coloured.
     labels : int or sequence of str
         How many miRNAs to name, largest Bayes factors first, where there is room; or the names of those to name.
-    ax : matplotlib.axes.Axes, optional
-        Where to draw; a new figure when omitted.
-    figsize : tuple of float
-        Width and height of a new figure in inches.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
+    ax, figsize
 
     Raises
     ------

@@ -1,7 +1,8 @@
 """Figures, colours and legends that the pictures share."""
 
+import inspect
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -19,6 +20,30 @@ MARKERS = "osD^vPX*"
 #: Up to so many rows a picture names each of them.
 NAMED_ROWS = 80
 SMALL, MEDIUM = 7.0, 8.0  # points
+
+
+_SHARED = """\
+ax : matplotlib.axes.Axes, optional
+    Where to draw; a new figure when omitted.
+figsize : tuple of float
+    Width and height of a new figure in inches{when}.
+
+Returns
+-------
+matplotlib.figure.Figure
+"""
+
+
+def picture[**P, R](function: Callable[P, R]) -> Callable[P, R]:
+    """Spell out in the docstring of a plot what all plots share, where it says ``ax, figsize``.
+
+    The function itself is returned: figures are saved by whoever asked for them.
+    """
+    free = inspect.signature(function).parameters["figsize"].default is None
+    when = "; as what is drawn needs when omitted" if free else ""
+    text = inspect.cleandoc(function.__doc__ or "")
+    function.__doc__ = text.replace("ax, figsize\n", _SHARED.format(when=when))
+    return function
 
 
 def canvas(ax: "Axes | None", figsize: tuple[float, float]) -> "tuple[Figure, Axes]":

@@ -8,6 +8,7 @@ import pandas as pd
 
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.evidence.bayes_factor import bayesian_fdr
+from bayes_mirglmm.methods.registry import METHODS, SHRUNKEN
 from bayes_mirglmm.results.inference import LOG_2
 from bayes_mirglmm.results.probability import probability
 from bayes_mirglmm.results.terms import default_term, meaning
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from bayes_mirglmm.results import Fit
 
 MEASURES = ("p_value", "lfsr", "probability")
+#: What hits are called by, in the words of the tables.
+RATE = {"p_value": METHODS["ml"].calls_in_words, "lfsr": SHRUNKEN, "probability": "Bayesian FDR"}
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from bayes_mirglmm.errors import InputError
-from bayes_mirglmm.plots.canvas import SMALL, canvas, label_axes, legend_below, log_axis, shortened
+from bayes_mirglmm.plots.canvas import SMALL, canvas, label_axes, legend_below, log_axis, picture, shortened
 from bayes_mirglmm.plots.grouping import Grouping, grouping
 from bayes_mirglmm.plots.isomir_types import fit_types
 from bayes_mirglmm.results.view import mirna_view
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 FULL = 60  # samples in a group, from which on single points are left out
 
 
+@picture
 def plot_cpm(
     fit: "Fit",
     mirna: str,
@@ -49,14 +50,7 @@ def plot_cpm(
         How many isomiRs to show beside the canonical one, by mean CPM.
     types : mapping or pandas.Series, optional
         Type by isomiR, as :func:`bayes_mirglmm.isomir_types` makes it; told from the ids when omitted.
-    ax : matplotlib.axes.Axes, optional
-        Where to draw; a new figure when omitted.
-    figsize : tuple of float, optional
-        Width and height of a new figure in inches; as high as the rows need when omitted.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
+    ax, figsize
 
     Raises
     ------

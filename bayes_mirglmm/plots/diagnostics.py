@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from bayes_mirglmm.outcomes import LARGEST_R_HAT, LIMITS, RELIABLE_PARETO_K, SMALLEST_ESS
-from bayes_mirglmm.plots.canvas import GREY, ORANGE, canvas, label_axes, legend_below, log_axis
+from bayes_mirglmm.plots.canvas import GREY, ORANGE, canvas, label_axes, legend_below, log_axis, picture
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,6 +36,7 @@ CHAINS = _Measures(
 )
 
 
+@picture
 def plot_diagnostics(
     fit: "Fit",
     *,
@@ -56,14 +57,7 @@ def plot_diagnostics(
         A Bayesian fit.
     labels : int
         How many of the miRNAs past a limit to name, the worst first, where there is room.
-    ax : matplotlib.axes.Axes, optional
-        Where to draw; a new figure when omitted.
-    figsize : tuple of float
-        Width and height of a new figure in inches.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
+    ax, figsize
 
     Raises
     ------

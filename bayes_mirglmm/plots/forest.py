@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 
 from bayes_mirglmm.errors import InputError
-from bayes_mirglmm.plots.canvas import BLUE, GREY, ORANGE, canvas, label_axes, legend_below
+from bayes_mirglmm.plots.canvas import canvas, label_axes, legend_below, picture
 from bayes_mirglmm.plots.changes import changes
+from bayes_mirglmm.plots.hit_points import hit_classes
 from bayes_mirglmm.plots.rows import draw_rows, height_of
-from bayes_mirglmm.plots.volcano import RATE
 from bayes_mirglmm.results.selection import interval_level
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from bayes_mirglmm.results import Fit
 
 
+@picture
 def plot_forest(
     fit: "Fit",
     term: str | None = None,
@@ -49,14 +50,7 @@ def plot_forest(
         How many miRNAs, without ``mirnas``. Beyond 80 rows names are left out.
     prob : float, optional
         Level of the intervals; that of the fit when omitted.
-    ax : matplotlib.axes.Axes, optional
-        Where to draw; a new figure when omitted.
-    figsize : tuple of float, optional
-        Width and height of a new figure in inches; as high as the rows need when omitted.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
+    ax, figsize
 
     Raises
     ------
@@ -67,19 +61,15 @@ def plot_forest(
     table = found.table[np.isfinite(found.table["estimate"])]
     shown = table.head(top) if mirnas is None else _chosen(table, mirnas)
     shown = shown.sort_values("estimate", kind="stable")
-    hit, up = shown["hit"].to_numpy(), (shown["estimate"] >= 0).to_numpy()
-    colours = np.where(hit, np.where(up, ORANGE, BLUE), GREY)
+    classes = hit_classes(found, shown)
+    colours = np.select([mask for mask, _, _ in classes], [colour for _, colour, _ in classes], "")
 
     figure, axes = canvas(ax, figsize or (5.2, height_of(len(shown), extra=1.1)))
     draw_rows(axes, shown, shown["mirna"].tolist(), colours.tolist())
     percent = 100 * interval_level(fit.data, prob)
     which = "surest" if mirnas is None and len(shown) < len(table) else "chosen"
     count = f"all {len(table)}" if len(shown) == len(table) else f"{len(shown)} {which} of {len(table)}"
-    for mask, colour, text in (
-        (~hit, GREY, f"{RATE[found.measure]} > {fdr:g}"),
-        (hit & ~up, BLUE, "down"),
-        (hit & up, ORANGE, "up"),
-    ):
+    for mask, colour, text in classes:
         if mask.any():
             axes.plot([], [], "o-", color=colour, ms=4, lw=1.2, label=f"{text}: {int(mask.sum())}")
     legend_below(axes, own=ax is None)

@@ -20,6 +20,7 @@ from bayes_mirglmm.plots.canvas import (
     canvas,
     label_axes,
     legend_below,
+    picture,
 )
 from bayes_mirglmm.plots.changes import one_effect
 from bayes_mirglmm.plots.isomir_types import fit_types
@@ -37,6 +38,7 @@ COLOURS = dict(zip(TYPES, (BLACK, BLACK, BLUE, ORANGE, GREEN, PURPLE, AMBER, GRE
 MARKS = dict(zip(TYPES, "DDo^sPXo", strict=True))
 
 
+@picture
 def plot_isomir_forest(
     fit: "Fit",
     mirna: str,
@@ -68,14 +70,7 @@ def plot_isomir_forest(
         omitted, types are told from the ids alone (sequences, offsets); a fit keeps no annotation.
     prob : float, optional
         Level of the intervals; that of the fit when omitted.
-    ax : matplotlib.axes.Axes, optional
-        Where to draw; a new figure when omitted.
-    figsize : tuple of float, optional
-        Width and height of a new figure in inches; as high as the rows need when omitted.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
+    ax, figsize
 
     Raises
     ------

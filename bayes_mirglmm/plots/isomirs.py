@@ -15,6 +15,7 @@ from bayes_mirglmm.plots.canvas import (
     legend_below,
     letters_in,
     log_axis,
+    picture,
     shortened,
 )
 from bayes_mirglmm.plots.isomir_lines import isomir_lines
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from bayes_mirglmm.results import Fit
 
 
+@picture
 def plot_isomirs(
     fit: "Fit", mirna: str, *, ax: "Axes | None" = None, figsize: tuple[float, float] = (4.6, 4.4)
 ) -> "Figure":
@@ -44,14 +46,7 @@ def plot_isomirs(
         A fit whose formula has a slope variable.
     mirna : str
         A fitted miRNA.
-    ax : matplotlib.axes.Axes, optional
-        Where to draw; a new figure when omitted.
-    figsize : tuple of float
-        Width and height of a new figure in inches.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
+    ax, figsize
 
     Raises
     ------

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayes_mirglmm.errors import InputError
-from bayes_mirglmm.plots.canvas import BLACK, BLUE, GREY, canvas, label_axes, legend_below
+from bayes_mirglmm.plots.canvas import BLACK, BLUE, GREY, canvas, label_axes, legend_below, picture
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,6 +18,7 @@ ROUNDING = 1e-6
 COLUMNS = {"mixture": "p_value", "chi2": "p_value_chi2"}
 
 
+@picture
 def plot_lrt_histogram(
     fit: "Fit",
     reference: str = "mixture",
@@ -41,14 +42,7 @@ def plot_lrt_histogram(
         chi-squared as R's ``anova`` prints it.
     bins : int
         Number of bars between 0 and 1.
-    ax : matplotlib.axes.Axes, optional
-        Where to draw; a new figure when omitted.
-    figsize : tuple of float
-        Width and height of a new figure in inches.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
+    ax, figsize
 
     Raises
     ------

@@ -17,6 +17,7 @@ from bayes_mirglmm.plots.canvas import (
     label_axes,
     legend_below,
     letters_in,
+    picture,
     shortened,
 )
 from bayes_mirglmm.plots.grouping import grouping
@@ -33,6 +34,7 @@ MARKS = {"median_ratio": "o", "tmm": "^", "upper_quartile": "s"}
 NAMED = 40  # samples, up to which each is named
 
 
+@picture
 def plot_offsets(
     fit: "Fit",
     by: str | None = None,
@@ -55,14 +57,7 @@ def plot_offsets(
     counts : xarray.Dataset, optional
         The container that was fitted. Without it the other offsets are computed from the counts that the fit keeps:
         miRNAs with a single isomiR, which cannot be fitted, are not among them and may move an offset a little.
-    ax : matplotlib.axes.Axes, optional
-        Where to draw; a new figure when omitted.
-    figsize : tuple of float
-        Width and height of a new figure in inches.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
+    ax, figsize
 
     Raises
     ------

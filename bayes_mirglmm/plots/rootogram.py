@@ -11,6 +11,7 @@ from bayes_mirglmm.plots.canvas import (
     canvas,
     label_axes,
     legend_below,
+    picture,
     root_figure,
     short_number,
 )
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 LABEL_WIDTH = 0.36  # inches
 
 
+@picture
 def plot_rootogram(
     fit: "Fit",
     mirna: str,
@@ -50,14 +52,7 @@ def plot_rootogram(
         A fitted miRNA.
     prob : float
         Level of the band.
-    ax : matplotlib.axes.Axes, optional
-        Where to draw; a new figure when omitted.
-    figsize : tuple of float
-        Width and height of a new figure in inches.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
+    ax, figsize
 
     Raises
     ------

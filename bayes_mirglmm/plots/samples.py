@@ -6,14 +6,13 @@ import numpy as np
 
 from bayes_mirglmm.counts.normalized import log_cpm
 from bayes_mirglmm.errors import InputError
-from bayes_mirglmm.plots.canvas import SMALL, canvas, label_axes, legend_below
-from bayes_mirglmm.plots.grouping import grouping
+from bayes_mirglmm.plots.canvas import picture
 from bayes_mirglmm.plots.ordination import (
     classical_scaling,
     leading_distances,
     principal_components,
 )
-from bayes_mirglmm.plots.sample_points import draw_samples
+from bayes_mirglmm.plots.sample_plane import draw_plane
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
 KINDS = ("pca", "mds")
 
 
+@picture
 def plot_samples(
     fit: "Fit",
     by: str | None = None,
@@ -50,23 +50,14 @@ def plot_samples(
     top : int
         Number of isomiRs.
     labels : int
-        Up to how many samples their names are written, where there is room.
-    ax : matplotlib.axes.Axes, optional
-        Where to draw; a new figure when omitted.
-    figsize : tuple of float
-        Width and height of a new figure in inches.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
+        How many samples to name, the outermost first, where there is room.
+    ax, figsize
 
     Raises
     ------
     InputError
         The sample table has no column ``by``, or ``kind`` or ``top`` is not usable.
     """
-    from bayes_mirglmm.plots.labels import label_points
-
     if kind not in KINDS:
         raise InputError(f"kind={kind!r} is not known: choose 'pca' or 'mds'.")
     if top < 1:
@@ -74,25 +65,20 @@ def plot_samples(
     counts = fit.data["counts"].values
     if not len(counts):
         raise InputError("this fit has no counts: nothing was left after the filters; fit.status() says why.")
-    groups = grouping(fit, by)
     values = log_cpm(counts, 1e6 * np.exp(fit.data["offset"].values))
     if kind == "pca":
         plane, share = principal_components(values, top)
     else:
         plane, share = classical_scaling(leading_distances(values, top))
-    x, y = plane.T
-
-    figure, axes = canvas(ax, figsize)
-    draw_samples(figure, axes, groups, x, y)
-    axes.margins(0.12)
     name = "PC" if kind == "pca" else "leading log2 FC dim"
-    if groups.numbers is None and groups.name:
-        legend_below(axes, own=ax is None, heading=groups.name)
     used = min(top, len(values))
-    what = f"{used} most variable isomiRs" if kind == "pca" else f"{used} isomiRs a pair"
-    x_label, y_label = (f"{name} {k + 1} ({100 * share[k]:.0f} %)" for k in range(2))
-    label_axes(axes, x_label, y_label, (f"{len(x)} samples", what))
-    if len(x) <= labels:
-        names = [str(sample) for sample in fit.data["sample"].values]
-        label_points(axes, x, y, names, colours=["0.35"] * len(x), avoid=plane, size=SMALL - 1)
-    return figure
+    return draw_plane(
+        fit,
+        by,
+        plane,
+        axis=(f"{name} 1 ({100 * share[0]:.0f} %)", f"{name} 2 ({100 * share[1]:.0f} %)"),
+        heading=f"{used} most variable isomiRs" if kind == "pca" else f"{used} isomiRs a pair",
+        labels=labels,
+        ax=ax,
+        figsize=figsize,
+    )

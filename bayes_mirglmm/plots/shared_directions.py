@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayes_mirglmm.errors import InputError
-from bayes_mirglmm.plots.canvas import SMALL, canvas, label_axes, legend_below
-from bayes_mirglmm.plots.grouping import grouping
-from bayes_mirglmm.plots.sample_points import draw_samples
+from bayes_mirglmm.plots.canvas import picture
+from bayes_mirglmm.plots.sample_plane import draw_plane
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from bayes_mirglmm.cohort.shared_directions import SharedDirections
     from bayes_mirglmm.results import Fit
 
 WORDS = {
@@ -27,6 +27,7 @@ WORDS = {
 NOTABLE = 0.3
 
 
+@picture
 def plot_shared_directions(
     fit: "Fit",
     by: str | None = None,
@@ -47,48 +48,36 @@ def plot_shared_directions(
         Column of the sample table that colours the points; the slope variable when omitted. Groups that part along an
         axis cannot be told from what samples share.
     labels : int
-        Up to how many samples their names are written, where there is room.
-    ax : matplotlib.axes.Axes, optional
-        Where to draw; a new figure when omitted.
-    figsize : tuple of float
-        Width and height of a new figure in inches.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
+        How many samples to name, the outermost first, where there is room.
+    ax, figsize
 
     Raises
     ------
     InputError
         The sample table has no column ``by``, or the samples are too few to learn what they share.
     """
-    from bayes_mirglmm.plots.labels import label_points
     from bayes_mirglmm.results.shared_usage_tables import associations, directions_of
 
-    groups = grouping(fit, by)
     found = directions_of(fit, 2)
     if found is None:
         raise InputError(
             "this fit has no miRNA with two isomiRs, so that samples share nothing; fit.status() says why."
         )
-    plane = found.samples
-    x, y = plane.T
-    figure, axes = canvas(ax, figsize)
-    draw_samples(figure, axes, groups, x, y)
-    axes.margins(0.12)
-    if groups.numbers is None and groups.name:
-        legend_below(axes, own=ax is None, heading=groups.name)
     along = [(WORDS[name], values) for kind, name, values in associations(fit, found) if kind == "isomir"]
-    names = [_axis(k, found.share[k], found.unrelated[k], along) for k in range(2)]
-    label_axes(axes, names[0], names[1], (f"{len(x)} samples", "covariates taken out"))
-    if len(x) <= labels:
-        samples = [str(sample) for sample in fit.data["sample"].values]
-        label_points(axes, x, y, samples, colours=["0.35"] * len(x), avoid=plane, size=SMALL - 1)
-    return figure
+    return draw_plane(
+        fit,
+        by,
+        found.samples,
+        axis=(_axis(0, found, along), _axis(1, found, along)),
+        heading="covariates taken out",
+        labels=labels,
+        ax=ax,
+        figsize=figsize,
+    )
 
 
-def _axis(k: int, share: float, unrelated: float, along: list[tuple[str, np.ndarray]]) -> str:
-    text = f"direction {k + 1}: {100 * share:.0f} % (unrelated {100 * unrelated:.0f} %)"
+def _axis(k: int, found: "SharedDirections", along: list[tuple[str, np.ndarray]]) -> str:
+    text = f"direction {k + 1}: {100 * found.share[k]:.0f} % (unrelated {100 * found.unrelated[k]:.0f} %)"
     strong = sorted(
         ((abs(values[k]), word, values[k]) for word, values in along if abs(values[k]) >= NOTABLE),
         reverse=True,

@@ -4,9 +4,8 @@ from typing import TYPE_CHECKING
 
 from bayes_mirglmm.cohort.sample_directions import sample_directions
 from bayes_mirglmm.errors import InputError
-from bayes_mirglmm.plots.canvas import SMALL, canvas, label_axes, legend_below
-from bayes_mirglmm.plots.grouping import grouping
-from bayes_mirglmm.plots.sample_points import draw_samples
+from bayes_mirglmm.plots.canvas import picture
+from bayes_mirglmm.plots.sample_plane import draw_plane
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
 SAID = 0.3  # of a direction: from this share on the column that explains it stands on the axis
 
 
+@picture
 def plot_shared_samples(
     fit: "Fit",
     by: str | None = None,
@@ -38,36 +38,19 @@ def plot_shared_samples(
     by : str, optional
         Column of the sample table that colours the points; the slope variable when omitted.
     labels : int
-        Up to how many samples their names are written, where there is room.
-    ax : matplotlib.axes.Axes, optional
-        Where to draw; a new figure when omitted.
-    figsize : tuple of float
-        Width and height of a new figure in inches.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
+        How many samples to name, the outermost first, where there is room.
+    ax, figsize
 
     Raises
     ------
     InputError
         There is too little to learn from, or the sample table has no column ``by``.
     """
-    from bayes_mirglmm.plots.labels import label_points
-
     fit = fit.ml
     table = fit.sample_directions()
     found = sample_directions(fit.what_samples_share.cohort)
     if found.scores.shape[1] < 2:
         raise InputError("two samples have no plane: plot_shared_samples needs three or more.")
-    groups = grouping(fit, by)
-    plane = found.scores[:, :2]
-    x, y = plane.T
-    figure, axes = canvas(ax, figsize)
-    draw_samples(figure, axes, groups, x, y)
-    axes.margins(0.12)
-    if groups.numbers is None and groups.name:
-        legend_below(axes, own=ax is None, heading=groups.name)
     said = []
     for k in range(2):
         best = table[table["direction"] == k + 1].head(1)
@@ -76,8 +59,13 @@ def plot_shared_samples(
             text += f"; {best['column'].iloc[0]} explains {100 * best['r_squared'].iloc[0]:.0f} %"
         said.append(text)
     mirnas = len(fit.what_samples_share.cohort.responses)
-    label_axes(axes, said[0], said[1], (f"{len(x)} samples", f"{mirnas} miRNAs"))
-    if len(x) <= labels:
-        names = [str(sample) for sample in fit.data["sample"].values]
-        label_points(axes, x, y, names, colours=["0.35"] * len(x), avoid=plane, size=SMALL - 1)
-    return figure
+    return draw_plane(
+        fit,
+        by,
+        found.scores[:, :2],
+        axis=(said[0], said[1]),
+        heading=f"{mirnas} miRNAs",
+        labels=labels,
+        ax=ax,
+        figsize=figsize,
+    )

@@ -6,7 +6,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayes_mirglmm.errors import InputError
-from bayes_mirglmm.plots.canvas import BLUE, GREEN, GREY, ORANGE, PURPLE, canvas, label_axes, legend_below
+from bayes_mirglmm.plots.canvas import (
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    PURPLE,
+    canvas,
+    label_axes,
+    legend_below,
+    picture,
+)
 from bayes_mirglmm.plots.variance_shares import variance_shares
 from bayes_mirglmm.results.terms import slope_coefficients
 
@@ -22,6 +32,7 @@ WITHIN = ("usage", "sample", "noise")
 FAR = 2.0  # the axis ends at this many times the 95th percentile
 
 
+@picture
 def plot_variance_components(
     fit: "Fit",
     kind: str = "sd",
@@ -44,14 +55,7 @@ def plot_variance_components(
     ----------
     fit : Fit
     kind : {"sd", "share"}
-    ax : matplotlib.axes.Axes, optional
-        Where to draw; a new figure when omitted.
-    figsize : tuple of float, optional
-        Width and height of a new figure in inches.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
+    ax, figsize
 
     Raises
     ------

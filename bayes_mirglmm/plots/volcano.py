@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayes_mirglmm.methods.registry import SHRUNKEN
-from bayes_mirglmm.plots.canvas import BLUE, GREY, ORANGE, canvas, label_axes, legend_below
+from bayes_mirglmm.plots.canvas import canvas, label_axes, legend_below, picture
 from bayes_mirglmm.plots.changes import changes
+from bayes_mirglmm.plots.hit_points import draw_hits, name_hits
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,10 +20,10 @@ AXIS = {
     "lfsr": "-log10 lfsr of the shrunken effect",
     "probability": "posterior probability",
 }
-RATE = {"p_value": "FDR", "lfsr": SHRUNKEN, "probability": "Bayesian FDR"}
 LACKING = {"p_value": "a p-value", "lfsr": "an lfsr", "probability": "a probability"}
 
 
+@picture
 def plot_volcano(
     fit: "Fit",
     term: str | None = None,
@@ -60,26 +60,17 @@ def plot_volcano(
         log2 fold change that ``"probability"`` asks for.
     labels : int or sequence of str
         How many miRNAs to name, the surest first, where there is room; or the names of those to name.
-    ax : matplotlib.axes.Axes, optional
-        Where to draw; a new figure when omitted.
-    figsize : tuple of float
-        Width and height of a new figure in inches.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
+    ax, figsize
 
     Raises
     ------
     InputError
         The term, contrast, measure or a name in ``labels`` does not exist, or a contrast is not a single one.
     """
-    from bayes_mirglmm.plots.labels import label_points, rows_to_name
-
     found = changes(fit, term, contrast, measure=measure, fdr=fdr, beyond=beyond)
     table = found.table
     shown = table[np.isfinite(table["estimate"]) & table["measure"].notna()]
-    x, value, hit = (shown[name].to_numpy() for name in ("estimate", "measure", "hit"))
+    x, value = (shown[name].to_numpy() for name in ("estimate", "measure"))
     if found.measure == "probability":
         y, bottom, top = value, min(0.5, value.min(initial=0.5)), 1.02
         infinite = np.zeros(len(y), dtype=bool)
@@ -91,16 +82,7 @@ def plot_volcano(
         y = np.where(infinite, top, y)
 
     figure, axes = canvas(ax, figsize)
-    size = 14 if len(x) <= 400 else 7
-    for mask, colour, text in (
-        (~hit, GREY, f"{RATE[found.measure]} > {fdr:g}: {int((~hit).sum())}"),
-        (hit & (x < 0), BLUE, f"down: {int((hit & (x < 0)).sum())}"),
-        (hit & (x >= 0), ORANGE, f"up: {int((hit & (x >= 0)).sum())}"),
-    ):
-        near = mask & ~infinite
-        axes.scatter(x[near], y[near], s=size, c=colour, lw=0, alpha=0.85, label=text, clip_on=False)
-        far = mask & infinite
-        axes.scatter(x[far], y[far], s=26, c=colour, lw=0, marker="^", clip_on=False, label="_at the rim")
+    draw_hits(axes, found, shown, x, y, infinite)
     reach = 1.15 * max(np.abs(x).max(initial=0.0), 0.5)
     axes.set(xlim=(-reach, reach), ylim=(bottom, top))
     axes.axvline(0, color="0.8", lw=0.8, zorder=0)
@@ -110,8 +92,5 @@ def plot_volcano(
     heading = (f"{len(shown)} miRNAs", lacking)
     legend_below(axes, own=ax is None)
     label_axes(axes, ("log2 fold change", found.name), (AXIS[found.measure], more), heading)
-    names = shown["mirna"].to_numpy()
-    named = rows_to_name(labels, names)
-    ink = ["black" if significant else "0.45" for significant in hit[named]]
-    label_points(axes, x[named], y[named], names[named], colours=ink, avoid=np.column_stack([x, y]))
+    name_hits(axes, shown, x, y, labels, hits_only=False)
     return figure

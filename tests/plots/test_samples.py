@@ -109,3 +109,16 @@ def test_what_cannot_be_drawn_is_refused(two_groups: Fit):
     ):
         with pytest.raises(InputError, match=message):
             plot_samples(two_groups, **options)
+
+
+def test_of_many_samples_the_outermost_are_named():
+    counts = bm.simulate(20, ("a", "b"), n_mirnas=12, seed=3).counts
+    fit = bm.fit(counts, "~ group", progress=False)
+    figure = plot_samples(fit, labels=5)
+    axes = figure.axes[0]
+    points = np.vstack([np.asarray(found.get_offsets()) for found in axes.collections])
+    away = np.hypot(*((points - np.median(points, axis=0)) / np.ptp(points, axis=0)).T)
+    named = [text.xy for text in axes.texts]
+    assert len(named) == 5
+    order = points[np.argsort(-away)][:5]
+    np.testing.assert_allclose(sorted(map(tuple, named)), sorted(map(tuple, order)))
