@@ -118,6 +118,13 @@ MinIsomir = Annotated[
         rich_help_panel=INPUT,
     ),
 ]
+Groups = Annotated[str, typer.Option(help="Names of the groups, the reference first.", rich_help_panel=INPUT)]
+DataSeed = Annotated[
+    int, typer.Option("--seed", help="The same seed gives the same data.", rich_help_panel=INPUT)
+]
+DataFolder = Annotated[
+    Path, typer.Option("--out", "-o", help="Folder for the files.", rich_help_panel=OUTPUT)
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.", rich_help_panel=OUTPUT)]
 Json = Annotated[
     bool,
@@ -208,6 +215,14 @@ def claim_folder(path: Path, *, force: bool) -> None:
     target = check_target(path, force=force)
     check_writable(path)
     clear_leftovers(target)
+
+
+def claim_simulation_folder(path: Path, *, force: bool) -> None:
+    """Check, before any work is done, that simulated files may be written to the folder ``path``."""
+    from bayes_mirglmm.simulation.export import check_simulation_target
+
+    check_simulation_target(path, force=force)
+    check_writable(path)
 
 
 def check_writable(path: Path) -> None:

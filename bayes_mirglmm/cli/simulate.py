@@ -13,9 +13,7 @@ DRAWN = "Drawn from the model"
 
 def simulate(
     *,
-    groups: Annotated[
-        str, typer.Option(help="Names of the groups, the reference first.", rich_help_panel=o.INPUT)
-    ] = "ctrl,case",
+    groups: o.Groups = "ctrl,case",
     per_group: Annotated[
         int | None,
         typer.Option(
@@ -58,10 +56,8 @@ def simulate(
             show_default="drawn as in real data",
         ),
     ] = None,
-    seed: Annotated[
-        int, typer.Option(help="The same seed gives the same data.", rich_help_panel=o.INPUT)
-    ] = 1,
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the files.", rich_help_panel=o.OUTPUT)],
+    seed: o.DataSeed = 1,
+    out: o.DataFolder,
     force: o.Force = False,
     quiet: o.Quiet = False,
     json: o.Json = False,
@@ -77,12 +73,11 @@ def simulate(
         bayes-mirglmm simulate --groups ctrl,case --per-group 5 --seed 3 --out simulated
     """
     import bayes_mirglmm as bm
-    from bayes_mirglmm.simulation.export import check_simulation_target, write_simulation
+    from bayes_mirglmm.simulation.export import write_simulation
 
     reporter = Reporter(quiet=quiet, as_json=json)
     names = o.parse_groups(groups)
-    check_simulation_target(out, force=force)
-    o.check_writable(out)
+    o.claim_simulation_folder(out, force=force)
     drawn = bm.simulate(
         10 if per_group is None else per_group,
         names,
@@ -95,10 +90,6 @@ def simulate(
         seed=seed,
     )
     counts, samples = write_simulation(drawn, out)
-    command = (
-        f'bayes-mirglmm fit {counts} --samples {samples} --design "{drawn.design.formula}" '
-        f"--reference group={names[0]} --out {out / 'run'}"
-    )
     truth = drawn.truth.mirnas
     reporter.json(
         {
@@ -117,6 +108,23 @@ def simulate(
         f"(seed {seed}). {int(truth['changed'].sum())} miRNAs differ between groups, "
         f"{int(truth['usage'].sum())} have isomiRs that change by different amounts."
     )
+    say_how_to_fit(reporter, out, counts, samples, drawn.design.formula, ("group", names[0]))
+
+
+def say_how_to_fit(
+    reporter: Reporter,
+    out: Path,
+    counts: Path,
+    samples: Path,
+    formula: str,
+    reference: tuple[str, str],
+    options: str = "",
+) -> None:
+    """Say where simulated files are, and the command that fits them; ``reference`` is a factor and its level."""
+    factor, first = reference
     reporter.say(f"Counts: {counts}\nSamples: {samples}\nTruth: {out / 'truth'}")
     reporter.say("\nFit them with", "bold")
-    reporter.command(command)
+    reporter.command(
+        f'bayes-mirglmm fit {counts} --samples {samples} --design "{formula}" '
+        f"--reference {factor}={first}{options} --out {out / 'run'}"
+    )

@@ -9,6 +9,7 @@ import typer
 from bayes_mirglmm.cli import options as o
 from bayes_mirglmm.cli.console import Reporter
 from bayes_mirglmm.cli.fit import read_counts
+from bayes_mirglmm.cli.simulate import say_how_to_fit
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.outcomes import MIN_ISOMIR_LOG_CPM, MIN_MIRNA_LOG_CPM
 
@@ -24,19 +25,11 @@ def simulate_into(
         ),
     ],
     *,
-    samples: Annotated[
-        Path | None,
-        typer.Option("--samples", "-s", help="Their sample table.", show_default=False),
-    ] = None,
-    format: Annotated[str, typer.Option(help="Their format, where it should not be guessed.")] = "auto",
-    read: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="OPTION=VALUE",
-            help="Option of their reader. May be repeated.",
-            show_default=False,
-        ),
-    ] = None,
+    samples: o.Samples = None,
+    samples_only: o.SamplesOnly = False,
+    sum_by: o.SumBy = None,
+    format: o.Format = "auto",
+    read: o.Read = None,
     where: Annotated[
         list[str] | None,
         typer.Option(
@@ -90,19 +83,15 @@ def simulate_into(
         float,
         typer.Option(help="The same of an isomiR."),
     ] = MIN_ISOMIR_LOG_CPM,
-    groups: Annotated[
-        str, typer.Option(help="Names of the groups, the reference first.", rich_help_panel=o.INPUT)
-    ] = "ctrl,case",
+    groups: o.Groups = "ctrl,case",
     per_group: Annotated[
         int | None,
         typer.Option(
             help="Samples in each group.", min=1, rich_help_panel=o.INPUT, show_default="half of them"
         ),
     ] = None,
-    seed: Annotated[
-        int, typer.Option(help="The same seed gives the same data.", rich_help_panel=o.INPUT)
-    ] = 1,
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the files.", rich_help_panel=o.OUTPUT)],
+    seed: o.DataSeed = 1,
+    out: o.DataFolder,
     force: o.Force = False,
     quiet: o.Quiet = False,
     json: o.Json = False,
@@ -117,12 +106,9 @@ def simulate_into(
 
         bayes-mirglmm simulate-into counts.tsv --samples samples.tsv --where group=ctrl --out simulated
     """
-    from bayes_mirglmm.simulation.export import check_simulation_target
-
     reporter = Reporter(quiet=quiet, as_json=json)
     names = o.parse_groups(groups)
-    check_simulation_target(out, force=force)
-    o.check_writable(out)
+    o.claim_simulation_folder(out, force=force)
     given = {
         "n_per_group": per_group,
         "groups": names,
@@ -137,7 +123,8 @@ def simulate_into(
         "keep_reads": _shares(keep_reads),
         "seed": seed,
     }
-    real = read_counts(reporter, counts, samples, format, o.parse_reads(read or []))
+    reading = o.reading(read or [], samples_only=samples_only, sum_by=sum_by)
+    real = read_counts(reporter, counts, samples, format, reading)
     _write(reporter, real, o.parse_pairs("--where", where or [], "group=ctrl"), given, out)
 
 
@@ -185,8 +172,6 @@ def _write(
         f"{int((truth['direction'] < 0).sum())} down, by a mean log multiplier of {value.mean():.2f} (natural log; "
         f"{value.min():.2f} to {value.max():.2f})."
     )
-    reporter.say(f"Counts: {counts}\nSamples: {samples}\nTruth: {out / 'truth'}")
-    reporter.say("\nFit them with", "bold")
     filters = "".join(
         f" --{name.replace('_', '-')} {given[name]:g}"
         for name, usual in (
@@ -195,10 +180,7 @@ def _write(
         )
         if given[name] != usual
     )
-    reporter.command(
-        f'bayes-mirglmm fit {counts} --samples {samples} --design "{made.formula}" '
-        f"--reference {factor}={first}{filters} --out {out / 'run'}"
-    )
+    say_how_to_fit(reporter, out, counts, samples, made.formula, (factor, first), filters)
 
 
 def _bounds(text: str | None) -> tuple[float, float] | None:

@@ -122,6 +122,30 @@ def test_simulate_into_writes_counts_that_fit_reads(run, files, tmp_path: Path):
     assert run(*arguments, "--n-bins", 3, "--out", out, "--force", "--json").code == 0
 
 
+def test_simulate_into_reads_as_fit_does(run, files, tmp_path: Path):
+    # Two runs of each library, and a sample that the table does not list.
+    counts = pd.read_csv(files.counts, sep="\t")
+    names = list(pd.read_csv(files.samples, sep="\t").iloc[:, 0])
+    others = [name for name in counts.columns if name not in names]
+    half = counts[names] // 2
+    runs = pd.concat(
+        [counts[others], half.add_suffix("_1"), (counts[names] - half).add_suffix("_2")], axis=1
+    ).assign(stranger=1)
+    runs.to_csv(tmp_path / "runs.tsv", sep="\t", index=False)
+    table = pd.DataFrame({"run": [f"{n}_{k}" for k in (1, 2) for n in names], "tube": names * 2})
+    table.to_csv(tmp_path / "runs_samples.tsv", sep="\t", index=False)
+    options = ["--n-bins", 3, "--max-cpm", "inf", "--seed", 6]
+    whole = run("simulate-into", files.counts, *options, "--out", tmp_path / "whole")
+    assert whole.code == 0, whole.err
+    summed = run(
+        "simulate-into", tmp_path / "runs.tsv", "--samples", tmp_path / "runs_samples.tsv", "--sum-by", "tube",
+        "--samples-only", *options, "--out", tmp_path / "summed",
+    )  # fmt: skip
+    assert summed.code == 0, summed.err
+    a, b = (bm.read_counts(tmp_path / name / "counts.tsv") for name in ("whole", "summed"))
+    np.testing.assert_array_equal(a["counts"], b["counts"].reindex(sample=a["sample"].values))
+
+
 def test_counts_that_were_filtered_keep_their_totals_in_a_row_of_background(tmp_path: Path):
     from bayes_mirglmm.simulation.export import write_into_simulation
 
