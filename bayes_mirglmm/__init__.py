@@ -40,7 +40,7 @@ if TYPE_CHECKING:
         plot_volcano,
     )
     from bayes_mirglmm.readers import from_dataframe, read_counts
-    from bayes_mirglmm.report import write_report
+    from bayes_mirglmm.report import write_findings, write_report
     from bayes_mirglmm.results import Fit, load
     from bayes_mirglmm.simulation import simulate_into
     from bayes_mirglmm.simulation.from_model import simulate
@@ -81,6 +81,7 @@ _HOME = {
     "simulate": "simulation.from_model",
     "simulate_into": "simulation",
     "sum_replicates": "counts.replicates",
+    "write_findings": "report",
     "write_report": "report",
 }
 
@@ -121,6 +122,7 @@ __all__ = [
     "simulate",
     "simulate_into",
     "sum_replicates",
+    "write_findings",
     "write_report",
 ]
 

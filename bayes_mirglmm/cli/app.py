@@ -13,6 +13,7 @@ import bayes_mirglmm
 from bayes_mirglmm.cli.compare import compare
 from bayes_mirglmm.cli.console import release, report_error
 from bayes_mirglmm.cli.demo import demo
+from bayes_mirglmm.cli.findings import findings
 from bayes_mirglmm.cli.fit import fit
 from bayes_mirglmm.cli.inspect import inspect
 from bayes_mirglmm.cli.language import spoken
@@ -39,7 +40,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, inspect, fit, report, compare, normalize, simulate, simulate_into):
+for command in (demo, inspect, fit, report, findings, compare, normalize, simulate, simulate_into):
     app.command()(command)
 
 

@@ -12,6 +12,7 @@ import typer
 from bayes_mirglmm.cli import options as o
 from bayes_mirglmm.cli.console import Reporter
 from bayes_mirglmm.cli.contrasts import Contrast, parse_contrasts
+from bayes_mirglmm.cli.findings import BeyondFold, RopeFold, asked_bounds, write_beside
 from bayes_mirglmm.cli.report import REPORT, remove_stale
 from bayes_mirglmm.errors import MirglmmError, SaveError
 from bayes_mirglmm.outcomes import MIN_ISOMIR_LOG_CPM, MIN_MIRNA_LOG_CPM
@@ -172,6 +173,8 @@ def fit(
             help="mirglmm: every choice as the R package has it.", rich_help_panel=o.MODEL, show_default=False
         ),
     ] = None,
+    beyond_fold: BeyondFold = None,
+    rope_fold: RopeFold = None,
     draws: Annotated[
         int | None,
         typer.Option(help="Draws kept of each chain.", rich_help_panel=o.NUTS, show_default="1000"),
@@ -201,6 +204,15 @@ def fit(
             "--report", help=f"Also write the HTML report, {REPORT} in that folder.", rich_help_panel=o.OUTPUT
         ),
     ] = False,
+    findings: Annotated[
+        bool,
+        typer.Option(
+            "--findings",
+            help="Also write what a paper needs to a folder findings in it: findings.tsv and .xlsx, ranked lists, the "
+            "methods paragraph.",
+            rich_help_panel=o.OUTPUT,
+        ),
+    ] = False,
     force: o.Force = False,
     quiet: o.Quiet = False,
     json: o.Json = False,
@@ -220,9 +232,11 @@ def fit(
     import bayes_mirglmm as bm
     from bayes_mirglmm.cli.summary import print_summary, summarise
     from bayes_mirglmm.counts.container import sample_table
+    from bayes_mirglmm.methods.registry import method_named
     from bayes_mirglmm.report import check_report_target
 
     o.parse_references(reference or [])
+    asked = asked_bounds(beyond_fold, rope_fold, has_draws=method_named(method).has_draws)
     o.claim_folder(out, force=force)
     if report:
         check_report_target(out / REPORT, force=force)
@@ -264,6 +278,8 @@ def fit(
         throw=debug,
     )
     result.metadata["contrasts"] = [c.spec for c in contrasts]
+    if asked:
+        result.metadata["probability"] = asked
     result.metadata["command"] = shlex.join(["bayes-mirglmm", *(context.obj or [])])
     if report:
         result.metadata["files_besides"] = [REPORT]
@@ -277,6 +293,9 @@ def fit(
         reporter.step("Writing the report")
         bm.write_report(result, out / REPORT, types=bm.isomir_types(data))
         summary["report"] = str(out / REPORT)
+    if findings:
+        reporter.step("Writing the findings")
+        summary["findings"] = str(write_beside(result, out, bm.isomir_types(data)))
     reporter.json(summary)
     print_summary(reporter, result, summary)
     if result.metadata.get("interrupted"):
@@ -325,6 +344,7 @@ def write(
     """
     from bayes_mirglmm.interruption import deferred
     from bayes_mirglmm.results.saving import save
+    from bayes_mirglmm.results.terms import findings as finding_terms
 
     with deferred(f"Saving to {out}"):
         more = {}
@@ -335,6 +355,10 @@ def write(
             more["isomir_contrasts"] = result.isomir_effects(contrasts=own)
         if omnibus:
             more["omnibus"] = result.ml.omnibus(list(omnibus), lrt=True)
+        if result.metadata.get("probability"):
+            more["probability"] = result.probability(
+                finding_terms(result.design), **result.metadata["probability"]
+            )
         if result.samples_taken == "shared":
             more |= {
                 "shared_samples": result.shared_samples(),

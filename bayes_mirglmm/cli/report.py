@@ -86,8 +86,11 @@ def size(path: Path) -> str:
 
 
 def remove_stale(folder: Path) -> None:
-    """Remove the report of a run that was replaced; a file of that name that is no report stays."""
+    """Remove report and findings of a run that was replaced; a file of that name that is no report stays."""
+    from bayes_mirglmm.report.findings_files import remove_findings
     from bayes_mirglmm.report.write import is_report
+
+    remove_findings(folder / "findings")
 
     old = folder / REPORT
     if old.is_file() and is_report(old):

@@ -160,6 +160,8 @@ def print_summary(reporter: Reporter, fit: "Fit", summary: dict[str, Any]) -> No
     reporter.say(f"\nTables in {summary['out']}", "bold")
     reporter.say("  " + ", ".join(Path(path).name for path in summary["tables"].values()))
     reporter.command(f'fit = bayes_mirglmm.load("{summary["out"]}")', "In Python:")
+    if "findings" in summary:
+        reporter.command(summary["findings"], "What a paper needs:")
     if "report" in summary:
         reporter.command(summary["report"], "Report, to open in a browser:")
 

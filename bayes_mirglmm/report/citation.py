@@ -4,6 +4,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bayes_mirglmm import __version__
+from bayes_mirglmm.report.methods_data import (
+    df_sentence,
+    samples_sentence,
+    usage_sentence,
+    versions_sentence,
+)
 from bayes_mirglmm.report.origin import OFFSETS as OFFSET_WORDS
 from bayes_mirglmm.results.shared_samples import SHARED
 
@@ -77,6 +83,7 @@ def methods_text(fit: "Fit") -> str:
     refers = ""
     if not fit.method.has_draws and fit.samples_taken != SHARED:
         refers = f"P-values refer to {fit.reference_distribution.replace(' df', ' degrees of freedom')}. "
+    df = "" if fit.samples_taken == SHARED else df_sentence(fit)
     shared = (
         "Log fold changes of miRNAs were estimated by generalised least squares under the covariance of the samples "
         "that was learned over all miRNAs (an offset of each sample, effects with a point mass at 0, moderated "
@@ -84,17 +91,12 @@ def methods_text(fit: "Fit") -> str:
         if fit.samples_taken == SHARED
         else ""
     )
-    usage = (
-        " Differential isomiR usage was tested by rotation of isomiR profiles that were whitened by the covariance "
-        "that samples share over the other miRNAs."
-        if fit.usage_test == "shared" and fit.slope
-        else ""
-    )
     return (
-        f"IsomiR counts of each miRNA were fitted with a {family} mixed model "
+        f"{samples_sentence(fit)}IsomiR counts of each miRNA were fitted with a {family} mixed model "
         f"(bayes_mirglmm {version}; Baran et al. 2025), formula {fit.formula}"
         f", with {_random_effects(fit)}, {how}. "
-        f"Samples were scaled by {scale[0].lower()}{scale[1:]}. {shared}{refers}{fit.method.calls_sentence}{usage}"
+        f"Samples were scaled by {scale[0].lower()}{scale[1:]}. {shared}{refers}{df}"
+        f"{fit.method.calls_sentence}{usage_sentence(fit)}{versions_sentence(fit)}"
     )
 
 

@@ -79,6 +79,19 @@ def _effects(prob: float, bayesian: bool) -> tuple[Column, ...]:
         ),
         *tests,
         Column(
+            "p_beyond",
+            "P(large)",
+            "Posterior probability of a change by more than the factor that the run was made with (--beyond-fold), up "
+            "or down.",
+            "number",
+        ),
+        Column(
+            "p_rope",
+            "P(none)",
+            "Posterior probability that the change is within the factor that counts as none (--rope-fold).",
+            "number",
+        ),
+        Column(
             "shrunk_log2",
             "shrunken log2 FC",
             "log2 fold change shrunk across miRNAs (Stephens 2017): steadier for ranking, biased towards 0.",

@@ -7,6 +7,7 @@ import pandas as pd
 
 from bayes_mirglmm.results.hits import called_effects
 from bayes_mirglmm.results.inference import LOG_2
+from bayes_mirglmm.results.probability import asked_probabilities, probability
 from bayes_mirglmm.results.terms import at_means, equal_coefficients, findings, slope_coefficients
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class Comparison:
 
 
 def comparisons(fit: "Fit", contrasts: Any = None) -> list[Comparison]:
-    """Return the comparisons of a fit: those of the slope variable first, contrasts next, then the others.
+    """Return the comparisons of a fit: contrasts, which were asked for, first, then those of the slope variable.
 
     Raises
     ------
@@ -61,19 +62,19 @@ def comparisons(fit: "Fit", contrasts: Any = None) -> list[Comparison]:
         terms = [name for name in terms if name not in same]
     found = []
     if terms:
-        effects = called_effects(fit, terms)
+        effects = _with_probabilities(fit, called_effects(fit, terms), terms, None)
         found = [
             Comparison(name, *in_words(fit.design, name), name in slopes, _rows(effects, "term", name))
             for name in terms
         ]
     if contrasts is not None:
-        effects = called_effects(fit, contrasts=contrasts)
+        effects = _with_probabilities(fit, called_effects(fit, contrasts=contrasts), None, contrasts)
         own = _contrasts_of_isomirs(fit, contrasts)
         found += [
             Comparison(name, name, f"in {name}", "up", "down", name in own, _rows(effects, "contrast", name))
             for name in dict.fromkeys(effects["contrast"].astype(str))
         ]
-    return sorted(found, key=lambda c: (c.name not in slopes, c.name in terms))
+    return sorted(found, key=lambda c: (c.name in terms, c.name not in slopes))
 
 
 def in_words(design: "Design", term: str) -> tuple[str, str, str, str]:
@@ -90,6 +91,17 @@ def in_words(design: "Design", term: str) -> tuple[str, str, str, str]:
     if term in design.table.columns:
         return f"{term}, per unit", f"along {term}", f"rising with {term}", f"falling with {term}"
     return term, f"in the coefficient {term}", "positive", "negative"
+
+
+def _with_probabilities(fit: "Fit", effects: pd.DataFrame, terms: Any, contrasts: Any) -> pd.DataFrame:
+    """Return effects with the posterior probabilities that the run was made with, if any."""
+    asked = asked_probabilities(fit)
+    if not asked:
+        return effects
+    label = "term" if contrasts is None else "contrast"
+    table = probability(fit, terms, contrasts, **asked)
+    wanted = [name for name in ("p_beyond", "p_rope") if name in table]
+    return effects.merge(table[["mirna", label, *wanted]], on=["mirna", label], how="left", sort=False)
 
 
 def _rows(effects: pd.DataFrame, label: str, name: str) -> pd.DataFrame:

@@ -41,6 +41,8 @@ EFFECTS = (
     "shrunk_log2",
     "shrunk_lfsr",
     "shrunk_s_value",
+    "p_beyond",
+    "p_rope",
 )
 
 

@@ -4,17 +4,18 @@ One flat list of isomiRs, the miRNAs one after the other; ``start`` has the plac
 isomiRs and levels lists the levels of the first isomiR, then those of the second.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from bayes_mirglmm.counts.isomir_types import TYPES, types_of
+from bayes_mirglmm.counts.isomir_types import TYPES
 from bayes_mirglmm.plots.isomir_lines import IsomirLines, isomir_lines
 from bayes_mirglmm.report.compact import compact
 from bayes_mirglmm.report.comparisons import Comparison
 from bayes_mirglmm.results.inference import LOG_2
+from bayes_mirglmm.results.isomir_kinds import Types, types_in
 from bayes_mirglmm.results.selection import isomir_position
 from bayes_mirglmm.results.terms import INTERCEPT
 
@@ -33,7 +34,7 @@ def isomir_columns(
     fit: "Fit",
     comparisons: Sequence[Comparison],
     contrasts: Any = None,
-    types: "Mapping[str, str] | pd.Series | None" = None,
+    types: Types = None,
 ) -> dict[str, Any]:
     """Return names, read counts, lines and effects of the isomiRs of all fitted miRNAs.
 
@@ -69,7 +70,7 @@ def isomir_columns(
         "reads": compact(counts.sum(axis=1)),
         "effects": _effects(fit, comparisons, contrasts, names),
         "beyond": _beyond(fit, comparisons, len(names)),
-        "type": _types(fit, order, counts, types),
+        "type": _types(fit, order, types),
         "type_names": list(TYPES),
         "lines": _lines(fit, mirnas),
         "samples": _samples(fit, counts, start),
@@ -102,18 +103,9 @@ def _beyond(fit: "Fit", comparisons: Sequence[Comparison], isomirs: int) -> dict
     }
 
 
-def _types(
-    fit: "Fit", order: np.ndarray, counts: np.ndarray, types: "Mapping[str, str] | pd.Series | None"
-) -> list[int] | None:
+def _types(fit: "Fit", order: np.ndarray, types: Types) -> list[int] | None:
     """Return the type of each isomiR, its place in :data:`TYPES`; None when none is known."""
-    names = fit.data["isomir"].values[order].astype(str)
-    if types is not None:
-        given = pd.Series(types, dtype=object).reindex(names)
-        found = [TYPES.index(kind) if kind in TYPES else UNKNOWN for kind in given]
-    else:
-        cpm = (counts / np.exp(fit.data["offset"].values)).mean(axis=1)
-        mirnas = fit.data["isomir_mirna"].values[order].astype(str)
-        found = [TYPES.index(kind) for kind in types_of(names, mirnas, cpm)]
+    found = [TYPES.index(kind) for kind in types_in(fit.data, order, types)]
     return found if set(found) - {UNKNOWN} else None
 
 

@@ -17,7 +17,9 @@ from bayes_mirglmm.results import bayes_factor_curve as _curve
 from bayes_mirglmm.results import components as _components
 from bayes_mirglmm.results import display
 from bayes_mirglmm.results import effects as _effects
+from bayes_mirglmm.results import findings as _findings
 from bayes_mirglmm.results import inference as _inference
+from bayes_mirglmm.results import isomir_findings as _isomirs
 from bayes_mirglmm.results import omnibus as _omnibus
 from bayes_mirglmm.results import posterior_draws as _draws
 from bayes_mirglmm.results import predictive as _predictive
@@ -210,6 +212,8 @@ class Fit:
     summarise = _summarise.summarise
     probability = _probability.probability
     draws = _draws.draws
+    findings = _findings.findings
+    isomir_findings = _isomirs.isomir_findings
     shared_samples = _samples.shared_samples
     shared_cautions = _samples.shared_cautions
     sample_directions = _samples.sample_directions

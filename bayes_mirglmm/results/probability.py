@@ -96,6 +96,15 @@ def probability(
     return table.assign(**{name: selected(data, name)[where] for name in fit.method.shown})
 
 
+def asked_probabilities(
+    fit: "Fit", beyond: float | None = None, rope: Sequence[float] | None = None
+) -> dict[str, Any]:
+    """Return the bounds that are given, else those that the run was made with; empty where there are none."""
+    if beyond is None and rope is None:
+        return dict(fit.metadata.get("probability") or {}) if fit.method.has_draws else {}
+    return {"beyond": beyond, "rope": rope}
+
+
 def _probabilities(
     cumulative: Callable[[float], np.ndarray], beyond: float | None, rope: Rope | None
 ) -> dict[str, np.ndarray]:

@@ -30,7 +30,14 @@ TABLES = ("effects", "isomir_effects", "usage", "variance_components", "status")
 SHARED_TABLES = ("usage_shared", "shared_directions")
 ARRAYS, ML_ARRAYS, RUN, REPORT = "arrays.nc", "ml.nc", "run.json", "report.html"
 #: Tables that a run has only when they are asked for.
-EXTRA_TABLES = ("contrasts", "isomir_contrasts", "omnibus", "shared_samples", "sample_directions")
+EXTRA_TABLES = (
+    "contrasts",
+    "isomir_contrasts",
+    "omnibus",
+    "probability",
+    "shared_samples",
+    "sample_directions",
+)
 #: What is replaced together with a run.
 FILES = (
     *(f"{name}.{kind}" for name in (*TABLES, *SHARED_TABLES, *EXTRA_TABLES) for kind in ("tsv", "parquet")),
