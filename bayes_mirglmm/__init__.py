@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from bayes_mirglmm.counts.replicates import sum_replicates
     from bayes_mirglmm.errors import InputError, MirglmmError
     from bayes_mirglmm.fitting.fit import fit
+    from bayes_mirglmm.fitting.shards import merge
     from bayes_mirglmm.model import build_model, load_model
     from bayes_mirglmm.plots import (
         plot_bayes_factors,
@@ -59,6 +60,7 @@ _HOME = {
     "isomir_types": "counts.isomir_types",
     "load": "results",
     "load_model": "model",
+    "merge": "fitting.shards",
     "normalized": "counts.normalized",
     "plot_bayes_factors": "plots",
     "plot_cpm": "plots",
@@ -100,6 +102,7 @@ __all__ = [
     "isomir_types",
     "load",
     "load_model",
+    "merge",
     "normalized",
     "plot_bayes_factors",
     "plot_cpm",

@@ -16,6 +16,10 @@ class SaveError(MirglmmError, OSError):
     """A run could not be written: the fault of the machine, such as a full disk. The fit in memory is not affected."""
 
 
+class ClusterError(MirglmmError, OSError):
+    """A cluster that does not answer, has no workers, or went away; what is finished stands in the ledger of a run."""
+
+
 class UnknownMirnaError(InputError, KeyError):
     """A miRNA that a fit does not have, or has no estimates of; the message has near names, or the reason."""
 

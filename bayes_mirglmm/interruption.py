@@ -10,6 +10,7 @@ import queue
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,6 +23,10 @@ POLL = 0.5  # seconds: where waiting for a thread cannot be interrupted, signals
 
 class Stopped(BaseException):
     """A task was asked to stop before its end. Not an Exception: no task may take it for a fault of its own."""
+
+
+class TimeUp(Exception):
+    """A task took longer than the time that it was given (:func:`time_limit`)."""
 
 
 @dataclass
@@ -151,8 +156,25 @@ def listen_to(stop: threading.Event) -> None:
     _own.stop = stop
 
 
+@contextmanager
+def time_limit(seconds: float | None) -> Iterator[None]:
+    """Let :func:`stop_point` break off with :class:`TimeUp` where the block takes longer; None is for ever."""
+    before = getattr(_own, "limit", None)
+    _own.limit = before if seconds is None else (time.monotonic() + seconds, seconds)
+    try:
+        yield
+    finally:
+        _own.limit = before
+
+
 def stop_point() -> None:
-    """Break off with :class:`Stopped` where this thread was asked to stop: called between two calls of kernels."""
+    """Break off with :class:`Stopped` where this thread was asked to stop: called between two calls of kernels.
+
+    Where its time is up, with :class:`TimeUp`.
+    """
     stop = getattr(_own, "stop", None)
     if stop is not None and stop.is_set():
         raise Stopped
+    limit = getattr(_own, "limit", None)
+    if limit is not None and time.monotonic() > limit[0]:
+        raise TimeUp(f"Stopped after {limit[1]:g} s, the time that max_seconds gives to a miRNA.")

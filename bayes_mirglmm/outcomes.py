@@ -96,7 +96,7 @@ STATUSES: dict[str, Status] = {
         Status(
             INTERRUPTED,
             "Not fitted: the run was interrupted before.",
-            "Fit again for a complete table.",
+            "Fit again for a complete table; --resume (resume=True) goes on where the run stopped.",
         ),
         Status(
             FAILED,
@@ -194,7 +194,9 @@ CAUTIONS: dict[str, str] = {
         "Look at sample_directions.tsv and bm.plot_shared_samples(fit) for what the groups differ in besides, put what "
         "is measured into the formula, and read p_beyond_shared for miRNAs that go beyond what all do."
     ),
-    "interrupted": "The miRNAs that are missing have the status interrupted; fit them again for a complete table.",
+    "interrupted": (
+        "The miRNAs that are missing have the status interrupted; --resume (resume=True with a ledger) fits them."
+    ),
     "dates": "Add a column that says what you mean: a number such as days since the first, or names of batches.",
     "not_counts": (
         "Give the raw read counts of the upstream tool. Only counts that were drawn to one depth on purpose may stay."

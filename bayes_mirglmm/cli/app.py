@@ -19,9 +19,10 @@ from bayes_mirglmm.cli.inspect import inspect
 from bayes_mirglmm.cli.language import spoken
 from bayes_mirglmm.cli.normalize import normalize
 from bayes_mirglmm.cli.report import report
+from bayes_mirglmm.cli.scale_out import merge
 from bayes_mirglmm.cli.simulate import simulate
 from bayes_mirglmm.cli.simulate_into import simulate_into, with_command_of_its_own
-from bayes_mirglmm.errors import MirglmmError, SaveError
+from bayes_mirglmm.errors import ClusterError, MirglmmError, SaveError
 
 BAD_INPUT = 2
 INTERNAL = 1
@@ -40,7 +41,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, inspect, fit, report, findings, compare, normalize, simulate, simulate_into):
+for command in (demo, inspect, fit, merge, report, findings, compare, normalize, simulate, simulate_into):
     app.command()(command)
 
 
@@ -90,7 +91,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _explain(error: Exception) -> tuple[str, int]:
-    if isinstance(error, SaveError):
+    if isinstance(error, SaveError | ClusterError):
         return spoken(str(error)), MACHINE
     if isinstance(error, MirglmmError):
         return spoken(str(error)), BAD_INPUT

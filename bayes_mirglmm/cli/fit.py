@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 import typer
 
 from bayes_mirglmm.cli import options as o
+from bayes_mirglmm.cli import scale_out
 from bayes_mirglmm.cli.console import Reporter
 from bayes_mirglmm.cli.contrasts import Contrast, parse_contrasts
 from bayes_mirglmm.cli.findings import BeyondFold, RopeFold, asked_bounds, write_beside
@@ -195,6 +196,10 @@ def fit(
     prob: Annotated[float, typer.Option(help="Level of the intervals.", rich_help_panel=o.MODEL)] = 0.95,
     jobs: Annotated[int, typer.Option(help="Workers; 0: one a core.", min=0, rich_help_panel=o.MODEL)] = 1,
     seed: Annotated[int, typer.Option(help="Seed of everything random.", rich_help_panel=o.MODEL)] = 1,
+    resume: scale_out.Resume = False,
+    shard: scale_out.ShardOption = None,
+    scheduler: scale_out.Scheduler = None,
+    max_seconds: scale_out.MaxSeconds = None,
     out: Annotated[
         Path, typer.Option("--out", "-o", help="Folder for the results.", rich_help_panel=o.OUTPUT)
     ],
@@ -230,76 +235,134 @@ def fit(
     tables as parquet, and run.json (how they were made); with --report also report.html, to look at and to send.
     """
     import bayes_mirglmm as bm
-    from bayes_mirglmm.cli.summary import print_summary, summarise
     from bayes_mirglmm.counts.container import sample_table
     from bayes_mirglmm.methods.registry import method_named
     from bayes_mirglmm.report import check_report_target
 
     o.parse_references(reference or [])
     asked = asked_bounds(beyond_fold, rope_fold, has_draws=method_named(method).has_draws)
-    o.claim_folder(out, force=force)
-    if report:
-        check_report_target(out / REPORT, force=force)
+    if shard is not None:
+        scale_out.refuse_with_shard(contrast=contrast, omnibus=omnibus, report=report, findings=findings)
+    with scale_out.claimed(out, force=force, resume=resume), scale_out.cluster(scheduler) as client:
+        if report:
+            check_report_target(out / REPORT, force=force or resume)
+        reporter = Reporter(quiet=quiet, as_json=json)
+        reading = o.reading(read or [], samples_only=samples_only, sum_by=sum_by)
+        data = read_counts(reporter, counts, samples, format, reading)
+        if filter:
+            data = filtered(reporter, data, min_mirna_log_cpm, min_isomir_log_cpm)
+        # Before time is spent on the fit.
+        references = o.ordered_references(o.parse_references(reference or []), sample_table(data))
+        contrasts = parse_contrasts(contrast or [], data, design, slope, references, nuisance or [])
+        tested = check_terms(omnibus or [], data, design)
+        reporter.step(f"Fitting {len(set(data['mirna'].values)):,} miRNAs, {design}")
+        if not resume:
+            scale_out.start_anew(out)
+        result = bm.fit(
+            data,
+            design,
+            slope=slope,
+            reference=references or None,
+            method=method,
+            offset=offset,
+            model=model,
+            curvature=curvature,
+            criterion=criterion,
+            df=df,
+            preset=preset,
+            mirnas=o.parse_mirnas(mirnas),
+            samples="shared" if shared_samples else "independent",
+            prob=prob,
+            nuisance=tuple(nuisance or ()),
+            usage_test=usage_test,
+            draws=draws,
+            chains=chains,
+            tune=tune,
+            target_accept=target_accept,
+            n_jobs=jobs,
+            seed=seed,
+            progress=reporter.progress,
+            throw=debug,
+            max_seconds=max_seconds,
+            ledger=out,
+            resume=resume,
+            shard=shard,
+            executor=client,
+        )
+        if shard is not None:
+            scale_out.say_part(reporter, result, out, shard)
+        else:
+            if asked:
+                result.metadata["probability"] = asked
+            result.metadata["command"] = shlex.join(["bayes-mirglmm", *(context.obj or [])])
+            done = resume and scale_out.is_finished(out)
+            finish(
+                reporter,
+                result,
+                out,
+                contrasts,
+                tested,
+                report=report,
+                force=force or done,
+                types=data,
+                findings=findings,
+                done=done,
+            )
+    if result.metadata.get("interrupted"):
+        raise typer.Exit(128 + Signals[result.metadata["interrupted"]])
 
-    reporter = Reporter(quiet=quiet, as_json=json)
-    reading = o.reading(read or [], samples_only=samples_only, sum_by=sum_by)
-    data = read_counts(reporter, counts, samples, format, reading)
-    if filter:
-        data = filtered(reporter, data, min_mirna_log_cpm, min_isomir_log_cpm)
-    # Before time is spent on the fit.
-    references = o.ordered_references(o.parse_references(reference or []), sample_table(data))
-    contrasts = parse_contrasts(contrast or [], data, design, slope, references, nuisance or [])
-    tested = check_terms(omnibus or [], data, design)
-    reporter.step(f"Fitting {len(set(data['mirna'].values)):,} miRNAs, {design}")
-    result = bm.fit(
-        data,
-        design,
-        slope=slope,
-        reference=references or None,
-        method=method,
-        offset=offset,
-        model=model,
-        curvature=curvature,
-        criterion=criterion,
-        df=df,
-        preset=preset,
-        mirnas=o.parse_mirnas(mirnas),
-        samples="shared" if shared_samples else "independent",
-        prob=prob,
-        nuisance=tuple(nuisance or ()),
-        usage_test=usage_test,
-        draws=draws,
-        chains=chains,
-        tune=tune,
-        target_accept=target_accept,
-        n_jobs=jobs,
-        seed=seed,
-        progress=reporter.progress,
-        throw=debug,
-    )
+
+def finish(
+    reporter: Reporter,
+    result: "Fit",
+    out: Path,
+    contrasts: Sequence[Contrast],
+    omnibus: Sequence[str],
+    *,
+    report: bool,
+    force: bool,
+    types: "xr.Dataset | None",
+    findings: bool = False,
+    done: bool = False,
+) -> None:
+    """Write the run, and say what came of it.
+
+    Parameters
+    ----------
+    types : xarray.Dataset, optional
+        Counts whose annotation tells report and findings of what type isomiRs are.
+    findings : bool
+        Also write the folder of findings.
+    done : bool
+        The folder holds this run already: nothing is written but what is asked for besides.
+    """
+    import bayes_mirglmm as bm
+    from bayes_mirglmm.cli.summary import print_summary, summarise
+
     result.metadata["contrasts"] = [c.spec for c in contrasts]
-    if asked:
-        result.metadata["probability"] = asked
-    result.metadata["command"] = shlex.join(["bayes-mirglmm", *(context.obj or [])])
     if report:
         result.metadata["files_besides"] = [REPORT]
-    files = write(result, out, contrasts, omnibus=tested, force=force)
+    names = [*result.tables(), *(["contrasts"] if contrasts else []), *(["omnibus"] if omnibus else [])]
+    files = {name: out / f"{name}.tsv" for name in names}
+    if done and all(path.exists() for path in files.values()):
+        reporter.step(f"{out} holds this very run, finished already")
+    else:
+        files = write(result, out, contrasts, omnibus=omnibus, force=force)
     if any(c.variable == result.slope and not of_isomirs(result, c) for c in contrasts):
         reporter.step(
             "No isomiR contrasts where the formula has an interaction: isomiRs have no effects of it."
         )
-    summary = summarise(result, out, files, omnibus=tested)
+    summary = summarise(result, out, files, omnibus=omnibus)
+    known = None if types is None else bm.isomir_types(types)
     if report:
         reporter.step("Writing the report")
-        bm.write_report(result, out / REPORT, types=bm.isomir_types(data))
+        bm.write_report(result, out / REPORT, types=known, force=done)
         summary["report"] = str(out / REPORT)
     if findings:
         reporter.step("Writing the findings")
-        summary["findings"] = str(write_beside(result, out, bm.isomir_types(data)))
+        summary["findings"] = str(write_beside(result, out, known))
     reporter.json(summary)
     print_summary(reporter, result, summary)
-    if result.metadata.get("interrupted"):
-        raise typer.Exit(128 + Signals[result.metadata["interrupted"]])
 
 
 def read_counts(

@@ -207,14 +207,15 @@ def parse_pairs(option: str, pairs: Sequence[str], example: str) -> dict[str, st
     return found
 
 
-def claim_folder(path: Path, *, force: bool) -> None:
-    """Check, before any work is done, that a run may be written to the folder ``path``."""
+def claim_folder(path: Path, *, force: bool, resume: bool = False) -> Path:
+    """Check, before any work is done, that a run may be written to the folder ``path``; return it as absolute."""
     from bayes_mirglmm.results import check_target
     from bayes_mirglmm.results.run_folder import clear_leftovers
 
-    target = check_target(path, force=force)
+    target = check_target(path, force=force, resume=resume)
     check_writable(path)
     clear_leftovers(target)
+    return target
 
 
 def claim_simulation_folder(path: Path, *, force: bool) -> None:

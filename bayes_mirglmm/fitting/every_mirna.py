@@ -1,9 +1,9 @@
 """Every miRNA of a container: fitted, cut off by an interruption, or left out before; and what is said of it all."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,9 @@ import xarray as xr
 from bayes_mirglmm.counts.container import dropped, some
 from bayes_mirglmm.counts.filtering import WITHOUT_ISOMIRS
 from bayes_mirglmm.counts.selection import NOT_ASKED
-from bayes_mirglmm.methods.loop import run_all
+from bayes_mirglmm.methods.cluster import run_on_cluster
+from bayes_mirglmm.methods.job import Job, Pair, bare, dressed
+from bayes_mirglmm.methods.loop import Outcome, run_all
 from bayes_mirglmm.outcomes import (
     FAILED,
     INTERRUPTED,
@@ -26,58 +28,110 @@ from bayes_mirglmm.results import Fit
 
 logger = logging.getLogger(__name__)
 
+ELSEWHERE = "It is fitted in another part (shard) of this fit."
 UNFINISHED = "The run was interrupted before this miRNA was finished."
 #: Statuses that nobody expects of sound data.
 TROUBLE = (FAILED, NOT_CONVERGED)
 
 
-Pair = tuple[MirnaRecord, MirnaRecord]
-
-
 class Found(NamedTuple):
     """What came of the miRNAs with counts."""
 
-    records: list[Pair]  #: in the order in which they were read; empty where nothing was finished
+    pairs: list[Pair]  #: in the order in which they were read; empty where nothing was finished
     done: int
     left: int  #: that an interruption left unfinished
     interrupted: str  #: name of the signal, or empty
 
 
+class Mirnas:
+    """The miRNAs of a container, in the order of their first isomiR, each cut out when it is asked for."""
+
+    def __init__(self, counts: xr.Dataset) -> None:
+        mirnas = counts["mirna"].values.astype(object)
+        names, first = np.unique(mirnas, return_index=True)
+        self.names = [str(name) for name in names[np.argsort(first)]]
+        rows = pd.Series(np.arange(len(mirnas))).groupby(mirnas, sort=False).indices
+        self.rows = [rows[name] for name in names[np.argsort(first)]]
+        self.isomirs, self.values = counts["isomir"].values, counts["counts"].values
+
+    @property
+    def weights(self) -> list[float]:
+        """Number of isomiRs of each: what its fit costs, nearly."""
+        return [float(len(rows)) for rows in self.rows]
+
+    def take(self, i: int) -> tuple[str, list[str], np.ndarray]:
+        """Return the name, the isomiRs and the counts (J, n) of miRNA ``i``."""
+        rows = self.rows[i]
+        together = bool((np.diff(rows) == 1).all())
+        values = self.values[rows[0] : rows[-1] + 1] if together else self.values[rows]
+        return self.names[i], list(self.isomirs[rows]), values
+
+
 def fit_every_mirna(
-    counts: xr.Dataset,
-    fit_one: Callable[[str, list[str], np.ndarray], Pair],
+    mirnas: Mirnas,
+    job: Job,
     *,
+    chosen: Sequence[int],
+    known: Mapping[str, Pair],
+    finished: Callable[[str, Pair], None],
+    executor: Any,
     n_jobs: int,
     progress: bool,
     description: str,
 ) -> Found:
-    """Return what ``fit_one`` makes of every miRNA with counts: by maximum likelihood, and by the method asked for."""
-    mirnas = counts["mirna"].values.astype(object)
-    names, first = np.unique(mirnas, return_index=True)
-    names = names[np.argsort(first)]
-    position = pd.Series(np.arange(len(mirnas))).groupby(mirnas, sort=False).indices
-    isomirs, values = counts["isomir"].values, counts["counts"].values
-    tasks = [
-        partial(fit_one, str(name), list(isomirs[position[name]]), values[position[name]]) for name in names
-    ]
-    found = run_all(
-        tasks,
-        n_jobs=n_jobs,
-        weights=[float(len(position[name])) for name in names],
-        progress=progress,
-        description=description,
-        troubled=lambda pair: pair[1].status in TROUBLE,
-    )
-    done, left = found.results, len(tasks) - len(found.results)
+    """Return what ``job`` makes of every miRNA: by maximum likelihood, and by the method asked for.
+
+    Parameters
+    ----------
+    mirnas : Mirnas
+    job : Job
+    chosen : sequence of int
+        Those that are fitted; the others have the status ``not_selected``.
+    known : mapping
+        Pairs of records that are there already, by miRNA.
+    finished : callable
+        Called with the name and the records of each as soon as it is there.
+    executor : distributed.Client, optional
+        Where to fit, in place of threads of this process.
+    """
+    pending = [i for i in chosen if mirnas.names[i] not in known]
+    weights = mirnas.weights
+    common: dict[str, Any] = {
+        "weights": [weights[i] for i in pending],
+        "progress": progress,
+        "description": description,
+        "troubled": lambda pair: pair[1].status in TROUBLE,
+        "finished": lambda k, pair: finished(mirnas.names[pending[k]], pair),
+    }
+    if not pending:
+        found: Outcome[Pair] = Outcome({}, "")
+    elif executor is not None:
+        inputs = [partial(mirnas.take, i) for i in pending]
+        found = run_on_cluster(executor, job, inputs, **common)
+    else:
+        tasks = [partial(_fitted, mirnas, job, i) for i in pending]
+        found = run_all(tasks, n_jobs=n_jobs, **common)
+    pairs = dict(known) | {mirnas.names[pending[k]]: pair for k, pair in found.results.items()}
+    done = sum(mirnas.names[i] in pairs for i in chosen)
     if found.interrupted:
-        logger.warning("Interrupted: %d of %d miRNAs are finished and kept.", len(done), len(tasks))
-    if not done:
-        return Found([], 0, left, found.interrupted)
-    records = []
-    for i, name in enumerate(names):
-        record = MirnaRecord(str(name), INTERRUPTED, UNFINISHED, n_isomirs=len(position[name]))
-        records.append(done.get(i, (record, record)))
-    return Found(records, len(done), left, found.interrupted)
+        logger.warning("Interrupted: %d of %d miRNAs are finished and kept.", done, len(chosen))
+    if not done and chosen:
+        return Found([], 0, len(chosen), found.interrupted)
+    own = set(chosen)
+    every = []
+    for i, name in enumerate(mirnas.names):
+        if name in pairs:
+            _, isomirs, values = mirnas.take(i)
+            every.append(dressed(pairs[name], isomirs, values))
+            continue
+        status, reason = (INTERRUPTED, UNFINISHED) if i in own else (NOT_SELECTED, ELSEWHERE)
+        record = MirnaRecord(name, status, reason, n_isomirs=len(mirnas.rows[i]))
+        every.append((record, record))
+    return Found(every, done, len(chosen) - done, found.interrupted)
+
+
+def _fitted(mirnas: Mirnas, job: Job, i: int) -> Pair:
+    return bare(job.fit(*mirnas.take(i)))
 
 
 def left_out(counts: xr.Dataset) -> list[MirnaRecord]:

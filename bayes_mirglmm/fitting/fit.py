@@ -4,7 +4,10 @@ import logging
 import sys
 from collections.abc import Mapping, Sequence
 from functools import partial
+from numbers import Real
+from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,16 +22,21 @@ from bayes_mirglmm.design.build import Design, build_design, many_coefficients
 from bayes_mirglmm.design.covariates import coded_levels
 from bayes_mirglmm.design.sample_covariance import checked_covariance
 from bayes_mirglmm.errors import InputError
-from bayes_mirglmm.fitting.every_mirna import fit_every_mirna, left_out, say_outcome
+from bayes_mirglmm.fitting.every_mirna import Mirnas, fit_every_mirna, left_out, say_outcome
 from bayes_mirglmm.fitting.names import check_names
+from bayes_mirglmm.fitting.resume import NOTHING, Opened, close_shard, open_ledger
+from bayes_mirglmm.fitting.shards import Shard, as_shard, dealt
+from bayes_mirglmm.fitting.whole import Whole, identity_of
 from bayes_mirglmm.interruption import apart, hand_on, noted
+from bayes_mirglmm.methods.job import Job, Pair, dressed
 from bayes_mirglmm.methods.loop import resolve_jobs
 from bayes_mirglmm.methods.maximum_likelihood import Plan
 from bayes_mirglmm.methods.options import Options, check_samples, resolve_options, resolve_settings
 from bayes_mirglmm.methods.registry import Engine, method_named
 from bayes_mirglmm.model import ModelSpec, load_model
 from bayes_mirglmm.outcomes import FEWEST_SAMPLES_OF_LAPLACE, Caution, as_metadata
-from bayes_mirglmm.results import Fit, assemble, provenance
+from bayes_mirglmm.results import Fit, check_target, load, provenance
+from bayes_mirglmm.results.run_lock import held
 from bayes_mirglmm.results.selection import check_prob
 from bayes_mirglmm.results.shared_usage import check_usage_test
 
@@ -62,6 +70,11 @@ def fit(
     seed: int = 1,
     progress: bool = True,
     throw: bool = False,
+    max_seconds: float | None = None,
+    ledger: str | PathLike[str] | None = None,
+    resume: bool = False,
+    shard: str | tuple[int, int] | None = None,
+    executor: Any = None,
 ) -> Fit:
     """Fit a mixed model to the isomiR counts of every miRNA.
 
@@ -135,6 +148,20 @@ def fit(
     throw : bool
         Raise the first exception that fitting a miRNA ends in, with its traceback, instead of giving the miRNA the
         status ``failed``: for developers. Without it the traceback is logged, at level DEBUG.
+    max_seconds : float, optional
+        Time for each miRNA. One that needs longer has the status ``not_converged``, and the reason says so.
+    ledger : path, optional
+        Folder of the run, in which each miRNA is written down as soon as it is finished: a process that is killed loses
+        those that are under way, and no others. :meth:`Fit.save` to the same folder takes the ledger away.
+    resume : bool
+        Continue what stands in the folder of ``ledger``, if it is of this very fit. A finished run that is there is
+        returned.
+    shard : str or (int, int), optional
+        ``"3/20"``: fit the third of twenty parts of the miRNAs, and leave the part in the folder of ``ledger`` for
+        :func:`merge`. Totals, offsets and filters are those of all miRNAs. In the fit that is returned the miRNAs of
+        other parts have the status ``not_selected``, and what is adjusted over miRNAs is so over those of the part.
+    executor : distributed.Client, optional
+        Fit on the workers of a Dask cluster, and not in threads of this process. The results do not depend on it.
 
     Returns
     -------
@@ -146,6 +173,8 @@ def fit(
     ------
     InputError
         The counts, formula, offset, model or an option cannot be used; the message says which and what to do.
+    ClusterError
+        The Dask cluster has no workers, or went away.
     KeyboardInterrupt
         Ctrl-C came before any miRNA was finished.
 
@@ -183,12 +212,19 @@ def fit(
         raise InputError(
             f"method={method!r} has independent sample effects and no place for {what}: choose method='ml'."
         )
+    part = as_shard(shard)
+    if resume and ledger is None:
+        raise InputError("resume=True needs ledger=, the folder of the run that is continued.")
+    if part is not None and ledger is None:
+        raise InputError(
+            "shard= needs ledger=, the folder that the part is written to: merge() puts the parts together."
+        )
+    limit = _checked_limit(max_seconds)
     log_offsets = log_offset(counts, options.offset)
     cautions = _cautions(counts, design, options, slope_chosen=slope is not None)
     for caution in cautions:
         logger.warning("%s", caution)
     counts = select_mirnas(counts, mirnas)  # after the offsets, which are those of all counts
-    _load_kernels(progress, how.engine)
     plan = Plan(
         design,
         np.asarray(log_offsets.values, dtype=float),
@@ -196,51 +232,107 @@ def fit(
         throw=throw,
         sample_covariance=covariance,
     )
-    assembled = partial(
-        assemble,
+    job = Job(method, plan, int(seed), settings, limit)
+    metadata = provenance(counts, seed=seed) | as_metadata(cautions) | {"usage_test": usage_test}
+    whole = Whole(
         design=design,
+        samples=table,
         offset=log_offsets.values,
         total=counts["total"].values,
-        preset=preset,
+        options=options,
+        settings={} if settings is None else {name: getattr(settings, name) for name in how.recorded},
         prob=prob,
-        curvature=options.curvature,
-        criterion=options.criterion,
-        family=spec.family,
-        offset_method=options.offset,
-        model=spec,
+        taken=samples,
         sample_covariance=covariance,
+        metadata=metadata,
+        rest=left_out(counts),
     )
-    metadata = provenance(counts, seed=seed) | as_metadata(cautions) | {"usage_test": usage_test}
-    fit_one = how.engine.fitter(plan, seed, settings)
-    extra = {} if settings is None else {name: getattr(settings, name) for name in how.recorded}
+    every = Mirnas(counts)
+    if part is not None:
+        metadata["shard"] = str(part)
+    run = partial(_run, whole, job, every, part=part, executor=executor, n_jobs=n_jobs, progress=progress)
+    if ledger is None:
+        return run(NOTHING)
+    folder = check_target(ledger, force=True)
+    identity = identity_of(whole, job)
+    metadata["identity"] = identity
+    header: dict[str, Any] = {"identity": identity, "shard": part}
+    if part is not None:
+        header |= {"mirnas": every.names, "whole": whole.to_tree()}
+    with held(folder):
+        opened = open_ledger(folder, identity, header, resume=resume, shard=part)
+        if opened.finished is not None:
+            logger.info("%s holds this very run, finished already.", opened.finished)
+            return load(opened.finished)
+        try:
+            result = run(opened)
+        except BaseException:
+            if opened.ledger is not None:
+                opened.ledger.close()
+                if not opened.pairs and not opened.ledger.count:
+                    opened.ledger.path.unlink(missing_ok=True)  # there is nothing to go on with
+            raise
+        if opened.ledger is not None:
+            opened.ledger.close()
+        if part is not None and opened.ledger is not None and not result.metadata.get("interrupted"):
+            close_shard(folder, opened.ledger)
+    return result
+
+
+def _run(
+    whole: Whole,
+    job: Job,
+    mirnas: Mirnas,
+    opened: Opened,
+    *,
+    part: Shard | None,
+    executor: Any,
+    n_jobs: int,
+    progress: bool,
+) -> Fit:
+    """Fit the miRNAs that are not there yet, and put all of them together."""
+    how = method_named(job.method)
+    place = {name: i for i, name in enumerate(mirnas.names)}
+    chosen = range(len(place)) if part is None else dealt(mirnas.weights, part)
+    if opened.pairs:
+        logger.info("%d of %d miRNAs are finished already.", len(opened.pairs), len(chosen))
+    if executor is None and len(opened.pairs) < len(chosen):
+        _load_kernels(progress, how.engine)
+
+    def note(name: str, pair: Pair) -> None:
+        if opened.ledger is not None:
+            # A part is merged where the counts are not at hand.
+            opened.ledger.add(name, pair if part is None else dressed(pair, *mirnas.take(place[name])[1:]))
+
     with noted():  # from here on an interruption loses nothing that is finished
-        found = fit_every_mirna(counts, fit_one, n_jobs=n_jobs, progress=progress, description=how.work)
+        found = fit_every_mirna(
+            mirnas,
+            job,
+            chosen=chosen,
+            known=opened.pairs,
+            finished=note,
+            executor=executor,
+            n_jobs=n_jobs,
+            progress=progress,
+            description=how.work,
+        )
         if found.interrupted:
             sentence = f"The run was interrupted: {found.left} of {found.left + found.done} miRNAs were not finished."
-            metadata |= as_metadata([*cautions, Caution("interrupted", sentence)])
-            metadata |= {"interrupted": found.interrupted}
-        if found.done:
-            rest = left_out(counts)
-            ml_data = assembled(
-                [ml for ml, _ in found.records] + rest,
-                method="ml",
-                df=options.df,
-                extra={"samples": samples} if samples == "shared" else {},
-            )
-            result = Fit(ml_data, design, metadata=metadata, samples=table)
-            if samples == "shared":
-                learned = result.shared_cautions()
-                for caution in learned:
-                    logger.warning("%s", caution)
-                result.metadata |= as_metadata([*cautions, *learned])
-            if how.has_draws:
-                records = [posterior for _, posterior in found.records] + rest
-                data = assembled(records, method=method, df="z", extra=extra)
-                result = Fit(data, design, metadata=metadata, samples=table, ml=result)
-    if not found.done:
+            whole = whole.with_cautions(Caution("interrupted", sentence), interrupted=found.interrupted)
+        if found.done or not chosen:
+            result = whole.fit_of(found.pairs)
+    if not found.done and chosen:
         hand_on(found.interrupted)
     say_outcome(result)
     return result
+
+
+def _checked_limit(max_seconds: float | None) -> float | None:
+    if max_seconds is None:
+        return None
+    if isinstance(max_seconds, bool) or not isinstance(max_seconds, Real) or not float(max_seconds) > 0:
+        raise InputError(f"max_seconds is {max_seconds!r}: give seconds, more than 0.")
+    return float(max_seconds)
 
 
 def _cautions(counts: xr.Dataset, design: Design, options: Options, *, slope_chosen: bool) -> list[Caution]:

@@ -46,6 +46,7 @@ def run_all[T](
     progress: bool,
     description: str = "Fitting",
     troubled: Callable[[T], bool] | None = None,
+    finished: Callable[[int, T], None] | None = None,
 ) -> Outcome[T]:
     """Run every task; Ctrl-C and SIGTERM end the run early and keep what is finished.
 
@@ -68,6 +69,8 @@ def run_all[T](
         What the bar says.
     troubled : callable, optional
         From a result to whether the bar should count it as one in trouble.
+    finished : callable, optional
+        Called with the number of a task and its result, in this thread, as soon as it is there.
 
     Raises
     ------
@@ -87,6 +90,8 @@ def run_all[T](
         try:
             for i, result in crew.run(workers):
                 results[i] = result
+                if finished is not None:
+                    finished(i, result)
                 advance(troubled is not None and troubled(result))
         except BaseException:
             crew.cut()

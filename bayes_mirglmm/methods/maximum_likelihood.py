@@ -11,6 +11,7 @@ import numpy as np
 from scipy.linalg import block_diag
 
 from bayes_mirglmm.design.build import Design, varies_around
+from bayes_mirglmm.interruption import TimeUp
 from bayes_mirglmm.marginal import (
     Frame,
     MarginalFit,
@@ -120,6 +121,8 @@ def fit_mirna(plan: Plan, mirna: str, isomirs: Sequence[str], counts: np.ndarray
 
 def failed(plan: Plan, mirna: str, isomirs: Sequence[str], error: Exception) -> MirnaRecord:
     """Return the record of a miRNA whose fit ended in an exception, which is logged; or raise it again."""
+    if isinstance(error, TimeUp):
+        return MirnaRecord(mirna, NOT_CONVERGED, str(error), n_isomirs=len(isomirs))
     if plan.throw:
         raise error
     logger.debug("%s failed", mirna, exc_info=error)

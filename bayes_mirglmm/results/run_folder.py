@@ -18,6 +18,7 @@ from typing import IO
 
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.results import run_json
+from bayes_mirglmm.results.run_lock import RUN_LOCK, check_free, held
 
 try:
     import fcntl
@@ -45,21 +46,31 @@ FILES = (
     ML_ARRAYS,
     RUN,
 )
-OWN_NAMES = frozenset({*FILES, REPORT})
+#: The miRNAs of a fit that is not finished (:mod:`bayes_mirglmm.ledger`), or of a finished part of one.
+LEDGER, SHARD = "unfinished.ledger", "shard.ledger"
+OWN_NAMES = frozenset({*FILES, REPORT, LEDGER, SHARD})
 LOCK = ".lock"
 JUST_MADE = 60.0  # seconds in which a folder without a lock may still get one
 
 
-def check_target(folder: str | PathLike[str], *, force: bool = False) -> Path:
+def check_target(folder: str | PathLike[str], *, force: bool = False, resume: bool = False) -> Path:
     """Return the absolute path of a folder that a run may be written to.
 
     Worth calling before a long fit.
 
+    Parameters
+    ----------
+    folder : path
+    force : bool
+        A run that is there may be replaced.
+    resume : bool
+        A run that is there may be continued.
+
     Raises
     ------
     InputError
-        It is a file, a folder that is worked in, or one with a name that is not text; it holds what is not a run
-        (never replaced), or a run and ``force`` is not set.
+        It is a file, a folder that is worked in or that another process writes to, or one with a name that is not text;
+        it holds what is not a run (never replaced), or a run and neither ``force`` nor ``resume`` is set.
     """
     target = _absolute(folder)
     _check_above(target)
@@ -67,7 +78,12 @@ def check_target(folder: str | PathLike[str], *, force: bool = False) -> Path:
         return target
     if not target.is_dir():
         raise InputError(f"{target} is a file: give the name of a folder for the run.")
-    entries = {entry.name: entry for entry in target.iterdir() if not _is_leftover(entry.name)}
+    check_free(target)
+    entries = {
+        entry.name: entry
+        for entry in target.iterdir()
+        if not _is_leftover(entry.name) and entry.name not in (RUN_LOCK, f"{LEDGER}.new")
+    }
     if not entries:
         return target
     if RUN in entries and not run_json.is_ours(entries[RUN]):
@@ -83,7 +99,17 @@ def check_target(folder: str | PathLike[str], *, force: bool = False) -> Path:
     folders = [name for name in foreign if name in OWN_NAMES]
     if folders:
         raise InputError(f"{entries[folders[0]]} is not a file: move it, or give another folder.")
-    if not force:
+    if SHARD in entries and not (force or resume):
+        raise InputError(
+            f"{target} holds a finished part of a fit (shard): put the parts together with merge, replace it with "
+            "force=True (--force), or give another folder."
+        )
+    if LEDGER in entries and not (force or resume):
+        raise InputError(
+            f"{target} holds a run that is not finished: finish it with resume=True (--resume), replace it with "
+            "force=True (--force), or give another folder."
+        )
+    if not (force or resume):
         what = "a run already" if RUN in entries else "what is left of a run"
         raise InputError(
             f"{target} holds {what}: give another folder, or replace it with force=True (--force)."
@@ -95,6 +121,16 @@ def check_target(folder: str | PathLike[str], *, force: bool = False) -> Path:
 def staged(target: Path) -> Iterator[Path]:
     """Give an empty folder; what is written to it becomes the run at ``target``, unless the block breaks off."""
     clear_leftovers(target)
+    if target.is_dir():
+        with held(target), _staged(target) as stage:
+            yield stage
+    else:
+        with _staged(target) as stage:
+            yield stage
+
+
+@contextmanager
+def _staged(target: Path) -> Iterator[Path]:
     target.parent.mkdir(parents=True, exist_ok=True)
     # In a folder that is there: it may be a mount, or the only place that may be written to.
     beside = target if target.is_dir() else target.parent

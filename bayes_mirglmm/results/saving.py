@@ -5,6 +5,7 @@ as parquet, ``arrays.nc`` (the dataset, netCDF4) and ``run.json``; a Bayesian fi
 fit by maximum likelihood that it started from. Nothing is pickled.
 """
 
+import json
 import os
 from collections.abc import Mapping
 from os import PathLike
@@ -12,13 +13,23 @@ from pathlib import Path
 
 import pandas as pd
 
-from bayes_mirglmm.errors import SaveError
+from bayes_mirglmm.errors import InputError, SaveError
 from bayes_mirglmm.interruption import deferred
+from bayes_mirglmm.ledger import read_ledger
 from bayes_mirglmm.results import run_json
 from bayes_mirglmm.results.arrays import write_arrays
 from bayes_mirglmm.results.fit_result import Fit
 from bayes_mirglmm.results.loading import sha256
-from bayes_mirglmm.results.run_folder import ARRAYS, EXTRA_TABLES, ML_ARRAYS, RUN, check_target, staged
+from bayes_mirglmm.results.run_folder import (
+    ARRAYS,
+    EXTRA_TABLES,
+    LEDGER,
+    ML_ARRAYS,
+    RUN,
+    SHARD,
+    check_target,
+    staged,
+)
 from bayes_mirglmm.results.schema import SCHEMA_VERSION
 from bayes_mirglmm.tsv import write_tsv
 
@@ -32,8 +43,9 @@ def save(
 ) -> Path:
     """Write ``fit`` to ``folder``: complete, or not at all.
 
-    With ``force`` a run that is there is replaced; files of other names in its folder stay. Ctrl-C and SIGTERM wait
-    until the run is written; a second one gives it up.
+    With ``force`` a run that is there is replaced; files of other names in its folder stay. The ledger of this very fit
+    may be there; it goes when all of the fit is written. Ctrl-C and SIGTERM wait until the run is written; a second one
+    gives it up.
 
     Parameters
     ----------
@@ -56,13 +68,17 @@ def save(
     SaveError
         The machine does not take it: the disk is full, say.
     """
-    target = check_target(folder, force=force)
+    own = _has_ledger_of(fit, Path(folder).expanduser())
+    target = check_target(folder, force=force, resume=own)
     unknown = set(tables or {}) - set(EXTRA_TABLES)
     if unknown:
         raise ValueError(f"a run has no table {sorted(unknown)[0]!r}: one of {', '.join(EXTRA_TABLES)}.")
     try:
         with deferred(f"Saving to {target}"), staged(target) as stage:
             _write(fit, stage, tables or {})
+        (target / SHARD).unlink(missing_ok=True)
+        if not (own and fit.metadata.get("interrupted")):
+            (target / LEDGER).unlink(missing_ok=True)
     except OSError as error:
         why = os.strerror(error.errno) if error.errno else str(error)
         raise SaveError(
@@ -70,6 +86,16 @@ def save(
             "make room, or save it to another folder."
         ) from error
     return target
+
+
+def _has_ledger_of(fit: Fit, folder: Path) -> bool:
+    """Tell whether the folder holds the finished miRNAs of this very fit."""
+    identity = fit.metadata.get("identity")
+    try:
+        found = read_ledger(folder / LEDGER, header_only=True).header["identity"]
+    except (InputError, KeyError):
+        return False
+    return identity is not None and found == json.loads(json.dumps(identity))
 
 
 def _write(fit: Fit, folder: Path, more: Mapping[str, pd.DataFrame]) -> None:

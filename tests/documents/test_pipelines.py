@@ -91,3 +91,26 @@ def test_the_documented_snakefile_is_run_changed_and_run_again(workflow):
     assert Path("results/run/arrays.nc").exists()
     run()
     assert bm.load("results/run").formula == "~ 1"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(SNAKEMAKE is None, reason="Snakemake is not installed (SNAKEMAKE=path of the program)")
+def test_the_documented_parts_make_the_whole_by_snakemake(workflow):
+    page = (PAGE.parent / "clusters.md").read_text(encoding="utf-8")
+    found = re.search(r"```python\n# file: Snakefile\n(.*?)```", page, flags=re.DOTALL)
+    assert found is not None
+    Path("Snakefile").write_text(found.group(1), encoding="utf-8")
+    programs = workflow / "bin"
+    programs.mkdir()
+    program = programs / "bayes-mirglmm"
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m bayes_mirglmm "$@"\n')
+    program.chmod(0o755)
+    paths = {"PATH": f"{programs}{os.pathsep}{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [SNAKEMAKE, "--cores", "1"], env=os.environ | paths, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    counts = bm.filter_counts(bm.read_counts("simulated/counts.tsv", samples="simulated/samples.tsv"))
+    whole = bm.fit(counts, "~ group", reference={"group": "ctrl"}, progress=False).effects()
+    merged = bm.load("results").effects()
+    assert merged.equals(whole)
