@@ -353,7 +353,7 @@ def finish(
             "No isomiR contrasts where the formula has an interaction: isomiRs have no effects of it."
         )
     summary = summarise(result, out, files, omnibus=omnibus)
-    known = None if types is None else bm.isomir_types(types)
+    known = bm.isomir_types(types) if types is not None and (report or findings) else None
     if report:
         reporter.step("Writing the report")
         bm.write_report(result, out / REPORT, types=known, force=done)
