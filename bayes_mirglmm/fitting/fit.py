@@ -86,7 +86,7 @@ def fit(
     counts : xarray.Dataset
         A counts container (:mod:`bayes_mirglmm.counts`).
     formula : str
-        Fixed effects on the columns of the sample table, ``"~ group + batch"``, and, of ``method="ml"``, random terms
+        Fixed effects on the columns of the sample table, ``"~ group + batch"``, and random terms
         of the samples: ``"~ group + (1 | patient)"``, ``"(time | patient)"``, ``"(1 | hospital/patient)"``.
     slope : str, optional
         The variable whose effect varies over the isomiRs of a miRNA; the first of the formula when omitted.
@@ -125,7 +125,7 @@ def fit(
     usage_test : {"lrt", "shared"}
         The test of isomiR usage that tables, summaries and reports of this fit call by; see :meth:`Fit.usage`.
     sample_covariance : array or pandas.DataFrame, shape (n, n), optional
-        Of ``method="ml"``: covariance of the sample effects up to a factor, which is estimated; samples are independent
+        Covariance of the sample effects up to a factor, which is estimated; samples are independent
         without it. With a diagonal of ones the SD of ``variance_components()`` is that of a sample.
     mirnas : str or sequence of str, optional
         Fit these miRNAs alone; :meth:`Fit.status` has the others as ``not_selected``. Offsets are those of all counts;
@@ -210,7 +210,7 @@ def fit(
         what = f"({' and '.join(dict.fromkeys(term.group for term in design.random))} in {formula!r})"
         what = f"random terms of the samples {what}" if design.random else "sample_covariance="
         raise InputError(
-            f"method={method!r} has independent sample effects and no place for {what}: choose method='ml'."
+            f"method={method!r} has independent sample effects and no place for {what}: choose method='ml' or 'nuts'."
         )
     part = as_shard(shard)
     if resume and ledger is None:

@@ -11,6 +11,7 @@ from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.methods import maximum_likelihood
 from bayes_mirglmm.methods.bayesian import finite_or_told, fit_bayesian, name_number, posterior_numbers
 from bayes_mirglmm.methods.maximum_likelihood import Plan
+from bayes_mirglmm.model import TermPriors
 from bayes_mirglmm.nuts import (
     Estimate,
     Sampled,
@@ -63,7 +64,9 @@ def sample_model(
         blocks=plan.blocks(columns),
         fixed=plan.fixed(columns),
         spec=plan.options.spec if full else plan.options.spec.reduced(),
-        estimate=_estimate(ml.full if full else ml.reduced),
+        estimate=_estimate(plan, ml.full if full else ml.reduced),
+        terms=TermPriors.of(plan.options.spec.priors, plan.design.random),
+        sample_covariance=plan.sample_covariance,
     )
     return sample(prepared, settings, _seed(seed, ml.mirna, full=full))
 
@@ -149,18 +152,51 @@ def _label(worst: str, plan: Plan, columns: list[int]) -> str:
         return f"beta[{plan.design.terms[int(places[0])]}]"
     if name in ("sd_isomir", "correlation"):
         return f"{name}[{', '.join(terms[int(place)] for place in places)}]"
+    if name in ("sd_random", "random_effect"):
+        return f"{name}[{_random_names(plan)[name][int(places[0])]}]"
     if name == "b":
         return f"b[{places[0]}, {terms[int(places[1])]}]"
     return worst
 
 
-def _estimate(numbers: ModelNumbers | None) -> Estimate | None:
+def _random_names(plan: Plan) -> dict[str, list[str]]:
+    """Return the names of SDs and effects of random terms."""
+    effects = [(term, name) for term in plan.design.random for name in term.names]
+    return {
+        "sd_random": [f"{term.group}: {name}" for term, name in effects],
+        "random_effect": [
+            f"{term.group}[{level}]: {name}" for term, name in effects for level in term.levels
+        ],
+    }
+
+
+def _estimate(plan: Plan, numbers: ModelNumbers | None) -> Estimate | None:
     """Return what maximum likelihood found, where it found something finite."""
     if numbers is None or numbers.omega is None or numbers.b is None or numbers.u is None:
         return None
-    found = Estimate(numbers.beta, numbers.omega, numbers.sigma_sample, numbers.theta, numbers.b, numbers.u)
-    finite = (found.beta, found.omega, found.b, found.u, np.asarray(found.sigma_sample))
-    sound = all(np.isfinite(one).all() for one in finite) and not np.isnan(found.theta)
+    shared = None
+    if numbers.random_effect is not None:
+        shared = np.hstack([term.indicators for term in plan.design.random]) @ numbers.random_effect
+    found = Estimate(
+        numbers.beta,
+        numbers.omega,
+        numbers.sigma_sample,
+        numbers.theta,
+        numbers.b,
+        numbers.u,
+        numbers.random_cov,
+        shared,
+    )
+    finite = (
+        found.beta,
+        found.omega,
+        found.b,
+        found.u,
+        np.asarray(found.sigma_sample),
+        found.random_cov,
+        shared,
+    )
+    sound = all(np.isfinite(one).all() for one in finite if one is not None) and not np.isnan(found.theta)
     return found if sound else None
 
 
@@ -180,13 +216,16 @@ def _draws(found: Sampled) -> Draws:
         log_theta=flat(draws.log_theta),
         b=flat(draws.b),
         u=flat(draws.u),
+        random_cov=flat(draws.random_cov) if draws.random_cov.size else None,
+        random_effect=flat(draws.random_effect) if draws.random_cov.size else None,
         stats={name: flat(values) for name, values in found.stats.items()},
     )
 
 
 def _single(draws: Draws) -> Draws:
     """Return the draws with their largest parts in the precision in which they are stored."""
-    return replace(draws, b=draws.b.astype(np.float32), u=draws.u.astype(np.float32))
+    effect = None if draws.random_effect is None else draws.random_effect.astype(np.float32)
+    return replace(draws, b=draws.b.astype(np.float32), u=draws.u.astype(np.float32), random_effect=effect)
 
 
 def _seed(seed: int, mirna: str, *, full: bool) -> int:

@@ -167,7 +167,6 @@ METHODS: dict[str, Method] = {
             diagnostics=tuple(MCMC),
             in_status=("r_hat", "ess_bulk", "divergences"),
             shown=("r_hat", "ess_bulk", "divergences"),
-            takes_terms=False,
             **_OF_DRAWS,
         ),
     )

@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import special
 
-from bayes_mirglmm.model import ModelSpec
+from bayes_mirglmm.model import ModelSpec, Priors, TermPriors
 from bayes_mirglmm.model.scaling import to_user
 from bayes_mirglmm.nested.coordinates import PriorCoordinates, half_normal_inverse
+from bayes_mirglmm.nuts.directions import Directions, PlacedTerms, place_terms, sample_directions
 from bayes_mirglmm.nuts.form import Layout, pack
 
 FARTHEST_START = 2.5  # prior SDs from the centre
@@ -27,6 +28,8 @@ class Estimate:
     theta: float
     b: np.ndarray  #: (J, K)
     u: np.ndarray  #: (n,)
+    random_cov: np.ndarray | None = None  #: covariance of the random terms' effects (C, C)
+    shared: np.ndarray | None = None  #: what the samples get of random terms (n,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,8 @@ class Prepared:
     to_beta: np.ndarray  #: from the prior's units into the user's (p, p)
     to_b: np.ndarray  #: (K, K)
     prior: PriorCoordinates
+    terms: TermPriors
+    placed: PlacedTerms
 
     def pack(self) -> np.ndarray:
         """Return what the compiled density reads."""
@@ -65,6 +70,8 @@ def prepare(
     fixed: Sequence[int],
     spec: ModelSpec,
     estimate: Estimate | None = None,
+    terms: TermPriors | None = None,
+    sample_covariance: np.ndarray | None = None,
 ) -> Prepared:
     """Prepare one miRNA for the sampler's form.
 
@@ -84,12 +91,18 @@ def prepare(
         Family and priors.
     estimate : Estimate, optional
         A rough one is made from the counts where there is none.
+    terms : TermPriors, optional
+        Random terms of the samples.
+    sample_covariance : array, shape (n, n), optional
+        Of the sample effects up to sigma^2; the identity when omitted.
     """
     n_isomirs, n = y.shape
     p = x.shape[1]
+    terms = no_terms(spec.priors) if terms is None else terms
     to_beta, to_b = to_user(x), to_user(z)
     x, z = x @ to_beta, z @ to_b
     prior = PriorCoordinates.of(spec, p, blocks)
+    directions = sample_directions(x, sample_covariance, sample_effect=spec.sample_intercept)
     layout = Layout(
         n=n,
         p=p,
@@ -98,9 +111,12 @@ def prepare(
         fixed=tuple(fixed),
         family=spec.family,
         sample_effect=spec.sample_intercept,
+        residuals=directions.complement.shape[1],
+        term_blocks=terms.blocks,
+        term_levels=terms.n_levels,
     )
     if estimate is None:
-        estimate = _rough(y, offset, p, prior)
+        estimate = _rough(y, offset, p, prior, terms)
     else:
         back_b = np.linalg.inv(to_b)
         estimate = Estimate(
@@ -110,13 +126,18 @@ def prepare(
             min(estimate.theta, np.exp(10.0)),
             estimate.b @ back_b.T,
             estimate.u,
+            None if estimate.random_cov is None else _in_units(terms, estimate.random_cov),
+            estimate.shared,
         )
-    q, r = np.linalg.qr(x, mode="complete")
     distinct, multiplicity = np.unique(y, return_counts=True)
-    root_inverse = np.linalg.inv(r[:p])
-    spread, directions = np.linalg.eigh((root_inverse @ root_inverse.T) / np.outer(prior.sd, prior.sd))
-    known = _Known.of(estimate, y, offset, x, z, q, layout)
+    spread, axes = np.linalg.eigh(directions.spread / np.outer(prior.sd, prior.sd))
+    known = _Known.of(estimate, y, offset, x, z, directions, layout)
+    weight = known.residual_information / (1.0 + known.residual_information * known.sigma**2)
+    placed = place_terms(terms, x, directions, weight, known.by_sample, known.pulled)
     start, rough_sd = _start(known, layout, prior)
+    start |= _start_of_terms(estimate, terms, placed, weight)
+    rough_sd |= {"term_sd_normal": np.full(len(terms.blocks), 0.4), "term_effect": np.ones(layout.width)}
+    rough_sd["term_partial"] = np.full(len(terms.pairs), 0.3)
     mean_theta, sd_theta = prior.log_theta or (0.0, 1.0)
     return Prepared(
         layout=layout,
@@ -127,11 +148,11 @@ def prepare(
             "y": y,
             "distinct": distinct,
             "multiplicity": multiplicity,
-            "complement": q[:, p:] if layout.sample_effect else np.empty((n, 0)),
+            "complement": directions.complement,
             "residual_pseudo": known.residual_pseudo,
             "residual_information": known.residual_information,
             "beta_mean": prior.mean,
-            "beta_to_directions": directions.T / prior.sd,
+            "beta_to_directions": axes.T / prior.sd,
             "beta_spread": np.maximum(spread, 0.0),
             "sd_scales": prior.sd_scales,
             "partial_shapes": prior.shapes,
@@ -139,9 +160,18 @@ def prepare(
             "pseudo_root": known.pseudo_root,
             "fixed": np.array(layout.fixed),
             "blocks": np.array(layout.blocks),
+            "term_scales": terms.sd_scales,
+            "term_shapes": terms.shapes,
+            "term_blocks": np.array(terms.blocks),
+            "term_levels": np.array(terms.n_levels),
+            "term_to_beta": placed.to_beta,
+            "term_to_residual": placed.to_residual,
+            "term_to_outside": placed.to_outside,
+            "term_information": placed.information,
+            "term_score": placed.score,
         },
         scalars={
-            "constant": _log_norm(layout, prior),
+            "constant": _log_norm(layout, prior, terms),
             "sample_scale": prior.sample_scale or 1.0,
             "log_theta_mean": mean_theta,
             "log_theta_sd": sd_theta,
@@ -151,19 +181,32 @@ def prepare(
         to_beta=to_beta,
         to_b=to_b,
         prior=prior,
+        terms=terms,
+        placed=placed,
     )
 
 
-def _log_norm(layout: Layout, prior: PriorCoordinates) -> float:
+def no_terms(priors: Priors) -> TermPriors:
+    """Return what a design without random terms has of them."""
+    return TermPriors.of(priors, ())
+
+
+def _in_units(terms: TermPriors, covariance: np.ndarray) -> np.ndarray:
+    """Return a covariance of the random terms' effects in the prior's units."""
+    back = np.linalg.inv(terms.to_user)
+    return np.asarray(back @ covariance @ back.T)
+
+
+def _log_norm(layout: Layout, prior: PriorCoordinates, terms: TermPriors) -> float:
     """Return what normalises the prior and does not depend on the parameters."""
-    b = prior.shapes
+    b = np.concatenate([prior.shapes, terms.shapes])
     normals = layout.size - len(b)
     partial = (1.0 - 2.0 * b) * np.log(2.0) + special.gammaln(2.0 * b) - 2.0 * special.gammaln(b)
     value = partial.sum() - 0.5 * normals * LOG_2PI - np.log(prior.sd).sum()
     return float(value - (np.log(prior.log_theta[1]) if prior.log_theta else 0.0))
 
 
-def _rough(y: np.ndarray, offset: np.ndarray, p: int, prior: PriorCoordinates) -> Estimate:
+def _rough(y: np.ndarray, offset: np.ndarray, p: int, prior: PriorCoordinates, terms: TermPriors) -> Estimate:
     """Return levels of the isomiRs and nothing else, for counts without a fit."""
     level = np.log(y.mean(axis=1) + 0.5) - np.log(np.exp(offset).mean())
     beta = np.zeros(p)
@@ -173,7 +216,7 @@ def _rough(y: np.ndarray, offset: np.ndarray, p: int, prior: PriorCoordinates) -
     b[:, 0] = level - beta[0]
     omega = np.diag(prior.sd_scales**2 / 10.0)
     omega[0, 0] += level.var()
-    return Estimate(beta, omega, 0.3, 5.0, b, np.zeros(y.shape[1]))
+    return Estimate(beta, omega, 0.3, 5.0, b, np.zeros(y.shape[1]), np.diag(terms.sd_scales**2 / 10.0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +231,8 @@ class _Known:
     pseudo_root: np.ndarray  #: Cholesky factor of their covariance (J, K, K)
     residual_pseudo: np.ndarray  #: (n - p,)
     residual_information: np.ndarray  #: (n - p,)
+    by_sample: np.ndarray  #: information about the effect of each sample (n,)
+    pulled: np.ndarray  #: information times value, of what stands outside of the directions (n,)
 
     @classmethod
     def of(
@@ -197,30 +242,28 @@ class _Known:
         offset: np.ndarray,
         x: np.ndarray,
         z: np.ndarray,
-        q: np.ndarray,
+        directions: Directions,
         layout: Layout,
     ) -> "_Known":
         """Take one Newton step from the estimate, for each effect on its own and without its prior."""
-        log_mu = (offset + x @ estimate.beta + estimate.u)[None] + estimate.b @ z.T
+        effects = estimate.u if estimate.shared is None else estimate.u + estimate.shared
+        log_mu = (offset + x @ estimate.beta + effects)[None] + estimate.b @ z.T
         mu = np.exp(np.clip(log_mu, -20.0, 40.0))
         t = 1.0 if layout.family == "poisson" else 1.0 / (1.0 + mu / estimate.theta)
         weight, score = mu * t, (y - mu) * t
         information = np.einsum("ji,ia,ib->jab", weight, z, z) + LEAST_INFORMATION * np.eye(layout.k)
         covariance = np.linalg.inv(information)
         step = np.einsum("jab,jb->ja", covariance, score @ z)
-        along = q.T @ estimate.u
-        c = along[: layout.p]
-        beta_star = estimate.beta + (
-            np.linalg.lstsq(x, q[:, : layout.p] @ c)[0] if layout.sample_effect else 0.0
-        )
+        c, along, outside = directions.split(x, effects)
+        beta_star = estimate.beta + c
         own = estimate.b + np.array([beta_star[f] if f >= 0 else 0.0 for f in layout.fixed])
         marginal = 1.0 / np.diagonal(covariance, axis1=1, axis2=2)
         # An SD of 0 is an estimate with an error: add half of that of the variance.
         error = np.sqrt(0.5 / (marginal**2).sum(axis=0))
         same = np.equal.outer(layout.blocks, layout.blocks)
-        complement = q[:, layout.p : layout.p + layout.residuals]
-        of_samples = np.einsum("iq,i,iq->q", complement, weight.sum(axis=0), complement) + LEAST_INFORMATION
-        by_sample = complement.T @ score.sum(axis=0) / of_samples
+        complement, by_sample = directions.complement, weight.sum(axis=0)
+        of_samples = np.einsum("iq,i,iq->q", complement, by_sample, complement) + LEAST_INFORMATION
+        further = complement.T @ score.sum(axis=0) / of_samples
         sigma2 = (
             estimate.sigma_sample**2 + np.sqrt(0.5 / max(layout.residuals, 1)) / weight.sum(axis=0).mean()
         )
@@ -231,9 +274,10 @@ class _Known:
             sigma=float(np.sqrt(sigma2)),
             pseudo=own + np.clip(step, -FARTHEST_STEP, FARTHEST_STEP),
             pseudo_root=np.linalg.cholesky(covariance),
-            residual_pseudo=along[layout.p : layout.p + layout.residuals]
-            + np.clip(by_sample, -FARTHEST_STEP, FARTHEST_STEP),
+            residual_pseudo=along + np.clip(further, -FARTHEST_STEP, FARTHEST_STEP),
             residual_information=of_samples,
+            by_sample=by_sample,
+            pulled=by_sample * outside + score.sum(axis=0),
         )
 
 
@@ -268,6 +312,34 @@ def _start(
     spread["log_theta"] = np.full(len(start["log_theta"]), 0.2)
     spread["residual"], spread["isomir"] = np.ones(layout.residuals), np.ones((layout.n_isomirs, k))
     return start, spread
+
+
+def _start_of_terms(
+    estimate: Estimate, terms: TermPriors, placed: PlacedTerms, weight: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Return where SDs and correlations of random terms start; their effects are standardised already."""
+    size = len(terms.blocks)
+    covariance = np.diag(terms.sd_scales**2 / 10.0) if estimate.random_cov is None else estimate.random_cov
+    information = placed.information + weight @ placed.to_residual**2 + LEAST_INFORMATION
+    at, error = 0, np.zeros(size)
+    for t, q in enumerate(terms.n_levels):
+        own = np.flatnonzero(np.array(terms.blocks) == t)
+        each = information[at : at + q * len(own)].reshape(q, -1)
+        error[own] = np.sqrt(0.5 / (np.minimum(each, 1e6) ** 2).sum(axis=0))
+        at += each.size
+    scale = terms.sd_scales**2
+    chol = np.linalg.cholesky(covariance + np.diag(np.minimum(error, scale) + 1e-8))
+    left, partial = np.sqrt((chol**2).sum(axis=1)), []
+    normal = _clipped(half_normal_inverse(left / terms.sd_scales))
+    for a, b in terms.pairs:
+        r = np.clip(chol[a, b] / left[a], -0.95, 0.95)
+        partial.append(np.arctanh(r))
+        left[a] *= np.sqrt(1.0 - r**2)
+    return {
+        "term_sd_normal": normal,
+        "term_partial": np.array(partial),
+        "term_effect": np.zeros(placed.to_beta.shape[1]),
+    }
 
 
 def _clipped(x: np.ndarray) -> np.ndarray:

@@ -1,7 +1,7 @@
 """The log density of the sampler's form and its gradient, compiled: what NUTS calls a million times.
 
-Reverse differentiation by hand, in the order in which the forward pass runs: scales, fixed effects, sample effects,
-isomiR effects, likelihood, and back.
+Reverse differentiation by hand, in the order in which the forward pass runs: scales, random terms, fixed effects,
+sample effects, isomiR effects, likelihood, and back.
 """
 
 import math
@@ -11,7 +11,13 @@ import numpy as np
 from bayes_mirglmm.kernels.compilation import kernel
 from bayes_mirglmm.nuts.form import HEADER
 from bayes_mirglmm.nuts.likelihood import negative_binomial, poisson
-from bayes_mirglmm.nuts.scales import half_normal
+from bayes_mirglmm.nuts.scales import (
+    covariance_factor,
+    covariance_factor_back,
+    half_normal,
+    half_normal_slope,
+)
+from bayes_mirglmm.nuts.term_density import place, place_back, pool, pool_back
 
 
 @kernel
@@ -25,6 +31,8 @@ def log_density(point: np.ndarray, pack: np.ndarray, gradient: np.ndarray) -> fl
     n_pairs, residuals, n_distinct = int(pack[4]), int(pack[5]), int(pack[6])
     has_theta, has_sample = pack[7] == 1.0, pack[8] == 1.0
     value, sample_scale = pack[9], pack[10]
+    n_terms, n_scales, n_term_pairs, width = int(pack[13]), int(pack[14]), int(pack[15]), int(pack[16])
+    outside = n if pack[17] == 1.0 else 0
 
     at = HEADER
     offset = pack[at : at + n]
@@ -62,6 +70,24 @@ def log_density(point: np.ndarray, pack: np.ndarray, gradient: np.ndarray) -> fl
     fixed = pack[at : at + k]
     at += k
     blocks = pack[at : at + k]
+    at += k
+    term_scales = pack[at : at + n_scales]
+    at += n_scales
+    term_shapes = pack[at : at + n_term_pairs]
+    at += n_term_pairs
+    term_blocks = pack[at : at + n_scales]
+    at += n_scales
+    term_levels = pack[at : at + n_terms]
+    at += n_terms
+    to_beta = pack[at : at + p * width].reshape((p, width))
+    at += p * width
+    to_residual = pack[at : at + residuals * width].reshape((residuals, width))
+    at += residuals * width
+    to_outside = pack[at : at + outside * width].reshape((outside, width))
+    at += outside * width
+    term_information = pack[at : at + width].copy()
+    at += width
+    term_score = pack[at : at + width].copy()
 
     gradient[:] = 0.0
     beta, by_beta = point[:p], gradient[:p]
@@ -74,44 +100,65 @@ def log_density(point: np.ndarray, pack: np.ndarray, gradient: np.ndarray) -> fl
     at += 1 if has_sample else 0
     theta_at = at
     at += 1 if has_theta else 0
+    term_normal, by_term_normal = point[at : at + n_scales], gradient[at : at + n_scales]
+    at += n_scales
+    term_partial, by_term_partial = point[at : at + n_term_pairs], gradient[at : at + n_term_pairs]
+    at += n_term_pairs
+    term_standard, by_term_standard = point[at : at + width], gradient[at : at + width]
+    at += width
     residual, by_residual = point[at : at + residuals], gradient[at : at + residuals]
     at += residuals
     isomir = point[at:].reshape((n_isomirs, k))
     by_isomir = gradient[at:].reshape((n_isomirs, k))
 
-    # SDs, and the Cholesky factor of the covariance of the isomiR effects.
-    sd = np.empty(k)
-    chol = np.zeros((k, k))
-    pair = 0
-    for a in range(k):
-        s = half_normal(sd_normal[a])
-        sd[a] = sd_scales[a] * s
-        value -= 0.5 * sd_normal[a] * sd_normal[a]
-        left = sd[a]
-        for b in range(a):
-            if blocks[a] == blocks[b]:
-                chol[a, b] = left * math.tanh(partial[pair])
-                rest = 1.0 / math.cosh(partial[pair])
-                left *= rest
-                value += 2.0 * shapes[pair] * math.log(rest)
-                pair += 1
-        chol[a, a] = left
+    # SDs, and the Cholesky factors of the covariances of isomiR effects and random terms.
+    sd, chol = np.empty(k), np.zeros((k, k))
+    value += covariance_factor(sd_normal, partial, sd_scales, shapes, blocks, sd, chol)
+    term_sd, term_chol = np.empty(n_scales), np.zeros((n_scales, n_scales))
+    value += covariance_factor(
+        term_normal, term_partial, term_scales, term_shapes, term_blocks, term_sd, term_chol
+    )
     sigma = 0.0
     if has_sample:
         sigma = sample_scale * half_normal(point[sigma_at])
         value -= 0.5 * point[sigma_at] * point[sigma_at]
     by_sigma = 0.0
 
-    # beta + c, in the directions in which the priors of beta and c are both independent.
+    # Random terms.
+    weight = np.empty(residuals)
+    for q in range(residuals):
+        weight[q] = residual_information[q] / (1.0 + residual_information[q] * sigma * sigma)
+    term_v, term_effect = np.empty(width), np.empty(width)
+    pool(to_residual, weight, residual_pseudo, term_information, term_score)
+    value += place(
+        term_standard,
+        term_chol,
+        term_blocks,
+        term_levels,
+        term_information,
+        term_score,
+        term_v,
+        term_effect,
+    )
+
+    # beta + c and what terms add to it, in directions in which the priors of beta and c are both independent.
+    centre = np.empty(p)
+    beta_pull = np.zeros(p)
+    for a in range(p):
+        centre[a] = beta_mean[a]
+        for w in range(width):
+            centre[a] += to_beta[a, w] * term_effect[w]
     for a in range(p):
         along = 0.0
         for b in range(p):
-            along += to_directions[a, b] * (beta[b] - beta_mean[b])
+            along += to_directions[a, b] * (beta[b] - centre[b])
         variance = 1.0 + sigma * sigma * spread[a]
         value -= 0.5 * (along * along / variance + math.log(variance))
         for b in range(p):
-            by_beta[b] -= to_directions[a, b] * along / variance
+            beta_pull[b] += to_directions[a, b] * along / variance
         by_sigma += (along * along / variance - 1.0) * sigma * spread[a] / variance
+    for a in range(p):
+        by_beta[a] -= beta_pull[a]
 
     # The linear predictor of each sample, without the isomiRs' own coefficients.
     row = offset.copy()
@@ -123,14 +170,22 @@ def log_density(point: np.ndarray, pack: np.ndarray, gradient: np.ndarray) -> fl
         if own[a] == 0.0:
             for i in range(n):
                 row[i] += x[i, a] * beta[a]
+    for i in range(outside):
+        for w in range(width):
+            row[i] += to_outside[i, w] * term_effect[w]
     standard = np.empty(residuals)
+    away = np.empty(residuals)  # pseudo-observation less prior mean, which is the random terms'
     for q in range(residuals):
+        mean = 0.0
+        for w in range(width):
+            mean += to_residual[q, w] * term_effect[w]
+        away[q] = residual_pseudo[q] - mean
         more = residual_information[q] * sigma * sigma
-        standard[q] = (residual_information[q] * sigma * residual_pseudo[q]) / (1.0 + more)
+        standard[q] = (residual_information[q] * sigma * away[q]) / (1.0 + more)
         standard[q] += residual[q] / math.sqrt(1.0 + more)
         value -= 0.5 * (standard[q] * standard[q] + math.log1p(more))
         for i in range(n):
-            row[i] += complement[i, q] * sigma * standard[q]
+            row[i] += complement[i, q] * (mean + sigma * standard[q])
 
     # The isomiRs' own coefficients: v standardised under the prior, e under the pseudo-observation.
     v = np.empty((n_isomirs, k))
@@ -156,13 +211,13 @@ def log_density(point: np.ndarray, pack: np.ndarray, gradient: np.ndarray) -> fl
     by_row = np.zeros(n)
     by_effect = np.zeros((n_isomirs, k))
     if has_theta:
-        away = (point[theta_at] - pack[11]) / pack[12]
-        value -= 0.5 * away * away
+        from_mean = (point[theta_at] - pack[11]) / pack[12]
+        value -= 0.5 * from_mean * from_mean
         one, by_log_theta = negative_binomial(
             row, effect, math.exp(point[theta_at]), y, z, distinct, multiplicity, by_row, by_effect
         )
         value += one
-        gradient[theta_at] = by_log_theta - away / pack[12]
+        gradient[theta_at] = by_log_theta - from_mean / pack[12]
     else:
         value += poisson(row, effect, y, z, distinct, multiplicity, by_row, by_effect)
 
@@ -195,43 +250,69 @@ def log_density(point: np.ndarray, pack: np.ndarray, gradient: np.ndarray) -> fl
                 by_v[b] += by_mean * chol[a, b]
                 by_e[b] += by_seen * pseudo_root[j, a, b]
 
-    # Back: sample effects, fixed effects.
+    # Back: sample effects, fixed effects, random terms.
+    by_term_effect = np.zeros(width)
     for q in range(residuals):
-        information = residual_information[q]
-        more = information * sigma * sigma
+        one = residual_information[q]
+        more = one * sigma * sigma
         by_r = 0.0
         for i in range(n):
             by_r += complement[i, q] * by_row[i]
         by_own = by_r * sigma - standard[q]
         by_residual[q] = by_own / math.sqrt(1.0 + more)
-        change = residual_pseudo[q] * information * (1.0 - more) / (1.0 + more)
-        change = (change - residual[q] * information * sigma / math.sqrt(1.0 + more)) / (1.0 + more)
-        by_sigma += by_r * standard[q] + by_own * change - information * sigma / (1.0 + more)
+        change = away[q] * one * (1.0 - more) / (1.0 + more)
+        change = (change - residual[q] * one * sigma / math.sqrt(1.0 + more)) / (1.0 + more)
+        by_sigma += by_r * standard[q] + by_own * change - one * sigma / (1.0 + more)
+        by_mean = by_r - by_own * one * sigma / (1.0 + more)
+        for w in range(width):
+            by_term_effect[w] += to_residual[q, w] * by_mean
     for a in range(p):
         if own[a] == 0.0:
             for i in range(n):
                 by_beta[a] += x[i, a] * by_row[i]
+        for w in range(width):
+            by_term_effect[w] += to_beta[a, w] * beta_pull[a]
+    for i in range(outside):
+        for w in range(width):
+            by_term_effect[w] += to_outside[i, w] * by_row[i]
+    by_term_chol = np.zeros((n_scales, n_scales))
+    by_information, by_score = np.empty(width), np.empty(width)
+    place_back(
+        term_standard,
+        term_chol,
+        term_blocks,
+        term_levels,
+        term_information,
+        term_score,
+        term_v,
+        term_effect,
+        by_term_effect,
+        by_term_standard,
+        by_term_chol,
+        by_information,
+        by_score,
+    )
+    by_sigma += pool_back(to_residual, weight, residual_pseudo, by_information, by_score, sigma)
 
     # Back: scales.
     if has_sample:
-        s = sigma / sample_scale
-        t = point[sigma_at]
-        gradient[sigma_at] = by_sigma * sample_scale * 0.5 * math.exp(0.5 * (s * s - t * t)) - t
-    pair = n_pairs
-    for a in range(k - 1, -1, -1):
-        by_left = by_chol[a, a]
-        left = chol[a, a]
-        for b in range(a - 1, -1, -1):
-            if blocks[a] == blocks[b]:
-                pair -= 1
-                r = math.tanh(partial[pair])
-                rest = 1.0 / math.cosh(partial[pair])
-                left /= rest
-                by_partial[pair] = rest * left * (by_chol[a, b] * rest - by_left * r) - 2.0 * shapes[pair] * r
-                by_left = by_chol[a, b] * r + by_left * rest
-        s = sd[a] / sd_scales[a]
-        t = sd_normal[a]
-        by_sd_normal[a] = by_left * sd_scales[a] * 0.5 * math.exp(0.5 * (s * s - t * t)) - t
+        slope = half_normal_slope(sigma / sample_scale, point[sigma_at])
+        gradient[sigma_at] = by_sigma * sample_scale * slope - point[sigma_at]
+    covariance_factor_back(
+        sd_normal, partial, sd_scales, shapes, blocks, sd, chol, by_chol, by_sd_normal, by_partial
+    )
+    covariance_factor_back(
+        term_normal,
+        term_partial,
+        term_scales,
+        term_shapes,
+        term_blocks,
+        term_sd,
+        term_chol,
+        by_term_chol,
+        by_term_normal,
+        by_term_partial,
+    )
     return value
 
 

@@ -13,7 +13,7 @@ class Diagnostics(NamedTuple):
     """Of one run; the worst over all reported quantities of the miRNA, or, for effective sizes, over beta and SDs."""
 
     r_hat: float
-    """Largest rank-normalised split r-hat of fixed effects, SDs, correlations, theta, isomiR and sample effects."""
+    """Largest rank-normalised split r-hat of fixed effects, SDs, correlations, theta, and of all random effects."""
     worst: str
     """The quantity that has it."""
     ess_bulk: float
@@ -50,13 +50,14 @@ def diagnose(draws: Quantities, divergences: int, saturated: int, steps: float) 
     outer = _outer(draws)
     names = list(outer)
     columns = np.stack(list(outer.values()), axis=-1)
-    effects = [draws.b, draws.u] if draws.sigma_sample.any() else [draws.b]
+    effects = {"b": draws.b, "random_effect": draws.random_effect}
+    if draws.sigma_sample.any():
+        effects["u"] = draws.u
     labels = [
-        f"{name}[{','.join(map(str, i))}]"
-        for name, d in zip("bu", effects, strict=False)
-        for i in np.ndindex(*d.shape[2:])
+        f"{name}[{','.join(map(str, i))}]" for name, d in effects.items() for i in np.ndindex(*d.shape[2:])
     ]
-    flat = np.concatenate([columns, *(d.reshape(*d.shape[:2], -1) for d in effects)], axis=-1)
+    parts = [d.reshape(*d.shape[:2], -1) for d in effects.values()]
+    flat = np.concatenate([columns, *parts], axis=-1)
     axes = {"chain_axis": 0, "draw_axis": 1}
     r_hat = np.nan_to_num(array_stats.rhat(_two_chains(flat), **axes), nan=np.inf)
     worst = int(np.argmax(r_hat))
@@ -93,6 +94,8 @@ def _outer(draws: Quantities) -> dict[str, np.ndarray]:
             rho = correlation(draws.omega, a, b)
             if rho.any():
                 found[f"correlation[{a},{b}]"] = rho
+    of_terms = np.sqrt(np.einsum("...kk->...k", draws.random_cov))
+    found |= {f"sd_random[{k}]": of_terms[..., k] for k in range(of_terms.shape[-1])}
     if draws.sigma_sample.any():
         found["sd_sample"] = draws.sigma_sample
     if np.isfinite(draws.log_theta).all():

@@ -18,6 +18,8 @@ class Quantities:
     log_theta: np.ndarray  #: inf for the Poisson (...)
     b: np.ndarray  #: isomiR effects (..., J, K)
     u: np.ndarray  #: sample effects (..., n)
+    random_cov: np.ndarray  #: covariance of the random terms' effects (..., C, C)
+    random_effect: np.ndarray  #: these effects: each term's, each column's, on the levels (..., w)
 
 
 def quantities(prepared: Prepared, points: np.ndarray, rng: np.random.Generator) -> Quantities:
@@ -25,20 +27,17 @@ def quantities(prepared: Prepared, points: np.ndarray, rng: np.random.Generator)
     layout, arrays, scalars = prepared.layout, prepared.arrays, prepared.scalars
     parts = layout.split(points)
     lead = points.shape[:-1]
-    sd = arrays["sd_scales"] * half_normal(parts["sd_normal"])
-    chol = np.zeros((*lead, layout.k, layout.k))
-    left = [sd[..., a] for a in range(layout.k)]
-    for pair, (row, column) in enumerate(layout.pairs):
-        chol[..., row, column] = left[row] * np.tanh(parts["partial"][..., pair])
-        left[row] = left[row] / np.cosh(parts["partial"][..., pair])
-    for a in range(layout.k):
-        chol[..., a, a] = left[a]
-
+    chol = _factor(parts["sd_normal"], parts["partial"], arrays["sd_scales"], layout.pairs)
     sigma = np.zeros(lead)
     if layout.sample_effect:
         sigma = scalars["sample_scale"] * half_normal(parts["sigma_normal"])[..., 0]
+    term_chol = _factor(
+        parts["term_sd_normal"], parts["term_partial"], arrays["term_scales"], layout.term_pairs
+    )
+    g = _term_effects(prepared, parts["term_effect"], term_chol, sigma)
     beta_star = parts["beta_star"]
-    away = beta_star - arrays["beta_mean"]
+    of_terms = g @ arrays["term_to_beta"].T
+    away = beta_star - of_terms - arrays["beta_mean"]
     along = away @ arrays["beta_to_directions"].T
     # Given t = beta + c in directions where beta ~ N(0, 1) and c ~ N(0, s), beta ~ N(t / (1 + s), s / (1 + s)).
     spread = sigma[..., None] ** 2 * arrays["beta_spread"]
@@ -48,10 +47,9 @@ def quantities(prepared: Prepared, points: np.ndarray, rng: np.random.Generator)
     if layout.sample_effect:
         information, wide = arrays["residual_information"], sigma[..., None]
         more = information * wide**2
-        standard = information * wide * arrays["residual_pseudo"] / (1.0 + more) + parts[
-            "residual"
-        ] / np.sqrt(1.0 + more)
-        u = (beta_star - beta) @ arrays["x"].T + (wide * standard) @ arrays["complement"].T
+        target = arrays["residual_pseudo"] - g @ arrays["term_to_residual"].T
+        standard = information * wide * target / (1.0 + more) + parts["residual"] / np.sqrt(1.0 + more)
+        u = (beta_star - of_terms - beta) @ arrays["x"].T + (wide * standard) @ arrays["complement"].T
 
     v = np.empty((*lead, layout.n_isomirs, layout.k))
     e, b = np.empty_like(v), np.empty_like(v)
@@ -69,9 +67,71 @@ def quantities(prepared: Prepared, points: np.ndarray, rng: np.random.Generator)
     root = prepared.to_b @ chol
     return Quantities(
         beta=beta @ prepared.to_beta.T,
-        omega=root @ np.swapaxes(root, -1, -2),
+        omega=_squared(root),
         sigma_sample=sigma,
         log_theta=parts["log_theta"][..., 0] if parts["log_theta"].shape[-1] else np.full(lead, np.inf),
         b=b @ prepared.to_b.T,
         u=u,
+        random_cov=_squared(prepared.terms.to_user @ term_chol),
+        random_effect=_on_levels(prepared, g),
     )
+
+
+def _factor(
+    normal: np.ndarray, partial: np.ndarray, scales: np.ndarray, pairs: tuple[tuple[int, int], ...]
+) -> np.ndarray:
+    """Return the Cholesky factor (..., k, k) of a covariance."""
+    size = normal.shape[-1]
+    sd = scales * half_normal(normal)
+    chol = np.zeros((*normal.shape[:-1], size, size))
+    left = [sd[..., a] for a in range(size)]
+    for pair, (row, column) in enumerate(pairs):
+        chol[..., row, column] = left[row] * np.tanh(partial[..., pair])
+        left[row] = left[row] / np.cosh(partial[..., pair])
+    for a in range(size):
+        chol[..., a, a] = left[a]
+    return chol
+
+
+def _squared(root: np.ndarray) -> np.ndarray:
+    return np.asarray(root @ np.swapaxes(root, -1, -2))
+
+
+def _term_effects(
+    prepared: Prepared, standard: np.ndarray, chol: np.ndarray, sigma: np.ndarray
+) -> np.ndarray:
+    """Return the effects of random terms (..., w) as they are sampled, levels turned; see ``term_density.py``."""
+    layout, arrays = prepared.layout, prepared.arrays
+    given = arrays["residual_information"]
+    weight = given / (1.0 + given * sigma[..., None] ** 2)
+    to_residual = arrays["term_to_residual"]
+    information = arrays["term_information"] + weight @ to_residual**2
+    score = arrays["term_score"] + (weight * arrays["residual_pseudo"]) @ to_residual
+    found, v = np.empty_like(standard), np.empty_like(standard)
+    at = first = 0
+    for t, q in enumerate(layout.term_levels):
+        c = layout.term_blocks.count(t)
+        for a in range(c):
+            places = at + a + c * np.arange(q)
+            d = chol[..., first + a, first + a][..., None]
+            mean = np.zeros((*standard.shape[:-1], q))
+            for b in range(a):
+                mean += chol[..., first + a, first + b][..., None] * v[..., at + b + c * np.arange(q)]
+            i, s = information[..., places], score[..., places]
+            more = i * d**2
+            v[..., places] = d * (s - i * mean) / (1.0 + more) + standard[..., places] / np.sqrt(1.0 + more)
+            found[..., places] = mean + d * v[..., places]
+        at, first = at + c * q, first + c
+    return found
+
+
+def _on_levels(prepared: Prepared, g: np.ndarray) -> np.ndarray:
+    """Return effects on their own levels, in the user's units: each term's, each column's, on the levels."""
+    found, at = [], 0
+    for t, (rotation, back) in enumerate(zip(prepared.placed.rotations, prepared.terms.back, strict=True)):
+        q, c = len(rotation), prepared.layout.term_blocks.count(t)
+        turned = g[..., at : at + q * c].reshape(*g.shape[:-1], q, c)
+        effects = np.swapaxes(rotation @ turned @ back.T, -1, -2)
+        found.append(effects.reshape(*g.shape[:-1], c * q))
+        at += q * c
+    return np.concatenate(found, axis=-1) if found else np.empty((*g.shape[:-1], 0))

@@ -6,6 +6,13 @@ integrated out, and ``beta`` is drawn afterwards from its normal distribution gi
 (:mod:`bayes_mirglmm.nuts.draws`). SDs are sampled in the coordinates in which their half-normal prior is N(0, 1),
 canonical partial correlations through tanh.
 
+Samples with a covariance, u = sigma S w: the directions of w whose S w the design spans make c; the others, times S,
+take the place of Q. Random terms Z g are split in the same way, Z g = X H g + Q A g; what is sampled is beta + c + H g
+and r + A g, with the prior means m + H g and A g, so that the counts never see g itself. The levels of a term are
+turned into directions in which the samples tell them apart, which leaves their prior as it is; g is sampled as every
+other effect, with the information that the directions of the samples have, less of it the larger sigma is
+(``term_density.py``).
+
 Effects, that is the isomiRs' own coefficients ``beta + c + b_j`` and the ``r``, are sampled standardised under an
 approximation of their distribution given the scales. With prior N(m, d^2) and a pseudo-observation t of information i
 that the counts have at the estimate, effect = m + w (t - m) + d (1 + i d^2)^-1/2 s for w = i d^2 / (1 + i d^2). For d
@@ -36,6 +43,9 @@ class Layout:
     fixed: tuple[int, ...]  #: the fixed effect that each isomiR effect varies around, -1 for none (K,)
     family: str
     sample_effect: bool
+    residuals: int  #: directions of the sample effects that the design leaves; 0 without sample effects
+    term_blocks: tuple[int, ...] = ()  #: the random term of each of their effects (C,)
+    term_levels: tuple[int, ...] = ()  #: number of levels of each term (T,)
 
     @property
     def k(self) -> int:
@@ -48,9 +58,15 @@ class Layout:
         return tuple((a, b) for a in range(self.k) for b in range(a) if self.blocks[a] == self.blocks[b])
 
     @property
-    def residuals(self) -> int:
-        """Number of directions of the sample effects that the design leaves."""
-        return self.n - self.p if self.sample_effect else 0
+    def term_pairs(self) -> tuple[tuple[int, int], ...]:
+        """The same of the effects of random terms."""
+        blocks = self.term_blocks
+        return tuple((a, b) for a in range(len(blocks)) for b in range(a) if blocks[a] == blocks[b])
+
+    @property
+    def width(self) -> int:
+        """Number of effects of all random terms on their levels."""
+        return sum(self.term_blocks.count(t) * q for t, q in enumerate(self.term_levels))
 
     @property
     def parts(self) -> dict[str, tuple[int, ...]]:
@@ -61,6 +77,9 @@ class Layout:
             "partial": (len(self.pairs),),
             "sigma_normal": (int(self.sample_effect),),
             "log_theta": (int(self.family == "negative_binomial"),),
+            "term_sd_normal": (len(self.term_blocks),),
+            "term_partial": (len(self.term_pairs),),
+            "term_effect": (self.width,),
             "residual": (self.residuals,),
             "isomir": (self.n_isomirs, self.k),
         }
@@ -104,8 +123,17 @@ PACKED = (
     "pseudo_root",
     "fixed",
     "blocks",
+    "term_scales",
+    "term_shapes",
+    "term_blocks",
+    "term_levels",
+    "term_to_beta",
+    "term_to_residual",
+    "term_to_outside",
+    "term_information",
+    "term_score",
 )
-HEADER = 13
+HEADER = 18
 
 
 def pack(layout: Layout, arrays: Mapping[str, np.ndarray], scalars: Mapping[str, float]) -> np.ndarray:
@@ -134,6 +162,11 @@ def pack(layout: Layout, arrays: Mapping[str, np.ndarray], scalars: Mapping[str,
         scalars["sample_scale"],
         scalars["log_theta_mean"],
         scalars["log_theta_sd"],
+        len(layout.term_levels),
+        len(layout.term_blocks),
+        len(layout.term_pairs),
+        layout.width,
+        int(len(arrays["term_to_outside"]) > 0),
     ]
     assert len(header) == HEADER
     return np.concatenate([np.array(header, float), *(np.ravel(arrays[name]) for name in PACKED)]).astype(

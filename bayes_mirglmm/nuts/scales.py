@@ -1,6 +1,8 @@
-"""Standard deviations in coordinates in which their half-normal prior is N(0, 1), for code that numba compiles."""
+"""SDs in coordinates in which their half-normal prior is N(0, 1), and covariances, for code that numba compiles."""
 
 import math
+
+import numpy as np
 
 from bayes_mirglmm.kernels.compilation import kernel
 
@@ -30,3 +32,69 @@ def half_normal(x: float) -> float:
         if abs(step) < 1e-15 * s:
             break
     return s
+
+
+@kernel
+def half_normal_slope(s: float, x: float) -> float:
+    """Return the slope of :func:`half_normal` at ``x``, where it is ``s``."""
+    return 0.5 * math.exp(0.5 * (s * s - x * x))
+
+
+@kernel
+def covariance_factor(
+    normal: np.ndarray,
+    partial: np.ndarray,
+    scales: np.ndarray,
+    shapes: np.ndarray,
+    blocks: np.ndarray,
+    sd: np.ndarray,
+    chol: np.ndarray,
+) -> float:
+    """Write the SDs (k,) and the Cholesky factor (k, k) of a covariance; return the log prior less constants.
+
+    Partial correlations are tanh(``partial``), row by row, within the ``blocks`` (k,).
+    """
+    value = 0.0
+    pair = 0
+    for a in range(normal.shape[0]):
+        sd[a] = scales[a] * half_normal(normal[a])
+        value -= 0.5 * normal[a] * normal[a]
+        left = sd[a]
+        for b in range(a):
+            if blocks[a] == blocks[b]:
+                chol[a, b] = left * math.tanh(partial[pair])
+                rest = 1.0 / math.cosh(partial[pair])
+                left *= rest
+                value += 2.0 * shapes[pair] * math.log(rest)
+                pair += 1
+        chol[a, a] = left
+    return value
+
+
+@kernel
+def covariance_factor_back(
+    normal: np.ndarray,
+    partial: np.ndarray,
+    scales: np.ndarray,
+    shapes: np.ndarray,
+    blocks: np.ndarray,
+    sd: np.ndarray,
+    chol: np.ndarray,
+    by_chol: np.ndarray,
+    by_normal: np.ndarray,
+    by_partial: np.ndarray,
+) -> None:
+    """Write the derivatives of the prior, and of what has ``by_chol`` (k, k), in ``normal`` and ``partial``."""
+    pair = partial.shape[0]
+    for a in range(normal.shape[0] - 1, -1, -1):
+        by_left = by_chol[a, a]
+        left = chol[a, a]
+        for b in range(a - 1, -1, -1):
+            if blocks[a] == blocks[b]:
+                pair -= 1
+                r = math.tanh(partial[pair])
+                rest = 1.0 / math.cosh(partial[pair])
+                left /= rest
+                by_partial[pair] = rest * left * (by_chol[a, b] * rest - by_left * r) - 2.0 * shapes[pair] * r
+                by_left = by_chol[a, b] * r + by_left * rest
+        by_normal[a] = by_left * scales[a] * half_normal_slope(sd[a] / scales[a], normal[a]) - normal[a]

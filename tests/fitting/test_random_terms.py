@@ -148,7 +148,7 @@ def test_what_is_no_covariance_is_refused(counts, change, message):
         bm.fit(counts, "~ group", sample_covariance=change(np.eye(12)), progress=False)
 
 
-@pytest.mark.parametrize("method", ["laplace", "nuts"])
+@pytest.mark.parametrize("method", ["laplace"])
 def test_posteriors_have_independent_samples(counts, method):
     with pytest.raises(bm.InputError, match=r"no place for random terms of the samples \(patient in"):
         bm.fit(counts, "~ group + (1 | patient)", method=method, progress=False)

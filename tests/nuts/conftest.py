@@ -8,6 +8,7 @@ import bayes_mirglmm as bm
 from bayes_mirglmm.counts.container import make_counts, sample_table
 from bayes_mirglmm.counts.offsets import log_offset
 from bayes_mirglmm.design.build import build_design
+from bayes_mirglmm.model import TermPriors
 from bayes_mirglmm.nuts import Estimate, prepare
 
 N, J = 8, 5
@@ -22,6 +23,10 @@ def small_counts():
             "three": list("xyzxyzxx"),
             "age": [31.0, 44, 52, 38, 61, 47, 55, 29],
             "quality": [0.2, 0.9, 0.4, 0.7, 0.1, 0.6, 0.3, 0.8],
+            "pair": list("pqpqrsrs"),  # across the groups
+            "litter": list("tuvvtuww"),  # within them
+            "lab": list("lmlmlmml"),
+            "time": [3.0, 9, 14, 4, 6, 20, 11, 7],
         },
         index=[f"s{i}" for i in range(N)],
     )
@@ -40,7 +45,7 @@ def small_counts():
 def prepared_by(small_counts):
     """Return a function from formula, model and nuisance to the miRNA prepared, with an estimate or without."""
 
-    def make(formula, model="mirglmm", nuisance=(), estimate=True):
+    def make(formula, model="mirglmm", nuisance=(), estimate=True, covariance=None):
         spec = bm.load_model(model)
         design = build_design(sample_table(small_counts), formula, nuisance=nuisance)
         columns = spec.random_columns(design.blocks)
@@ -52,6 +57,8 @@ def prepared_by(small_counts):
         ]
         rng = np.random.default_rng(1)
         k = len(columns)
+        effects = sum(len(term.names) for term in design.random)
+        scale = np.concatenate([np.abs(term.columns).max(axis=0) for term in design.random] or [np.empty(0)])
         rough = Estimate(
             np.append(3.5, 0.2 / np.abs(design.x[:, 1:]).max(axis=0)),
             0.3 * np.eye(k) + 0.1,
@@ -59,6 +66,8 @@ def prepared_by(small_counts):
             4.0,
             0.3 * rng.normal(size=(J, k)) / np.abs(design.z[:, columns]).max(axis=0),
             0.2 * rng.normal(size=N),
+            np.diag(0.2 / scale**2) if effects else None,
+            0.2 * rng.normal(size=N) if effects else None,
         )
         return prepare(
             small_counts["counts"].values,
@@ -69,6 +78,8 @@ def prepared_by(small_counts):
             fixed=fixed,
             spec=spec,
             estimate=rough if estimate else None,
+            terms=TermPriors.of(spec.priors, design.random),
+            sample_covariance=covariance,
         )
 
     return make
