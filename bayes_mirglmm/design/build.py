@@ -29,6 +29,7 @@ from bayes_mirglmm.design.formula import Formula, check_column, model_matrix, pa
 from bayes_mirglmm.design.nesting import nested_pairs, pairing_factor
 from bayes_mirglmm.design.random_terms import RandomTerm, build_random_terms, containment_df
 from bayes_mirglmm.design.rank import checked_rank
+from bayes_mirglmm.design.varying import Varying, varying
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.outcomes import Caution
 
@@ -85,6 +86,11 @@ class Design:
     are too small."""
     pairing: str | None = None
     """The factor that only says which samples belong together (:func:`bayes_mirglmm.design.nesting.pairing_factor`)."""
+
+    @property
+    def varying(self) -> list[Varying]:
+        """What varies at random: isomiR effects, the effect of each sample, random terms."""
+        return varying(self.slope_terms, self.blocks, self.random)
 
     @property
     def residual_df(self) -> int:

@@ -53,6 +53,11 @@ class RandomTerm:
     """The level of each sample, a position in ``levels`` (n,)."""
 
     @property
+    def level_labels(self) -> list[str]:
+        """A name for each effect on each level, as the columns of :attr:`indicators` stand (c q)."""
+        return [f"{self.group}[{level}]: {name}" for name in self.names for level in self.levels]
+
+    @property
     def parts(self) -> list[np.ndarray]:
         """Design matrix of each of the term's effects on its levels, c of shape (n, q)."""
         member = (self.level[:, None] == np.arange(len(self.levels))).astype(float)

@@ -5,20 +5,22 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bayes_mirglmm.design.varying import DISPERSION, ISOMIR, SAMPLE, Component, components
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.plots.canvas import (
+    BLACK,
     BLUE,
     GREEN,
     GREY,
     ORANGE,
     PURPLE,
+    SKY,
     canvas,
     label_axes,
     legend_below,
     picture,
 )
 from bayes_mirglmm.plots.variance_shares import variance_shares
-from bayes_mirglmm.results.terms import slope_coefficients
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,7 +30,6 @@ if TYPE_CHECKING:
     from bayes_mirglmm.results import Fit
 
 KINDS = ("sd", "share")
-WITHIN = ("usage", "sample", "noise")
 FAR = 2.0  # the axis ends at this many times the 95th percentile
 
 
@@ -47,9 +48,10 @@ def plot_variance_components(
     noise 1/sqrt(theta). SDs are natural logs; a usage SD of 0.3 says that the isomiRs of a miRNA typically change by
     factors that differ by a third. A triangle at the rim stands for a value beyond it.
 
-    ``"share"``: a bar a miRNA, the shares of usage, sample and noise in the variance of the log counts of an isomiR
-    around the fixed effects. The differences in level between isomiRs, most often nine tenths of everything, are left
-    out, and given in the title. :mod:`bayes_mirglmm.plots.variance_shares` says how shares are computed.
+    ``"share"``: a bar a miRNA, the shares of usage, sample, random terms of samples and noise in the variance of the
+    log counts of an isomiR around the fixed effects. The differences in level between isomiRs, most often nine tenths
+    of everything, are left out, and given in the title. :mod:`bayes_mirglmm.plots.variance_shares` says how shares are
+    computed.
 
     Parameters
     ----------
@@ -75,7 +77,7 @@ def plot_variance_components(
         heading = (f"{len(shares)} miRNAs", f"beside {100 * shares['isomiR'].mean():.0f} % between isomiRs")
         label_axes(axes, ("miRNAs", "by share of usage"), "share of variance within isomiRs", heading)
         return figure
-    rows = _sds(table, slope_coefficients(fit.design))
+    rows = _sds(table, components(fit.design.varying))
     figure, axes = canvas(ax, figsize or (5.2, 1.1 + 0.5 * len(rows)))
     usual = np.concatenate([values[np.isfinite(values)] for _, values, _ in rows])
     right = FAR * float(np.quantile(usual, 0.95)) if len(usual) else 1.0
@@ -89,17 +91,18 @@ def plot_variance_components(
     return figure
 
 
-def _sds(table: "pd.DataFrame", slopes: Sequence[str]) -> list[tuple[str, np.ndarray, str]]:
+def _sds(table: "pd.DataFrame", parts: Sequence[Component]) -> list[tuple[str, np.ndarray, str]]:
     """Return label, SDs of all miRNAs and colour of each component."""
     rows = []
-    for (group, term), part in table.dropna(subset=["sd"]).groupby(["group", "term"], sort=False):
-        if group == "isomir":
-            own = term == "Intercept"
-            name = "isomiR level" if own else f"isomiR usage\n{term}" if term in slopes else f"isomiR, {term}"
-            colour = BLUE if own else ORANGE if term in slopes else PURPLE
+    for part in parts:
+        own = table[(table["group"] == part.group) & (table["term"] == part.term)].dropna(subset=["sd"])
+        if part.variance is None or own.empty:
+            continue
+        if part.group == ISOMIR:
+            colour = {"isomiR level": BLUE, "isomiR usage": ORANGE}.get(part.words[0], PURPLE)
         else:
-            name, colour = ("sample", GREEN) if group == "sample" else ("noise\n1/sqrt(theta)", GREY)
-        rows.append((name, part["sd"].to_numpy(dtype=float), colour))
+            colour = {SAMPLE: GREEN, DISPERSION: GREY}.get(part.group, SKY)
+        rows.append(("\n".join(part.words), own["sd"].to_numpy(dtype=float), colour))
     return rows
 
 
@@ -122,10 +125,14 @@ def _draw_row(axes: "Axes", row: int, values: np.ndarray, colour: str, right: fl
 
 def _draw_shares(axes: "Axes", shares: "pd.DataFrame") -> None:
     """Draw what shares of the variance within isomiRs the components have, a bar a miRNA."""
-    within = shares[list(WITHIN)].div(shares[list(WITHIN)].sum(axis=1), axis=0).fillna(0.0)
+    within = shares.drop(columns="isomiR")
+    within = within.div(within.sum(axis=1), axis=0).fillna(0.0)
     within = within.sort_values("usage", ascending=False, kind="stable")
     bottom = np.zeros(len(within))
-    for name, colour in zip(WITHIN, (ORANGE, GREEN, GREY), strict=True):
+    more = (SKY, PURPLE, BLUE, BLACK)
+    known = {"usage": ORANGE, "sample": GREEN, "noise": GREY}
+    for place, name in enumerate(within):
+        colour = known.get(str(name), more[place % len(more)])
         values = within[name].to_numpy()
         text = f"{name}: {100 * values.mean():.0f} % on average" if len(values) else name
         axes.bar(np.arange(len(within)), values, 1.0, bottom=bottom, color=colour, lw=0, label=text)

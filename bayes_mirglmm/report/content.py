@@ -8,6 +8,7 @@ import pandas as pd
 
 from bayes_mirglmm import __version__
 from bayes_mirglmm.design.contrasts import contrast_weights
+from bayes_mirglmm.design.varying import DISPERSION, ISOMIR, components
 from bayes_mirglmm.outcomes import LIMITS
 from bayes_mirglmm.report.citation import methods_text, references
 from bayes_mirglmm.report.columns import effect_columns, usage_columns
@@ -160,15 +161,15 @@ def _components(fit: "Fit", names: list[str]) -> list[dict[str, Any]]:
     """Return the variance components: ``label`` and an SD or correlation for every fitted miRNA."""
     table = fit.variance_components()
     rows = []
-    for (group, term, term2), part in table.groupby(["group", "term", "term2"], sort=False):
-        part = part.set_index("mirna").reindex(names)
-        label = {"sample": "samples", "dispersion": "counts (biological CV)"}.get(
-            str(group), f"isomiRs, {term}"
-        )
+    for component in components(fit.design.varying):
+        own = (table["group"] == component.group) & (table["term"] == component.term)
+        part = table[own & (table["term2"] == component.term2)].set_index("mirna").reindex(names)
+        label = "counts (biological CV)" if component.group == DISPERSION else ", ".join(component.words)
         if part["sd"].notna().any():
             rows.append({"label": f"SD of {label}", "values": compact(part["sd"], 4)})
         if part["correlation"].notna().any():
-            label = f"Correlation of isomiR effects, {term} and {term2}"
+            of = "isomiR effects" if component.group == ISOMIR else component.group
+            label = f"Correlation of {of}, {component.term} and {component.term2}"
             rows.append({"label": label, "values": compact(part["correlation"], 3)})
     return rows
 

@@ -199,7 +199,10 @@ def design_from_json(record: dict[str, Any], data: xr.Dataset) -> Design:
 
 
 def frame_to_json(frame: pd.DataFrame) -> dict[str, Any]:
-    """Return a sample table as JSON values: index, and per column its kind and values."""
+    """Return a sample table as JSON values: index, and per column its kind and values.
+
+    pandas' own ``orient="table"`` keeps 15 digits of a number and no infinity: a fit would load as another one.
+    """
     columns = []
     for name in frame.columns:
         column = frame[name]

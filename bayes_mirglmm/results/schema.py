@@ -167,13 +167,8 @@ def assemble(
         "drawn": sum(r.draws is not None for r in records),
         "draw": max((len(r.draws.weight) for r in records if r.draws is not None), default=0),
     }
-    random = [f"{term.group}: {name}" for term in design.random for name in term.names]
-    levels = [
-        f"{term.group}[{level}]: {name}"
-        for term in design.random
-        for name in term.names
-        for level in term.levels
-    ]
+    random = [label for one in design.varying if one.variable == "random_cov" for label in one.labels]
+    levels = [label for term in design.random for label in term.level_labels]
     sizes |= {"random": len(random), "random2": len(random), "random_level": len(levels)}
     extra_of_method = method_named(method).variables
     variables = VARIABLES | dict(extra_of_method) | (_of_random_terms(method) if random else {})

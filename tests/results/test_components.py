@@ -1,6 +1,8 @@
 import numpy as np
+import pandas as pd
 import pytest
 
+import bayes_mirglmm as bm
 from bayes_mirglmm.design.build import build_design
 from bayes_mirglmm.errors import InputError
 
@@ -65,3 +67,57 @@ def test_a_fit_of_the_reduced_model_alone(rng, make, two_groups):
     assert len(fit.usage()) == 0
     assert fit.status()["reason"].tolist() == [""]
     assert len(fit.isomir_effects()) == 2
+
+
+def crossed(formula: str) -> bm.Fit:
+    samples = pd.DataFrame(
+        {
+            "group": ["a", "b"] * 9,
+            "p": [f"p{i // 3}" for i in range(18)],
+            "t": [0.0, 1.0, 2.0, 2.0, 0.0, 1.0] * 3,
+            "v": [1.0, -1.0, 0.5, 0.0, 2.0, -2.0] * 3,
+        },
+        index=[f"s{i}" for i in range(18)],
+    )
+    drawn = bm.simulate(samples=samples, formula="~ group", n_mirnas=2, n_isomirs=4, seed=5)
+    return bm.fit(drawn.counts, formula, progress=False)
+
+
+def test_effects_of_separate_terms_have_no_correlation_and_those_of_one_term_have_all():
+    apart = crossed("~ group + (1 | p) + (0 + t | p)").variance_components().query("group == 'p'")
+    assert apart["term"].tolist()[:2] == ["Intercept", "t"]
+    assert apart["term2"].tolist() == [""] * 4
+    assert apart["correlation"].isna().all()
+
+    fit = crossed("~ group + (t + v | p)")
+    together = fit.variance_components().query("group == 'p'").head(4)
+    assert list(zip(together["term"], together["term2"], strict=True)) == [
+        ("Intercept", ""), ("t", "Intercept"), ("v", "Intercept"), ("v", "t")
+    ]  # fmt: skip
+    cov = fit.data["random_cov"].values[0, 0]
+    np.testing.assert_allclose(together["variance"].iloc[:3], np.diag(cov), rtol=1e-12)
+    sd = np.sqrt(np.diag(cov))
+    wanted = [cov[1, 0] / (sd[1] * sd[0]), cov[2, 0] / (sd[2] * sd[0]), cov[2, 1] / (sd[2] * sd[1])]
+    known = np.where(sd.min() > 0, np.clip(wanted, -1, 1), together["correlation"].iloc[1:])
+    np.testing.assert_allclose(together["correlation"].iloc[1:], known, rtol=1e-9)
+    assert np.isnan(together["variance"].iloc[3])
+
+
+def test_a_random_term_of_samples_has_its_name_in_pictures_shares_and_the_report():
+    from bayes_mirglmm.plots import plot_variance_components
+    from bayes_mirglmm.plots.variance_shares import variance_shares
+    from bayes_mirglmm.report.content import _components
+
+    fit = crossed("~ group + (1 | p)")
+    names = [label.get_text() for label in plot_variance_components(fit).axes[0].get_yticklabels()]
+    assert names == ["isomiR level", "isomiR usage\ngroup[T.b]", "sample", "p", "noise\n1/sqrt(theta)"]
+    shares = variance_shares(fit)
+    assert list(shares) == ["isomiR", "usage", "sample", "p", "noise"]
+    variances = fit.variance_components().pivot_table("variance", "mirna", "group", aggfunc="last")
+    np.testing.assert_allclose(
+        shares["p"] * variances["sample"], shares["sample"] * variances["p"], rtol=1e-9, atol=1e-15
+    )
+    labels = [row["label"] for row in _components(fit, list(fit.mirnas))]
+    assert "SD of p" in labels
+    assert "SD of isomiR level" in labels
+    assert labels[-1] == "SD of counts (biological CV)"
