@@ -39,7 +39,7 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=25)
     parser.add_argument("--methods", default="ml,laplace,nuts")
     parser.add_argument("--jobs", type=int, default=1)
-    parser.add_argument("--mirnas", type=int, default=40)
+    parser.add_argument("--mirnas", type=int, default=20)
     options = parser.parse_args()
     rows = []
     with tempfile.TemporaryDirectory() as name:

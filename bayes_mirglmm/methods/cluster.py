@@ -5,6 +5,8 @@ hands them to others; a result is taken once. Nothing here depends on which work
 numbers is made from the seed and its name.
 """
 
+import asyncio
+import concurrent.futures
 import logging
 import threading
 import time
@@ -132,13 +134,14 @@ class _Crew:
         from distributed import wait
         from distributed.comm.core import CommClosedError
 
-        lost = (CommClosedError, ConnectionError)
+        lost = (CommClosedError, ConnectionError, asyncio.CancelledError, concurrent.futures.CancelledError)
         while (self.line or self.flying) and time.monotonic() < self.deadline:
             try:
                 self._send()
                 if not self.flying:
                     return
-                done = wait(list(self.flying), timeout=POLL, return_when="FIRST_COMPLETED").done
+                with self.client.as_current():
+                    done = wait(list(self.flying), timeout=POLL, return_when="FIRST_COMPLETED").done
             except TimeoutError:
                 if self.client.status not in ("running", "connecting"):
                     raise self._gone() from None
@@ -175,7 +178,7 @@ class _Crew:
         if future.status == "finished":
             try:
                 return future.result()
-            except OSError:
+            except (OSError, concurrent.futures.CancelledError):
                 raise self._gone() from None
         if future.status != "error":
             raise self._gone()
