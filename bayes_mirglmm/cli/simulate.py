@@ -1,14 +1,18 @@
 """``bayes-mirglmm simulate``: count files with known truth, drawn from the model."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from bayes_mirglmm.cli import options as o
 from bayes_mirglmm.cli.console import Reporter
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 DRAWN = "Drawn from the model"
+PAIRED = "~ group + (1 | patient)"
 
 
 def simulate(
@@ -47,6 +51,23 @@ def simulate(
             help="Reads of each sample.", min=1, rich_help_panel=DRAWN, show_default="around 5 million"
         ),
     ] = None,
+    paired: Annotated[
+        bool,
+        typer.Option(
+            "--paired",
+            help="Each patient has a sample in every group (column patient), and what these share.",
+            rich_help_panel=o.INPUT,
+        ),
+    ] = False,
+    sd_patient: Annotated[
+        float | None,
+        typer.Option(
+            help="With --paired: SD between patients (natural log).",
+            min=0,
+            rich_help_panel=DRAWN,
+            show_default="around 0.4",
+        ),
+    ] = None,
     theta: Annotated[
         float | None,
         typer.Option(
@@ -78,9 +99,17 @@ def simulate(
     reporter = Reporter(quiet=quiet, as_json=json)
     names = o.parse_groups(groups)
     o.claim_simulation_folder(out, force=force)
+    size = 10 if per_group is None else per_group
+    if sd_patient is not None and not paired:
+        raise bm.InputError("--sd-patient is of patients with a sample in every group: give --paired too.")
+    design: dict[str, Any] = {}
+    if paired:
+        design = {"samples": _pairs(names, size), "formula": PAIRED, "reference": {"group": names[0]}}
     drawn = bm.simulate(
-        10 if per_group is None else per_group,
+        size,
         names,
+        **design,
+        sd_term=sd_patient,
         n_mirnas=mirnas,
         changed=changed,
         log_fc_sd=log_fc_sd,
@@ -108,7 +137,16 @@ def simulate(
         f"(seed {seed}). {int(truth['changed'].sum())} miRNAs differ between groups, "
         f"{int(truth['usage'].sum())} have isomiRs that change by different amounts."
     )
-    say_how_to_fit(reporter, out, counts, samples, drawn.design.formula, ("group", names[0]))
+    options = " --criterion reml" if paired else ""
+    say_how_to_fit(reporter, out, counts, samples, drawn.design.formula, ("group", names[0]), options)
+
+
+def _pairs(names: list[str], size: int) -> "pd.DataFrame":
+    """Return a sample table of ``size`` patients with a sample in every group."""
+    import pandas as pd
+
+    rows = [(f"{name}_{i + 1}", name, f"patient_{i + 1}") for name in names for i in range(size)]
+    return pd.DataFrame(rows, columns=["sample", "group", "patient"]).set_index("sample")
 
 
 def say_how_to_fit(

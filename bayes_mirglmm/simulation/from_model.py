@@ -10,8 +10,10 @@ import xarray as xr
 
 from bayes_mirglmm.counts.container import MAX_COUNT, make_counts
 from bayes_mirglmm.design.build import build_design
+from bayes_mirglmm.design.sample_covariance import checked_covariance
 from bayes_mirglmm.errors import InputError
-from bayes_mirglmm.model import ModelSpec, load_model
+from bayes_mirglmm.kernels.covariance import symmetric_root
+from bayes_mirglmm.model import ModelSpec, TermPriors, load_model
 from bayes_mirglmm.simulation.export import BACKGROUND
 from bayes_mirglmm.simulation.parameters import (
     MIN_ISOMIRS,
@@ -24,6 +26,7 @@ from bayes_mirglmm.simulation.parameters import (
     one_number,
     per_item,
 )
+from bayes_mirglmm.simulation.random_terms import draw_effects, draw_term_roots, on_samples
 from bayes_mirglmm.simulation.sequences import MAX_ISOMIRS, make_isomirs
 from bayes_mirglmm.simulation.streams import streams
 from bayes_mirglmm.simulation.truth import Simulation, Truth, make_truth
@@ -57,6 +60,8 @@ def simulate(
     correlation: Values = None,
     sd_sample: Values = None,
     theta: Values = None,
+    sd_term: Values | Mapping[str, Values] = None,
+    sample_covariance: np.ndarray | pd.DataFrame | None = None,
     seed: int = 1,
 ) -> Simulation:
     """Simulate isomiR counts from the model, with known truth.
@@ -74,7 +79,8 @@ def simulate(
     samples : pandas.DataFrame, optional
         A sample table indexed by sample name, in place of ``n_per_group`` and ``groups``.
     formula, slope, reference, nuisance
-        The design, see :func:`bayes_mirglmm.design.build.build_design`.
+        The design, see :func:`bayes_mirglmm.design.build.build_design`; the formula may have random terms of the
+        samples, ``"~ group + (1 | patient)"``.
     model : str, Path or ModelSpec
         Family and random effects; the priors play no part.
     n_mirnas : int
@@ -102,6 +108,11 @@ def simulate(
         SD of the sample effects.
     theta : float or sequence, optional
         Negative binomial size; inf for Poisson counts.
+    sd_term : float, sequence or mapping, optional
+        SDs of the effects of random terms, of a continuous column's per its standard deviation; a mapping gives them by
+        grouping or effect, ``{"patient": 0.5, "patient: time": 0.1}``. Effects of one term are independent.
+    sample_covariance : array or pandas.DataFrame, shape (n, n), optional
+        Covariance of the sample effects up to ``sd_sample`` squared; independent samples without it.
     seed : int
         The same seed gives the same data on any machine (NumPy's PCG64, a stream for each parameter).
 
@@ -166,12 +177,19 @@ def simulate(
             "covariate_sd": one_number("covariate_sd", covariate_sd, 0.0),
         },
     )
+    terms = TermPriors.of(spec.priors, design.random)  # for its units; the priors play no part
+    term_root = draw_term_roots(terms, design.random, sd_term, count, rngs["sd_term"])
+    term_effects = draw_effects(term_root, design.random, rngs["term_effects"])
+    covariance = checked_covariance(sample_covariance, design.samples)
     columns = spec.random_columns(design.blocks)
     owner = np.repeat(np.arange(count), j)
     b = _isomir_effects(parameters, owner, design.z[:, columns], rngs["isomir_effects"])
-    u = parameters.sd_sample[:, None] * rngs["sample_effects"].standard_normal((count, n))
+    w = rngs["sample_effects"].standard_normal((count, n))
+    if covariance is not None:
+        w = np.einsum("ij,mj->mi", symmetric_root(covariance), w)
+    u = parameters.sd_sample[:, None] * w
     # einsum, not BLAS: the same sums in the same order everywhere
-    level = np.einsum("mk,ik->mi", parameters.beta, design.x) + u
+    level = np.einsum("mk,ik->mi", parameters.beta, design.x) + u + on_samples(term_effects, design.random)
     log_mu = np.log(size / 1e6) + level[owner] + np.einsum("jk,ik->ji", b, design.z[:, columns])
     log_mu += _log_gamma_factors(parameters.theta[owner], n, rngs["dispersion"])
     largest = _log_largest_share(log_mu, size)
@@ -189,7 +207,7 @@ def simulate(
     mirnas = np.array([f"sim-miR-{m + 1}" for m in range(count)], dtype=object)
     counts = _container(y, size, mirnas[owner], j, samples, rngs["sequences"], int(seed))
     isomirs = counts["isomir"].values[:-1]
-    truth = make_truth(parameters, design, columns, isomirs, mirnas, owner, b, u)
+    truth = make_truth(parameters, design, columns, isomirs, mirnas, owner, b, u, term_root, term_effects)
     return Simulation(counts, truth, design, spec, int(seed))
 
 

@@ -54,6 +54,7 @@ TYPICAL = {
     "sd_isomir_slope": LogNormal(0.3, 0.5),
     "sd_isomir_nuisance": LogNormal(0.3, 0.5),
     "sd_sample": LogNormal(0.4, 0.4),
+    "sd_term": LogNormal(0.4, 0.4),  # as replicates: patients, litters, batches
     "theta": LogNormal(9.0, 0.8),
 }
 INTERCEPT_MEAN, INTERCEPT_SD = 2.0, 0.7  # log CPM of an isomiR
@@ -79,6 +80,8 @@ STREAMS = (
     "dispersion",
     "counts",
     "sequences",
+    "sd_term",
+    "term_effects",
 )
 
 

@@ -1,5 +1,6 @@
 """The result of a simulation: counts, and the parameters behind them as tables that join a fit's tables."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,6 +12,7 @@ from bayes_mirglmm.design.build import Design
 from bayes_mirglmm.model import ModelSpec
 from bayes_mirglmm.model.covariance import correlation
 from bayes_mirglmm.simulation.parameters import Parameters
+from bayes_mirglmm.simulation.random_terms import component_rows, effects_table
 
 
 @dataclass(frozen=True)
@@ -28,10 +30,12 @@ class Truth:
         A row per isomiR and column of isomiR effects: mirna, isomir, term, deviation (from the miRNA's),
         value (coefficient plus deviation; the deviation alone for a nuisance variable outside the formula).
     variance_components : pandas.DataFrame
-        A row per miRNA and component: mirna, group (isomir, sample, dispersion), term, term2, sd, variance,
-        correlation (of term with term2). A component that the model lacks has variance 0.
+        A row per miRNA and component: mirna, group (isomir, sample, the grouping of a random term, dispersion), term,
+        term2, sd, variance, correlation (of term with term2). A component that the model lacks has variance 0.
     sample_effects : pandas.DataFrame
-        A row per miRNA and sample: mirna, sample, value.
+        A row per miRNA and sample: mirna, sample, value; without what random terms add.
+    random_effects : pandas.DataFrame
+        A row per miRNA, level and effect of the random terms of samples: mirna, group, level, term, value.
     """
 
     mirnas: pd.DataFrame
@@ -39,6 +43,7 @@ class Truth:
     isomir_effects: pd.DataFrame
     variance_components: pd.DataFrame
     sample_effects: pd.DataFrame
+    random_effects: pd.DataFrame
 
 
 @dataclass(frozen=True)
@@ -73,6 +78,8 @@ def make_truth(
     owner: np.ndarray,
     b: np.ndarray,
     u: np.ndarray,
+    term_root: np.ndarray,
+    term_effects: Sequence[np.ndarray],
 ) -> Truth:
     """Lay the parameters out as tables.
 
@@ -91,6 +98,10 @@ def make_truth(
         IsomiR effects.
     u : array, shape (M, n)
         Sample effects.
+    term_root : array, shape (M, C, C)
+        Square roots of the covariance of the random terms' effects.
+    term_effects : sequence of array, shape (M, q, c)
+        These effects, of each term.
     """
     terms = np.array(design.terms, dtype=object)
     slope_terms = [design.slope_terms[k] for k in columns]
@@ -127,7 +138,9 @@ def make_truth(
                 "value": (fixed[owner] + b).ravel(),
             }
         ),
-        variance_components=_variance_components(parameters, slope_terms, blocks, mirnas),
+        variance_components=_variance_components(
+            parameters, slope_terms, blocks, mirnas, component_rows(term_root, design.random)
+        ),
         sample_effects=pd.DataFrame(
             {
                 "mirna": np.repeat(mirnas, len(design.samples)),
@@ -135,11 +148,16 @@ def make_truth(
                 "value": u.ravel(),
             }
         ),
+        random_effects=effects_table(term_effects, design.random, mirnas),
     )
 
 
 def _variance_components(
-    parameters: Parameters, slope_terms: list[str], blocks: list[int], mirnas: np.ndarray
+    parameters: Parameters,
+    slope_terms: list[str],
+    blocks: list[int],
+    mirnas: np.ndarray,
+    of_terms: Sequence[tuple[str, str, str, np.ndarray, np.ndarray]],
 ) -> pd.DataFrame:
     omega = np.einsum("mkl,mjl->mkj", parameters.root, parameters.root)
     sd = np.sqrt(np.diagonal(omega, axis1=1, axis2=2))
@@ -163,6 +181,7 @@ def _variance_components(
                     ("isomir", slope_terms[k], slope_terms[other], nothing, correlation(omega, k, other))
                 )
     rows.append(("sample", "Intercept", "", parameters.sd_sample, nothing))
+    rows += of_terms
     rows.append(("dispersion", "1/theta", "", np.sqrt(1 / parameters.theta), nothing))
     sds = np.column_stack([row[3] for row in rows])
     return pd.DataFrame(

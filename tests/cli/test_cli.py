@@ -342,6 +342,24 @@ def test_simulate_writes_what_the_readers_read_back(run, tmp_path: Path):
     assert run("simulate", "--groups", "a", "--out", tmp_path / "two").code == 2
 
 
+def test_simulate_draws_pairs_and_says_how_to_fit_them(run, tmp_path: Path):
+    arguments = ["simulate", "--groups", "a,b", "--per-group", "4", "--mirnas", "5", "--paired"]
+    done = run(*arguments, "--sd-patient", "0.7", "--out", tmp_path / "pairs")
+    assert done.code == 0
+    assert '--design "~ group + (1 | patient)" --reference group=a --criterion reml' in " ".join(
+        done.out.split()
+    )
+    samples = pd.read_csv(tmp_path / "pairs" / "samples.tsv", sep="\t")
+    assert samples.groupby("patient")["group"].apply(list).tolist() == [["a", "b"]] * 4
+    truth = pd.read_csv(tmp_path / "pairs" / "truth" / "variance_components.tsv", sep="\t")
+    assert truth.query("group == 'patient'")["sd"].tolist() == [0.7] * 5
+    effects = pd.read_csv(tmp_path / "pairs" / "truth" / "random_effects.tsv", sep="\t")
+    assert len(effects) == 5 * 4
+    refused = run("simulate", "--sd-patient", "0.7", "--out", tmp_path / "other")
+    assert refused.code == 2
+    assert "give --paired too" in refused.err
+
+
 def test_demo_fits_draws_and_says_that_it_is_simulated(run, tmp_path: Path):
     out = tmp_path / "demo"
     result = run("demo", "--out", out)
