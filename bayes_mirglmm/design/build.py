@@ -88,6 +88,11 @@ class Design:
     """The factor that only says which samples belong together (:func:`bayes_mirglmm.design.nesting.pairing_factor`)."""
 
     @property
+    def isomir_means(self) -> np.ndarray:
+        """What isomiR effects vary around, as weights of the fixed effects (K, p): :func:`isomir_means`."""
+        return isomir_means(self.x, self.z, self.terms, self.slope_terms, self.blocks)
+
+    @property
     def varying(self) -> list[Varying]:
         """What varies at random: isomiR effects, the effect of each sample, random terms."""
         return varying(self.slope_terms, self.blocks, self.random)
@@ -157,6 +162,32 @@ def varies_around(slope_terms: Sequence[str], blocks: Sequence[int], terms: Sequ
     """
     place, apart = {term: i for i, term in enumerate(terms)}, set(nuisance_columns(blocks))
     return [-1 if k in apart else place.get(name, -1) for k, name in enumerate(slope_terms)]
+
+
+def isomir_means(
+    x: np.ndarray, z: np.ndarray, terms: Sequence[str], slope_terms: Sequence[str], blocks: Sequence[int]
+) -> np.ndarray:
+    """Return what isomiR effects vary around, as weights of the fixed effects (K, p).
+
+    The one of the same name (:func:`varies_around`). Columns of ``z`` that are measured from their mean (covariates)
+    put the isomiR intercept there, so that the fixed part of it is that of the same place, not of a covariate's 0.
+
+    Parameters
+    ----------
+    x, z : array, shape (n, p) and (n, K)
+        The whole design, also for the effects of a model that leaves columns of ``z`` out.
+    terms, slope_terms, blocks
+        Names of their columns, and covariance blocks of those of ``z``.
+    """
+    weights = np.zeros((len(slope_terms), len(terms)))
+    for k, place in enumerate(varies_around(slope_terms, blocks, terms)):
+        if place >= 0:
+            weights[k, place] = 1.0
+    for k, name in enumerate(slope_terms):
+        if k and name in terms:
+            place = list(terms).index(name)
+            weights[0, place] = float((x[:, place] - z[:, k]).mean())
+    return weights
 
 
 def build_design(

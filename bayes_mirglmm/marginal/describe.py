@@ -68,7 +68,7 @@ class MarginalFit:
 def describe(problem: Problem, frame: Frame, optimum: Optimum, *, poisson_limit: bool) -> MarginalFit:
     """Take the optimum of ``problem`` back to the user's units and order."""
     scaling, order = frame.scaling, frame.layout.order
-    n, k = len(problem.y), problem.z.shape[1]
+    n = len(problem.y)
     point = unpack(problem, optimum.phi)
     cov = optimum.covariance
     cov_fixed = cov
@@ -82,11 +82,8 @@ def describe(problem: Problem, frame: Frame, optimum: Optimum, *, poisson_limit:
     b = (chol @ optimum.v).T
     b_slopes = optimum.b_slopes.transpose(2, 0, 1) @ scaling.b.T  # (J, d, K)
     own = scaling.b @ inverse.b_cov @ scaling.b.T  # (J, K, K)
-    # The fixed effect that each column of z varies around, and how it goes with the isomiRs' deviations from it.
-    around = np.zeros((k, len(fixed.beta)))
-    for a, c in enumerate(frame.fixed):
-        if c >= 0:
-            around[a, c] = 1.0
+    around = frame.around
+    # How what isomiRs vary around goes with their deviations from it.
     shared = around @ fixed.with_b @ scaling.b.T  # (J, K, K)
     conditional = own + shared + shared.transpose(0, 2, 1) + around @ fixed.cov @ around.T
     slopes = b_slopes + fixed.slopes @ around.T

@@ -27,7 +27,7 @@ def fit_marginal(
     z: np.ndarray,
     *,
     blocks: Sequence[int] | None = None,
-    fixed: Sequence[int] | None = None,
+    fixed: Sequence[int] | np.ndarray | None = None,
     family: Family = "negative_binomial",
     curvature: Curvature = "observed",
     criterion: Criterion = "ml",
@@ -50,9 +50,9 @@ def fit_marginal(
         Random design of the isomiR effects.
     blocks : sequence of int, length K, optional
         Columns of ``z`` with the same number share a covariance block; others are independent.
-    fixed : sequence of int, length K, optional
-        Column of ``x`` that is the mean of each column of ``z``, -1 where there is none. Found by equality when
-        omitted.
+    fixed : sequence of int, length K, or array of shape (K, p), optional
+        Column of ``x`` whose effect each column of ``z`` varies around, -1 where there is none; or weights of the
+        effects of all columns. Found by equality when omitted.
     family : {"negative_binomial", "poisson"}
     curvature : {"observed", "expected"}
         ``"observed"`` is the Laplace approximation, as glmmTMB makes it; ``"expected"`` puts the expected curvature

@@ -19,7 +19,7 @@ class Frame:
     scaling: Scaling
     layout: Layout
     projections: Projections
-    fixed: tuple[int, ...]  #: column of x that is the mean of each column of z, -1 where there is none
+    around: np.ndarray  #: what the effects of the columns of z vary around, as weights of those of x (K, p)
     terms: Terms = NO_TERMS  #: random terms of the samples, scaled, samples in the caller's order
 
 
@@ -28,7 +28,7 @@ def make_frame(
     x: np.ndarray,
     z: np.ndarray,
     blocks: Sequence[int] | None = None,
-    fixed: Sequence[int] | None = None,
+    fixed: Sequence[int] | np.ndarray | None = None,
     terms: Terms | None = None,
     sample_covariance: np.ndarray | None = None,
 ) -> Frame:
@@ -36,9 +36,16 @@ def make_frame(
     scaling = scale_design(x, z, blocks)
     scaled_terms, back = scale_terms(terms or NO_TERMS)
     layout = make_layout(offset, scaling.x, scaling.z, scaling.blocks, scaled_terms, sample_covariance)
-    columns = _equal_columns(x, z) if fixed is None else tuple(fixed)
+    around = _weights(_equal_columns(x, z) if fixed is None else fixed, x.shape[1])
     projections = make_projections(layout.x, layout.z)
-    return Frame(replace(scaling, terms=back), layout, projections, columns, scaled_terms)
+    return Frame(replace(scaling, terms=back), layout, projections, around, scaled_terms)
+
+
+def _weights(fixed: Sequence[int] | np.ndarray, p: int) -> np.ndarray:
+    """Return weights (K, p) as they are, and columns (K,), -1 where there is none, as weights."""
+    if np.ndim(fixed) == 2:
+        return np.asarray(fixed, dtype=float)
+    return np.array([[float(c == column) for c in range(p)] for column in fixed])
 
 
 def _equal_columns(x: np.ndarray, z: np.ndarray) -> tuple[int, ...]:

@@ -62,11 +62,7 @@ def posterior_numbers(plan: Plan, draws: Draws, columns: list[int]) -> ModelNumb
     )
     if not len(draws.b):
         return found
-    fixed = np.zeros((len(beta), len(columns)))
-    for a, column in enumerate(plan.fixed(columns)):
-        if column >= 0:
-            fixed[column, a] = 1.0
-    effects = draws.b + (draws.beta @ fixed)[:, None, :]
+    effects = draws.b + (draws.beta @ plan.design.isomir_means[columns].T)[:, None, :]
     b, u = np.einsum("n,nja->ja", weights, draws.b), weights @ draws.u
     effect = np.einsum("n,nja->ja", weights, effects)
     deviation = effects - effect

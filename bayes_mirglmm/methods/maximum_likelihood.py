@@ -94,7 +94,7 @@ class Plan:
             self.design.x,
             self.design.z[:, columns],
             blocks=self.blocks(columns),
-            fixed=self.fixed(columns),
+            fixed=self.design.isomir_means[columns],
             terms=self.terms,
             sample_covariance=self.sample_covariance,
         )

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from bayes_mirglmm.design.build import varies_around
+from bayes_mirglmm.design.build import isomir_means
 from bayes_mirglmm.design.random_terms import RandomTerm
 from bayes_mirglmm.methods.registry import method_named
 from bayes_mirglmm.model import ModelSpec, pair_labels, slope_pairs
@@ -61,6 +61,7 @@ class DrawnModel:
     blocks: tuple[int, ...]  #: covariance block of each of its slope terms
     rows: np.ndarray  #: of the miRNA's isomiRs
     data: xr.Dataset  #: of the fit, with the slope terms of this model alone
+    around: np.ndarray  #: what its isomiR effects vary around, as weights of the fixed effects (K, p)
     random: tuple[RandomTerm, ...] = ()  #: random terms of the samples
 
     @property
@@ -94,21 +95,33 @@ def drawn_model(
     columns = spec.random_columns(blocks)
     own = data.isel(slope_term=columns, slope_term2=columns)
     rows = np.flatnonzero(data["isomir_mirna"].values == mirna)
-    return DrawnModel(mirna, spec, tuple(blocks[k] for k in columns), rows, own, random)
+    return DrawnModel(
+        mirna,
+        spec,
+        tuple(blocks[k] for k in columns),
+        rows,
+        own,
+        means_of(data, blocks)[columns],
+        random,
+    )
+
+
+def means_of(data: xr.Dataset, blocks: tuple[int, ...]) -> np.ndarray:
+    """Return what the isomiR effects of a fit vary around, as weights of its fixed effects (K, p)."""
+    terms, slope_terms = list(data["term"].values), list(data["slope_term"].values)
+    return isomir_means(data["x"].values, data["z"].values, terms, slope_terms, blocks)
 
 
 def posterior_of(own: DrawnModel, shaped: Callable[..., np.ndarray]) -> Group:
     """Return everything that the model reports; ``shaped`` lays draws (S, ...) out, in chains say."""
     data, mirna = own.data, own.mirna
-    slope_terms, terms = list(data["slope_term"].values), list(data["term"].values)
     beta, omega, u, sd_sample, log_theta = (
         shaped(draws_of(data, name).sel(drawn=mirna).values)
         for name in ("beta", "omega", "u", "sigma_sample", "log_theta")
     )
     b = shaped(draws_of(data, "b").isel(isomir=own.rows).values.transpose(1, 0, 2))
     sd = np.sqrt(np.einsum("...kk->...k", omega))
-    around = varies_around(slope_terms, own.blocks, terms)
-    common = np.stack([beta[..., k] if k >= 0 else np.zeros(beta.shape[:-1]) for k in around], axis=-1)
+    common = beta @ own.around.T
     found: Group = {
         "beta": (("term",), beta),
         "sd_isomir": (("slope_term",), sd),

@@ -116,7 +116,8 @@ def isomir_effects(
 ) -> pd.DataFrame:
     """Return a row per isomiR and coefficient of the slope variable, or contrast of its levels.
 
-    ``terms`` may also name the intercept and nuisance slopes. Columns as in :meth:`effects`, with
+    ``terms`` may also name the intercept (that of an average sample, where covariates with isomiR slopes are at their
+    mean) and nuisance slopes. Columns as in :meth:`effects`, with
     ``isomir`` after ``mirna``, and at the end ``deviation`` (b, the distance of the isomiR's effect from
     the miRNA's) and, for coefficients, ``deviation_std_error``. p-values are adjusted over all isomiRs,
     within each coefficient.

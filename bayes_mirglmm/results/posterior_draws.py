@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayes_mirglmm.design.build import varies_around
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.methods.registry import methods_with_draws
 from bayes_mirglmm.results.draws import draws_of
@@ -120,10 +119,8 @@ def drawn_weights(
 
 def isomir_draws(fit: "Fit", beta: np.ndarray, b: np.ndarray, weights: pd.DataFrame) -> np.ndarray:
     """Return draws (J, C, S) of combinations of isomiR effects from draws of beta (S, p) and b (J, S, K)."""
-    around = varies_around(fit.design.slope_terms, fit.design.blocks, fit.design.terms)
-    fixed = np.array([[float(c == k) for c in range(beta.shape[1])] for k in around])  # (K, p)
     combination = weights.to_numpy(dtype=float)
-    return np.einsum("jsk,ck->jcs", b, combination) + (combination @ fixed) @ beta.T
+    return np.einsum("jsk,ck->jcs", b, combination) + (combination @ fit.design.isomir_means) @ beta.T
 
 
 def _of_mirna(fit: "Fit", mirna: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

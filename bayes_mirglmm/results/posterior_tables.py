@@ -6,10 +6,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayes_mirglmm.design.build import varies_around
 from bayes_mirglmm.methods.registry import method_named
 from bayes_mirglmm.model.covariance import correlation
-from bayes_mirglmm.results.draws import draws_of
+from bayes_mirglmm.results.draws import draws_of, means_of
 from bayes_mirglmm.results.inference import in_log2, long_table
 from bayes_mirglmm.results.selection import selected
 from bayes_mirglmm.results.smoothing import NormalMixture
@@ -65,13 +64,11 @@ def posterior_isomir_table(
     coefficients, ``deviation_std_error``. ``blocks`` (K,) are the covariance blocks of the slope terms: the effects of
     block 0 vary around the miRNA's own.
     """
-    slope_terms, terms = list(data["slope_term"].values), list(data["term"].values)
-    weights = on_slope_terms(weights, slope_terms)
+    weights = on_slope_terms(weights, list(data["slope_term"].values))
     combination = weights.to_numpy(dtype=float)
     drawn = data.indexes["drawn"].get_indexer(pd.Index(data["isomir_mirna"].values))
     rows = np.flatnonzero(drawn >= 0)
-    around = varies_around(slope_terms, blocks, terms)
-    fixed = np.array([[float(c == k) for c in range(len(terms))] for k in around])  # (K, p)
+    fixed = means_of(data, blocks)
     b, beta, weight = (
         draws_of(data, "b").values,
         draws_of(data, "beta").values,

@@ -1,7 +1,9 @@
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 
+import bayes_mirglmm as bm
 from bayes_mirglmm.design.build import build_design
 from bayes_mirglmm.errors import InputError
 
@@ -101,3 +103,31 @@ def test_reduced_model_gives_one_effect_to_all(rng, make, two_groups):
     np.testing.assert_array_equal(table["estimate"], record.reduced.beta[1])
     np.testing.assert_allclose(table["std_error"], record.reduced.beta_cov[1, 1] ** 0.5, rtol=1e-14)
     assert (table["deviation"] == 0).all()
+
+
+@pytest.mark.parametrize("method", ["ml", "laplace"])
+def test_the_intercept_of_an_isomir_is_at_the_mean_of_a_covariate_in_all_its_parts(method: str):
+    table = pd.DataFrame(
+        {"dose": [101.0, 102.0, 105.0, 107.0, 110.0, 99.0, 103.0, 104.0]}, index=[f"s{i}" for i in range(8)]
+    )
+    drawn = bm.simulate(
+        samples=table.assign(d=table["dose"] - 104.0), formula="~ d", n_mirnas=1, n_isomirs=4, seed=8
+    )
+    counts = drawn.counts.isel(isomir=drawn.counts["mirna"].values == "sim-miR-1")
+    mean = table["dose"].mean()
+    counts = counts.assign_coords(dose=("sample", table["dose"]), centred=("sample", table["dose"] - mean))
+    fits = [bm.fit(counts, f"~ {name}", method=method, progress=False) for name in ("dose", "centred")]
+    here, there = (fit.isomir_effects("Intercept") for fit in fits)
+    # With the covariate measured from its mean the question does not arise.
+    columns = ["estimate", "std_error", "deviation", "deviation_std_error"]
+    np.testing.assert_allclose(here[columns], there[columns], rtol=1e-4, atol=1e-6)
+    fit = fits[0]
+    beta = fit.effects(["Intercept", "dose"]).set_index("term")["estimate"]
+    level = beta["Intercept"] + mean * beta["dose"]
+    np.testing.assert_allclose(here["estimate"] - here["deviation"], level, rtol=1e-5)
+    slopes = fit.isomir_effects("dose")
+    np.testing.assert_allclose(slopes["estimate"] - slopes["deviation"], beta["dose"], rtol=1e-5)
+    if method == "laplace":
+        posterior = fit["sim-miR-1"]["posterior"]
+        tree = posterior["effect"].sel(slope_term="Intercept").mean(["chain", "draw"])
+        np.testing.assert_allclose(tree, here["estimate"], atol=0.1)
