@@ -3,7 +3,7 @@
 This room knows arrays: numpy in, numpy out, numba inside. No labels, no tables, no IO, no PyMC. From outside call
 :func:`fit_marginal` (one miRNA, one model; with :func:`make_frame` and :func:`fit_frame` the design is prepared once
 for many), :func:`make_problem` with :func:`marginal` (the objective and its gradient at any point) or
-:func:`log_likelihoods` (many values near a :class:`Centre`, and draws of the random effects),
+:func:`log_likelihoods` (many values near a :class:`Centre`) and :func:`draw_effects` (what was integrated out, there),
 :func:`separated_coefficients`, and read the :class:`MarginalFit` that comes back.
 
 Symbols, as everywhere in the package: counts ``y`` of ``n`` samples and ``J`` isomiRs, fixed design ``x`` (n, p),
@@ -13,6 +13,7 @@ size ``theta``.
 
 from bayes_mirglmm.marginal.batch import Centre, compile_batch, is_batch_compiled, log_likelihoods
 from bayes_mirglmm.marginal.describe import MarginalFit
+from bayes_mirglmm.marginal.draws import draw_effects
 from bayes_mirglmm.marginal.fit import fit_frame, fit_marginal
 from bayes_mirglmm.marginal.frame import Frame, make_frame
 from bayes_mirglmm.marginal.objective import marginal
@@ -28,6 +29,7 @@ __all__ = [
     "Terms",
     "compile_batch",
     "compile_kernels",
+    "draw_effects",
     "fit_frame",
     "fit_marginal",
     "is_batch_compiled",

@@ -1,4 +1,4 @@
-"""Values of the Laplace log-likelihood at many parameter vectors near each other, with draws of the random effects.
+"""Values of the Laplace log-likelihood at many parameter vectors near each other.
 
 What importance sampling needs: no gradient, and the mode to a few digits only. The modes start at a linear prediction
 from a central point, where b_j and u_i (not their spherical coordinates) are almost linear in the parameters; from
@@ -13,6 +13,7 @@ import numpy as np
 
 from bayes_mirglmm.kernels.compilation import cache_folder, kernel
 from bayes_mirglmm.kernels.dense import times, times_vector
+from bayes_mirglmm.marginal.draws import draw_effects
 from bayes_mirglmm.marginal.likelihood import log_likelihood, saturated
 from bayes_mirglmm.marginal.objective import Point, find_mode, prior_constant, step_from, unpack
 from bayes_mirglmm.marginal.precision import Factor, factor, solve_precision
@@ -24,7 +25,6 @@ from bayes_mirglmm.marginal.side import (
     prior_pull,
     spherical_terms,
     spread,
-    term_effects,
 )
 
 TOLERANCE = 1e-7  # nats
@@ -45,7 +45,6 @@ class _Near(NamedTuple):
 
     ok: bool
     joint: float  #: log p(y | v, w) - (|v|^2 + |w|^2)/2, with all constants
-    w: np.ndarray  #: observed curvature (n, J)
     observed: Factor
 
 
@@ -55,12 +54,12 @@ def log_likelihoods(
     phi: np.ndarray,
     shift: np.ndarray,
     centre: Centre,
-    normals: np.ndarray,
     values: np.ndarray,
-    b: np.ndarray,
+    v: np.ndarray,
     u: np.ndarray,
+    fixed_root: np.ndarray,
 ) -> None:
-    """Write the Laplace log-likelihood -f(phi) of every row of ``phi``, and draw the random effects given it.
+    """Write the Laplace log-likelihood -f(phi) of every row of ``phi``, and the modes of what is integrated out.
 
     Parameters
     ----------
@@ -71,54 +70,41 @@ def log_likelihoods(
     shift : array, shape (N, d)
         How far each is from the centre, in the coordinates of the centre's slopes.
     centre : Centre
-    normals : array, shape (N, K J + n + r), or with no columns
-        Standard normals that become the draws; none are made without columns.
     values : array, shape (N,)
         Overwritten; -inf where there is no mode or the value overflows.
-    b, u : arrays, shapes (N, J, K) and (N, n + r)
-        Overwritten with draws from N(mode, H^-1), natural log: isomiR effects; sample effects sigma (S w)_i, fixed
-        effects that are integrated out, and the random terms' effects. Untouched without ``normals``.
+    v, u : arrays, shapes (N, K, J) and (N, n + r)
+        Overwritten with the modes in spherical coordinates, from where :func:`draw_effects` goes on.
+    fixed_root : array, shape (N, p, r)
+        Overwritten where the fixed effects are integrated out: their conditional covariance is this times its
+        transpose, and this times the normals of g is what :func:`draw_effects` adds to their modes.
     """
-    k, n_isomirs = centre.b.shape
-    v = np.empty((k, n_isomirs))
-    w = np.empty(centre.u.shape[0])
     constant = prior_constant(problem)
     for s in range(phi.shape[0]):
         point = unpack(problem, phi[s])
-        _predict(problem, phi[s], centre, shift[s], point, v, w)
-        near = _near_mode(problem, point, v, w)
+        _predict(problem, phi[s], centre, shift[s], point, v[s], u[s])
+        near = _near_mode(problem, point, v[s], u[s])
         if not near.ok:
-            v[:] = 0.0
-            w[:] = 0.0
-            mode = find_mode(problem, point, v, w)
-            near = _Near(mode.ok, mode.joint, mode.w, mode.observed)
+            v[s] = 0.0
+            u[s] = 0.0
+            mode = find_mode(problem, point, v[s], u[s])
+            near = _Near(mode.ok, mode.joint, mode.observed)
         value = near.joint - 0.5 * near.observed.log_determinant - constant
         values[s] = value if near.ok and math.isfinite(value) else -math.inf
-        if normals.shape[1]:
-            if near.ok:
-                _draw(near, point.side, normals[s], v, w)
-            _user_effects(problem, phi[s], point.side, w, u[s])
-            for j in range(n_isomirs):
-                for a in range(k):
-                    total = 0.0
-                    for c in range(a + 1):
-                        total += point.chol[a, c] * v[c, j]
-                    b[s, j, a] = total
+        if problem.inner:
+            _fixed_root(near.observed.schur, fixed_root[s])
 
 
 @kernel
-def _user_effects(problem: Problem, phi: np.ndarray, side: Side, w: np.ndarray, out: np.ndarray) -> None:
-    """Write the sample side's effects of ``w`` (n + r,), no longer spherical, into ``out``."""
-    n = side.columns.shape[0]
-    for i in range(w.shape[0]):
-        out[i] = w[i]
-    for i in range(n):
-        if side.root.shape[0]:
-            out[i] = 0.0
-            for m in range(n):
-                out[i] += side.root[i, m] * w[m]
-        out[i] *= side.sigma
-    term_effects(problem, phi, out)
+def _fixed_root(schur: np.ndarray, out: np.ndarray) -> None:
+    """Write the first rows of the inverse of the upper Cholesky factor's last block, which is that of g (p, r)."""
+    p, r = out.shape
+    first = schur.shape[0] - r
+    for c in range(p):
+        for m in range(r):
+            total = 1.0 if m == c else 0.0
+            for e in range(c, m):
+                total -= out[c, e] * schur[first + e, first + m]
+            out[c, m] = total / schur[first + m, first + m] if m >= c else 0.0
 
 
 @kernel
@@ -176,7 +162,7 @@ def _near_mode(problem: Problem, point: Point, v: np.ndarray, u: np.ndarray) -> 
         _linearise(problem, fixed, zl, side, point.theta, v, u, mu, w, rv, ru)
         observed = factor(problem, point.chol, side, w)
         if not observed.ok:
-            return _Near(False, -math.inf, w, observed)
+            return _Near(False, -math.inf, observed)
         dv = rv.copy()
         du = ru.copy()
         solve_precision(observed, side, w, dv, du)
@@ -187,11 +173,11 @@ def _near_mode(problem: Problem, point: Point, v: np.ndarray, u: np.ndarray) -> 
         for i in range(u.shape[0]):
             decrement += ru[i] * du[i]
         if not (math.isfinite(decrement) and decrement < CONTRACTION * before):
-            return _Near(False, -math.inf, w, observed)
+            return _Near(False, -math.inf, observed)
         if decrement < TOLERANCE:
             value = saturated(problem.distinct, problem.multiplicity, point.theta)
             value += log_likelihood(problem.y, mu, point.theta) - half_square(v, u, side.precision)
-            return _Near(True, value + 0.5 * decrement, w, observed)
+            return _Near(True, value + 0.5 * decrement, observed)
         before = decrement
         step_from(v, u, dv, du, 1.0)
 
@@ -248,60 +234,6 @@ def _linearise(
     prior_pull(side, u, ru)
 
 
-@kernel
-def _draw(near: _Near, side: Side, normals: np.ndarray, v: np.ndarray, u: np.ndarray) -> None:
-    """Move the mode ``v``, ``u`` to a draw from N(mode, H^-1): the side that was factored first, then the other."""
-    f = near.observed
-    w = near.w
-    k, n_isomirs = v.shape
-    n, more = side.columns.shape
-    size = k * n_isomirs
-    if f.over_isomirs:
-        zv = normals[: size + more].copy()
-        _back_substitute(f.schur, zv)
-        for i in range(n):
-            total = 0.0
-            for a in range(k):
-                part = 0.0
-                for j in range(n_isomirs):
-                    part += w[i, j] * zv[a * n_isomirs + j]
-                total += part * f.zl[i, a]
-            for c in range(more):
-                total += f.totals[i] * side.columns[i, c] * zv[size + c]
-            u[i] += normals[size + more + i] / math.sqrt(f.diagonal[i]) - side.sigma * total / f.diagonal[i]
-        for c in range(more):
-            u[n + c] += zv[size + c]
-        for a in range(k):
-            for j in range(n_isomirs):
-                v[a, j] += zv[a * n_isomirs + j]
-        return
-    zv = normals[:size].copy()
-    zu = normals[size:].copy()
-    _back_substitute(f.schur, zu)
-    e = spread(side, zu)
-    for i in range(n):
-        for a in range(k):
-            for j in range(n_isomirs):
-                zv[a * n_isomirs + j] -= e[i] * w[i, j] * f.white[i, a * n_isomirs + j]
-    for i in range(n + more):
-        u[i] += zu[i]
-    for j in range(n_isomirs):
-        for a in range(k):
-            for c in range(a, k):
-                v[a, j] += f.root[j, c, a] * zv[c * n_isomirs + j]
-
-
-@kernel
-def _back_substitute(u: np.ndarray, b: np.ndarray) -> None:
-    """Overwrite ``b`` with the solution of U x = b."""
-    size = u.shape[0]
-    for row in range(size - 1, -1, -1):
-        value = b[row]
-        for col in range(row + 1, size):
-            value -= u[row, col] * b[col]
-        b[row] = value / u[row, row]
-
-
 def is_batch_compiled() -> bool:
     """Tell whether :func:`log_likelihoods` is on disk."""
     return any(cache_folder().rglob("*.log_likelihoods-*.nbc"))
@@ -316,5 +248,8 @@ def compile_batch() -> None:
     problem, _ = make_problem(y, np.zeros(2), one, one)
     centre = Centre(np.zeros((1, 3)), np.zeros(2), np.zeros((1, 1, 3)), np.zeros((1, 2)))
     phi = np.ones((1, n_parameters(problem)))
-    no_draws = np.empty((1, 0)), np.empty(1), np.empty((1, 3, 1)), np.empty((1, 2))
-    log_likelihoods(problem, phi, np.zeros((1, 1)), centre, *no_draws)
+    v, u = np.zeros((1, 1, 3)), np.zeros((1, 2))
+    log_likelihoods(problem, phi, np.zeros((1, 1)), centre, np.empty(1), v, u, np.empty((1, 0, 0)))
+    draw_effects(
+        problem, phi, v, u, np.ones(1, dtype=np.int64), np.zeros((1, 5)), True, np.empty((1, 3, 1)), u.copy()
+    )

@@ -14,13 +14,14 @@ from bayes_mirglmm.methods.bayesian import finite_or_told, fit_bayesian, name_nu
 from bayes_mirglmm.methods.maximum_likelihood import Plan
 from bayes_mirglmm.nested import NestedPosterior, Start, nested_posterior
 from bayes_mirglmm.nested.importance import EVIDENCE_STAGES, STAGES
+from bayes_mirglmm.nested.nested import DRAWS
 from bayes_mirglmm.outcomes import NOT_CONVERGED, OK, RELIABLE_PARETO_K
 from bayes_mirglmm.records import Draws, MirnaRecord, ModelNumbers
 
 if TYPE_CHECKING:
     from bayes_mirglmm.methods.registry import FitOne
 
-DRAWS = sum(STAGES)  # that are kept of a miRNA
+EVIDENCE_DRAWS = 256  # of a model whose posterior means and SDs alone are kept
 
 
 def fit_mirna_nested(
@@ -52,7 +53,8 @@ def sample_model(
     *,
     full: bool,
     start: Start | None = None,
-    draw_effects: bool = True,
+    stages: tuple[int, ...] = STAGES,
+    draws: int = DRAWS,
 ) -> NestedPosterior:
     """Return the posterior of one model of one miRNA, always the same for a seed."""
     spec = plan.options.spec if full else plan.options.spec.reduced()
@@ -66,9 +68,17 @@ def sample_model(
         spec=spec,
         rng=_stream(seed, mirna, full=full),
         start=start,
-        draw_effects=draw_effects,
-        stages=STAGES if draw_effects else EVIDENCE_STAGES,
+        focus=_focus(plan),
+        draws=draws,
+        stages=stages,
     )
+
+
+def _focus(plan: Plan) -> list[int]:
+    """Return the fixed effects of the slope variable, or whichever comes after the intercept."""
+    terms = plan.design.terms
+    slopes = [plan.design.slope_terms[k] for k in slope_columns(plan.design.blocks)]
+    return [terms.index(t) for t in slopes if t in terms] or [min(1, len(terms) - 1)]
 
 
 def _sampled(
@@ -89,21 +99,18 @@ def _sampled(
             counts,
             full=False,
             start=_start(ml.reduced),
-            draw_effects=not has_full,
+            stages=EVIDENCE_STAGES if has_full else STAGES,
+            draws=EVIDENCE_DRAWS if has_full else DRAWS,
         )
-    numbers = {
-        "full": None if full is None else _numbers(plan, full, plan.full),
-        "reduced": None if reduced is None else _numbers(plan, reduced, plan.reduced),
-    }
     shown = "full" if has_full else "reduced"
+    numbers = {
+        name: None if found is None else _numbers(plan, found, columns, with_effects=name == shown)
+        for name, found, columns in (("full", full, plan.full), ("reduced", reduced, plan.reduced))
+    }
     posterior = full if full is not None else reduced
     assert posterior is not None
     own = numbers[shown]
     assert own is not None
-    sort_by = min(1, posterior.beta.shape[1] - 1)
-    if has_reduced:
-        slopes = [plan.design.slope_terms[k] for k in slope_columns(plan.design.blocks)]
-        sort_by = next((plan.design.terms.index(t) for t in slopes if t in plan.design.terms), sort_by)
     return MirnaRecord(
         mirna,
         own.status,
@@ -113,42 +120,38 @@ def _sampled(
         full=numbers["full"],
         reduced=numbers["reduced"],
         coefficients_from=shown,
-        draws=_draws(posterior, sort_by),
+        draws=_single(_all_draws(posterior)),
     )
 
 
 def _start(numbers: ModelNumbers | None) -> Start | None:
     if numbers is None or numbers.omega is None or not np.isfinite(numbers.beta).all():
         return None
-    return Start(numbers.beta, numbers.omega, numbers.sigma_sample, numbers.theta)
+    return Start(numbers.omega, numbers.sigma_sample, numbers.theta)
 
 
-def _numbers(plan: Plan, posterior: NestedPosterior, columns: list[int]) -> ModelNumbers:
+def _numbers(
+    plan: Plan, posterior: NestedPosterior, columns: list[int], *, with_effects: bool
+) -> ModelNumbers:
     """Posterior means, SDs and covariances."""
-    sample, weights = posterior.sample, posterior.sample.weights
+    sample = posterior.sample
     reason = ""
     if not sample.reliable:
         which = "full" if columns == plan.full else "reduced"
         reason = (
             f"The importance weights of the {which} model have a heavy tail (Pareto k-hat {sample.pareto_k:.2f} "
-            f"after {len(weights)} draws; {RELIABLE_PARETO_K} is the limit): take its posterior and its evidence for "
-            "rough, and check it with method='nuts'."
+            f"after {len(sample.weights)} points; {RELIABLE_PARETO_K} is the limit): take its posterior and its evidence "
+            "for rough, and check it with method='nuts'."
         )
-    draws = Draws(
-        weights,
-        posterior.beta,
-        posterior.omega,
-        posterior.sigma_sample,
-        posterior.log_theta,
-        posterior.b,
-        posterior.u,
-    )
+    draws = _all_draws(posterior)
+    if not with_effects:
+        draws = replace(draws, b=draws.b[:0], u=draws.u[:0])
     numbers = posterior_numbers(plan, draws, columns)
     status = OK if sample.reliable else NOT_CONVERGED
     status, reason = finite_or_told(numbers, status, reason)
     return replace(
         numbers,
-        log_likelihood=float(posterior.log_likelihood[np.argmax(sample.log_density)]),
+        log_likelihood=posterior.log_likelihood,
         iterations=posterior.iterations,
         evaluations=posterior.evaluations,
         status=status,
@@ -158,35 +161,27 @@ def _numbers(plan: Plan, posterior: NestedPosterior, columns: list[int]) -> Mode
             "log_evidence_error": sample.log_evidence_error,
             "pareto_k": sample.pareto_k,
             "effective_size": sample.effective_size,
-            "points": float(len(weights)),
+            "points": float(len(sample.weights)),
             "dropped": float(posterior.dropped),
         },
     )
 
 
-def _draws(posterior: NestedPosterior, sort_by: int) -> Draws:
-    """Keep DRAWS draws: all with their weights, or, where more were needed, as many of equal weight.
-
-    These are taken at equal steps of the distribution of coefficient ``sort_by``, which loses nothing of it.
-    """
-    weights = posterior.sample.weights
-    kept = np.arange(len(weights))
-    if len(weights) > DRAWS:
-        order = np.argsort(posterior.beta[:, sort_by], kind="stable")
-        steps = (np.arange(DRAWS) + 0.5) / DRAWS
-        cumulative = np.cumsum(weights[order])
-        kept = order[np.minimum(np.searchsorted(cumulative, steps * cumulative[-1]), len(weights) - 1)]
-        weights = np.full(DRAWS, 1.0)
+def _all_draws(posterior: NestedPosterior) -> Draws:
     return Draws(
-        weight=weights[: len(kept)] / weights.sum(),
-        beta=posterior.beta[kept],
-        omega=posterior.omega[kept],
-        sigma_sample=posterior.sigma_sample[kept],
-        log_theta=posterior.log_theta[kept],
-        # The largest by far, and stored in single precision anyway.
-        b=posterior.b[kept].astype(np.float32),
-        u=posterior.u[kept].astype(np.float32),
+        posterior.weights,
+        posterior.beta,
+        posterior.omega,
+        posterior.sigma_sample,
+        posterior.log_theta,
+        posterior.b,
+        posterior.u,
     )
+
+
+def _single(draws: Draws) -> Draws:
+    """Return draws with their largest arrays in single precision, in which they are stored anyway."""
+    return replace(draws, b=draws.b.astype(np.float32), u=draws.u.astype(np.float32))
 
 
 def _stream(seed: int, mirna: str, *, full: bool) -> np.random.Generator:

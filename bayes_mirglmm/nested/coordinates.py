@@ -12,7 +12,7 @@ import numpy as np
 from scipy import special
 
 from bayes_mirglmm.model import ModelSpec
-from bayes_mirglmm.model.scaling import fixed_effect_priors, isomir_sd_scales
+from bayes_mirglmm.model.scaling import NormalArrays, fixed_effect_priors, isomir_sd_scales
 
 SQRT_2 = float(np.sqrt(2.0))
 
@@ -38,9 +38,12 @@ class PriorCoordinates:
 
     @classmethod
     def of(cls, spec: ModelSpec, p: int, blocks: Sequence[int]) -> "PriorCoordinates":
-        """Return the coordinates of a model with ``p`` fixed effects and isomiR effects in ``blocks`` (K,)."""
+        """Return the coordinates of a model with ``p`` fixed effects and isomiR effects in ``blocks`` (K,).
+
+        ``p`` is 0 where the fixed effects are integrated out.
+        """
         priors = spec.priors
-        fixed = fixed_effect_priors(priors, p)
+        fixed = fixed_effect_priors(priors, p) if p else NormalArrays(np.empty(0), np.empty(0))
         first = {block: list(blocks).index(block) for block in set(blocks)}
         size = {block: list(blocks).count(block) for block in set(blocks)}
         pairs, shapes = [], []

@@ -17,7 +17,7 @@ from bayes_mirglmm.nested.pareto import pareto_k
 from bayes_mirglmm.outcomes import RELIABLE_PARETO_K
 
 STAGES = (256, 256, 1024)
-EVIDENCE_STAGES = (256, 256, 512)  # enough where the evidence alone is wanted
+EVIDENCE_STAGES = (256, 256, 512)  # enough where the evidence alone is wanted, of fewer parameters
 REFINEMENT = 1024  # points of each further stage
 REFINEMENTS = 4
 FEWEST_EFFECTIVE = 400  # below this quantiles of the tails are too rough
@@ -155,7 +155,7 @@ def student_points(
     """Return scrambled Sobol points (count, d) of the multivariate Student-t with scale matrix ``root root'``."""
     d = len(location)
     shift = rng.integers(2**BITS, size=d + 1, dtype=np.uint64)
-    uniform = ((_sobol(count, d + 1) ^ shift) + 0.5) / 2.0**BITS
+    uniform = ((sobol(count, d + 1) ^ shift) + 0.5) / 2.0**BITS
     chi2 = 2.0 * special.gammaincinv(DF / 2.0, uniform[:, d])
     return location + special.ndtri(uniform[:, :d]) @ root.T * np.sqrt(DF / chi2)[:, None]
 
@@ -171,7 +171,7 @@ def log_student(x: np.ndarray, location: np.ndarray, root: np.ndarray) -> np.nda
 
 
 @cache
-def _sobol(count: int, d: int) -> np.ndarray:
+def sobol(count: int, d: int) -> np.ndarray:
     """Return Sobol points as integers of BITS bits, matrix-scrambled once and for all; a random shift does the rest."""
     from scipy.stats import qmc  # costs a second to import
 

@@ -1,27 +1,42 @@
 """The log posterior of the outer parameters in the coordinates of their prior: value, gradient, many values at once."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from bayes_mirglmm.interruption import stop_point
 from bayes_mirglmm.marginal import Centre, Problem, log_likelihoods, marginal
 from bayes_mirglmm.marginal.objective import unpack
+from bayes_mirglmm.marginal.problem import n_side
+from bayes_mirglmm.marginal.side import term_effects
 from bayes_mirglmm.nested.coordinates import PriorCoordinates
 
 STEP = 1e-5  # of the differences that make the Jacobian of phi(x), which is smooth and cheap
 LOG_2PI = float(np.log(2.0 * np.pi))
 
 
-class Target:
-    """log p(y | phi(x)) - |x|^2 / 2 - d log(2 pi) / 2, the random effects integrated out by Laplace.
+class Inner(NamedTuple):
+    """What is integrated out, at each of N points."""
 
-    Its integral over x is the evidence. The modes of the random effects are carried from one value to the next.
+    v: np.ndarray  #: modes of the isomiR effects, spherical (N, K, J)
+    u: np.ndarray  #: modes of the sample side, spherical (N, n + r)
+    fixed_root: np.ndarray  #: conditional covariance of the fixed effects, as a factor (N, p, r)
+
+
+class Target:
+    """log p(y | phi(x)) - |x|^2 / 2 - d log(2 pi) / 2, random and fixed effects integrated out by Laplace.
+
+    Its integral over x is the evidence. The modes of the effects are carried from one value to the next.
     """
 
     def __init__(self, problem: Problem, prior: PriorCoordinates) -> None:
         self.problem, self.prior = problem, prior
         self.evaluations = 0
-        n, n_isomirs = problem.y.shape
-        self.v, self.u = np.zeros((problem.z.shape[1], n_isomirs)), np.zeros(n)
+        self.v, self.u = np.zeros((problem.z.shape[1], problem.y.shape[1])), np.zeros(n_side(problem))
+
+    def begin_at(self, u: np.ndarray) -> None:
+        """Look for the first mode from the effects ``u`` (n + r,) of the sample side."""
+        self.u = u
 
     def value_and_gradient(self, x: np.ndarray) -> tuple[float, np.ndarray]:
         """Return the value at ``x`` (d,) and its gradient; -inf where there is no finite one."""
@@ -37,14 +52,17 @@ class Target:
         return value + self._log_prior(x[None])[0], -(self._jacobian(x).T @ by_phi) - x
 
     def modes(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return b_j (K, J) and u_i (n,) of the last value, which was at ``x``."""
-        point = unpack(self.problem, self.prior.parameters(x[None])[0])
-        return point.chol @ self.v, point.sigma * self.u
+        """Return b_j (K, J) and the effects of the sample side (n + r,) of the last value, which was at ``x``."""
+        phi = self.prior.parameters(x[None])[0]
+        point = unpack(self.problem, phi)
+        n = len(self.problem.y)
+        u = self.u.copy()
+        u[:n] = point.sigma * u[:n]
+        term_effects(self.problem, phi, u)
+        return point.chol @ self.v, u
 
-    def log_densities(
-        self, x: np.ndarray, location: np.ndarray, centre: Centre, normals: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return the values (N,) at ``x`` (N, d), and draws of b (N, J, K) and u (N, n) given each.
+    def log_densities(self, x: np.ndarray, location: np.ndarray, centre: Centre) -> tuple[np.ndarray, Inner]:
+        """Return the values (N,) at ``x`` (N, d), and what is integrated out at each.
 
         Parameters
         ----------
@@ -52,18 +70,17 @@ class Target:
         location : array, shape (d,)
             Where ``centre`` is.
         centre : Centre
-        normals : array, shape (N, K J + n), or with no columns for no draws
         """
         stop_point()
-        n, n_isomirs = self.problem.y.shape
         count = len(x)
         values = np.empty(count)
-        drawn = count if normals.shape[1] else 0
-        b, u = np.empty((drawn, n_isomirs, self.problem.z.shape[1])), np.empty((drawn, n))
+        v, u = np.empty((count, *centre.b.shape)), np.empty((count, len(centre.u)))
+        p = self.problem.x.shape[1] if self.problem.inner else 0
+        inner = Inner(v, u, np.empty((count, p, p + self.problem.width if p else 0)))
         phi = np.ascontiguousarray(self.prior.parameters(x))
-        log_likelihoods(self.problem, phi, x - location, centre, normals, values, b, u)
+        log_likelihoods(self.problem, phi, x - location, centre, values, *inner)
         self.evaluations += count
-        return values + self._log_prior(x), b, u
+        return values + self._log_prior(x), inner
 
     def _log_prior(self, x: np.ndarray) -> np.ndarray:
         return -0.5 * (np.einsum("nd,nd->n", x, x) + x.shape[1] * LOG_2PI)

@@ -101,7 +101,7 @@ def _curve(fit: "Fit", mirna: str, scales: Sequence[float] | None) -> pd.DataFra
 def _refit(fit: "Fit", mirna: str, scale: float) -> "NestedPosterior":
     """Return the posterior of the full model under another scale, from what the fit itself remembers."""
     from bayes_mirglmm.methods.maximum_likelihood import Plan
-    from bayes_mirglmm.methods.nested_laplace import sample_model
+    from bayes_mirglmm.methods.nested_laplace import EVIDENCE_DRAWS, sample_model
     from bayes_mirglmm.methods.options import Options
     from bayes_mirglmm.nested import Start
 
@@ -117,10 +117,9 @@ def _refit(fit: "Fit", mirna: str, scale: float) -> "NestedPosterior":
     counts = data["counts"].values[data["isomir_mirna"].values == mirna]
     i, m = find_mirna(data, mirna), list(data["model"].values).index("full")
     start = Start(
-        data["beta"].values[m, i],
         data["omega"].values[m, i],
         float(data["sigma_sample"].values[m, i]),
         float(data["theta"].values[m, i]),
     )
     seed = int(fit.metadata.get("seed") or 0)
-    return sample_model(plan, seed, mirna, counts, full=True, start=start, draw_effects=False)
+    return sample_model(plan, seed, mirna, counts, full=True, start=start, draws=EVIDENCE_DRAWS)

@@ -1,0 +1,111 @@
+"""Draws that spread evenly: which points they stand at, and weights by which their margins are the known ones.
+
+Given a point the fixed effects are normal, so that their posterior is a mixture whose distribution function is a sum
+over all points. Draws fall around it by chance; weights that give every interval of a margin the mass that the mixture
+has there take that chance away (post-stratification, raking: Deming & Stephan 1940, Annals of Mathematical Statistics
+11:427), for interval ends above all.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy import special
+
+from bayes_mirglmm.nested.importance import BITS, sobol
+
+#: Probabilities at which a margin is cut: close together where intervals end.
+TAIL = np.array([0.003, 0.006, 0.01, 0.015, 0.02, 0.025, 0.03, 0.04, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4])
+CUTS = np.concatenate([TAIL, [0.5], 1.0 - TAIL[::-1]])
+COARSE_CUTS = np.arange(1, 12) / 12
+SWEEPS = 20
+EVEN = 64  # at most so many normals of a draw come from even points, the rest from random numbers
+
+
+class Margin(NamedTuple):
+    """A quantity of every draw, and the mass that is known to lie below each of some values."""
+
+    values: np.ndarray  #: (D,)
+    cuts: np.ndarray  #: ascending (c,)
+    below: np.ndarray  #: probabilities (c,)
+
+
+class Placement(NamedTuple):
+    """Where draws stand, and the normals that make their last effects."""
+
+    point: np.ndarray  #: of each draw (D,)
+    normals: np.ndarray  #: (D, r)
+
+
+def place_draws(
+    weights: np.ndarray, order: np.ndarray, count: int, r: int, rng: np.random.Generator
+) -> Placement:
+    """Spread ``count`` draws over weighted points, as often as their weights say, and over ``r`` normals, both evenly.
+
+    Parameters
+    ----------
+    weights : array, shape (N,)
+        Sum 1.
+    order : array, shape (N,)
+        A quantity by which the points are sorted: those with like values share their part of the normals' space.
+    count, r : int
+    rng : numpy.random.Generator
+    """
+    even = min(r, EVEN)
+    shift = rng.integers(2**BITS, size=even + 1, dtype=np.uint64)
+    uniform = ((sobol(count, even + 1) ^ shift) + 0.5) / 2.0**BITS
+    by_order = np.argsort(order, kind="stable")
+    cumulative = np.cumsum(weights[by_order])
+    place = np.searchsorted(cumulative, uniform[:, 0] * cumulative[-1])
+    point = by_order[np.minimum(place, len(weights) - 1)]
+    normals = rng.standard_normal((count, r))
+    if even:
+        normals[:, r - even :] = special.ndtri(uniform[:, :0:-1])  # the last one depends on nothing else
+    return Placement(point, normals)
+
+
+def thin(values: np.ndarray, weights: np.ndarray, count: int) -> np.ndarray:
+    """Return which ``count`` of weighted draws to keep, at equal steps of the distribution of ``values`` (D,)."""
+    order = np.argsort(values, kind="stable")
+    cumulative = np.cumsum(weights[order])
+    steps = (np.arange(count) + 0.5) / count * cumulative[-1]
+    return order[np.minimum(np.searchsorted(cumulative, steps), len(values) - 1)]
+
+
+def mixture_margin(values: np.ndarray, weights: np.ndarray, mean: np.ndarray, sd: np.ndarray) -> Margin:
+    """Return the margin of draws ``values`` (D,) of a mixture of normals with these weights, means and SDs (N,).
+
+    The cuts are where the mixture, not the draws, has its quantiles ``CUTS``, to the error of one interpolation.
+    """
+
+    def below(cuts: np.ndarray) -> np.ndarray:
+        return weights @ special.ndtr((cuts - mean[:, None]) / sd[:, None])
+
+    near = _between(values, CUTS)
+    cuts = np.unique(np.interp(CUTS, below(near), near))
+    return Margin(values, cuts, below(cuts))
+
+
+def weighted_margin(values: np.ndarray, weights: np.ndarray, points: np.ndarray) -> Margin:
+    """Return the margin of draws ``values`` (D,) from weighted ``points`` (N,) themselves."""
+    cuts = _between(values, COARSE_CUTS)
+    return Margin(values, cuts, weights @ (points[:, None] < cuts))
+
+
+def _between(values: np.ndarray, ranks: np.ndarray) -> np.ndarray:
+    """Return values between neighbouring draws at these ranks, those that occur twice once."""
+    ordered = np.sort(values)
+    place = np.unique(np.clip(np.round(ranks * len(values)).astype(int), 1, len(values) - 1))
+    return np.unique(0.5 * (ordered[place - 1] + ordered[place]))
+
+
+def rake(margins: list[Margin], count: int) -> np.ndarray:
+    """Return weights (D,), sum 1, that give all margins their masses, or nearly where they contradict each other."""
+    weights = np.full(count, 1.0 / count)
+    cells = [np.searchsorted(margin.cuts, margin.values, side="right") for margin in margins]
+    masses = [np.diff(margin.below, prepend=0.0, append=1.0) for margin in margins]
+    for _ in range(SWEEPS):
+        for cell, mass in zip(cells, masses, strict=True):
+            found = np.bincount(cell, weights, minlength=len(mass))
+            weights = weights * (mass / np.where(found > 0.0, found, 1.0))[cell]
+        weights /= weights.sum()
+    return weights
