@@ -140,8 +140,8 @@ def _numbers(
         which = "full" if columns == plan.full else "reduced"
         reason = (
             f"The importance weights of the {which} model have a heavy tail (Pareto k-hat {sample.pareto_k:.2f} "
-            f"after {len(sample.weights)} points; {RELIABLE_PARETO_K} is the limit): take its posterior and its evidence "
-            "for rough, and check it with method='nuts'."
+            f"after {len(sample.weights)} points; {RELIABLE_PARETO_K} is the limit): take its posterior and its "
+            "evidence for rough, and check it with method='nuts'."
         )
     draws = _all_draws(posterior)
     if not with_effects:

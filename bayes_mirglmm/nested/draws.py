@@ -13,7 +13,7 @@ from bayes_mirglmm.nested.importance import ImportanceSample
 from bayes_mirglmm.nested.strata import Placement, mixture_margin, place_draws, rake, thin, weighted_margin
 from bayes_mirglmm.nested.target import Inner
 
-CANDIDATES = 4  # from which one is kept
+CANDIDATES = 4  # at least, from which one draw is kept
 MOST_FOCUS = 4  # with their differences ten margins, of 31 cuts each
 
 
@@ -65,7 +65,8 @@ def draw(
     roots = np.einsum("cp,npr->ncr", rows, root)
     with np.errstate(all="ignore"):  # a point without a mode has no weight
         sds = np.sqrt(np.einsum("ncr,ncr->nc", roots, roots))
-    many = place_draws(weights, np.where(seen, sds[:, 0], np.inf), CANDIDATES * count, root.shape[2], rng)
+    candidates = 1 << int(np.ceil(np.log2(CANDIDATES * count)))  # of which even points are most even
+    many = place_draws(weights, np.where(seen, sds[:, 0], np.inf), candidates, root.shape[2], rng)
     own = means[many.point] + np.einsum("dcr,dr->dc", roots[many.point], many.normals)
     first = mixture_margin(own[:, 0], weights[seen], means[seen, 0], sds[seen, 0])
     kept = thin(own[:, 0], rake([first], len(own)), count)
@@ -88,6 +89,9 @@ def draw(
 
 
 def _combinations(to_beta: np.ndarray, focus: Sequence[int]) -> np.ndarray:
-    """Return what the draws are spread evenly for, as combinations of the fixed effects in the prior's units (c, p)."""
+    """Return what the draws are spread evenly for, as combinations of the fixed effects in the prior's units (c, p).
+
+    The fixed effects in ``focus``, their differences, the intercept.
+    """
     pairs = [to_beta[b] - to_beta[a] for a, b in combinations(focus, 2)]
-    return np.array([*(to_beta[c] for c in focus), *pairs])
+    return np.array([*(to_beta[c] for c in focus), *pairs, *([] if 0 in focus else [to_beta[0]])])

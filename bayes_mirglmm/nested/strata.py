@@ -17,6 +17,7 @@ from bayes_mirglmm.nested.importance import BITS, sobol
 TAIL = np.array([0.003, 0.006, 0.01, 0.015, 0.02, 0.025, 0.03, 0.04, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4])
 CUTS = np.concatenate([TAIL, [0.5], 1.0 - TAIL[::-1]])
 COARSE_CUTS = np.arange(1, 12) / 12
+FEWEST = 2  # draws between two cuts
 SWEEPS = 20
 EVEN = 64  # at most so many normals of a draw come from even points, the rest from random numbers
 
@@ -80,22 +81,34 @@ def mixture_margin(values: np.ndarray, weights: np.ndarray, mean: np.ndarray, sd
     def below(cuts: np.ndarray) -> np.ndarray:
         return weights @ special.ndtr((cuts - mean[:, None]) / sd[:, None])
 
-    near = _between(values, CUTS)
-    cuts = np.unique(np.interp(CUTS, below(near), near))
+    ordered = np.sort(values)
+    near = _between(ordered, CUTS)
+    cuts = _filled(ordered, np.interp(CUTS, below(near), near))
     return Margin(values, cuts, below(cuts))
 
 
 def weighted_margin(values: np.ndarray, weights: np.ndarray, points: np.ndarray) -> Margin:
     """Return the margin of draws ``values`` (D,) from weighted ``points`` (N,) themselves."""
-    cuts = _between(values, COARSE_CUTS)
+    ordered = np.sort(values)
+    cuts = _filled(ordered, _between(ordered, COARSE_CUTS))
     return Margin(values, cuts, weights @ (points[:, None] < cuts))
 
 
-def _between(values: np.ndarray, ranks: np.ndarray) -> np.ndarray:
-    """Return values between neighbouring draws at these ranks, those that occur twice once."""
-    ordered = np.sort(values)
-    place = np.unique(np.clip(np.round(ranks * len(values)).astype(int), 1, len(values) - 1))
-    return np.unique(0.5 * (ordered[place - 1] + ordered[place]))
+def _between(ordered: np.ndarray, ranks: np.ndarray) -> np.ndarray:
+    """Return values between neighbouring draws at these ranks."""
+    place = np.clip(np.round(ranks * len(ordered)).astype(int), 1, len(ordered) - 1)
+    return 0.5 * (ordered[place - 1] + ordered[place])
+
+
+def _filled(ordered: np.ndarray, cuts: np.ndarray) -> np.ndarray:
+    """Return the cuts that leave at least FEWEST draws between them: an empty interval has no weight."""
+    ranks = np.searchsorted(ordered, cuts)
+    kept, last = [], 0
+    for cut, rank in zip(cuts, ranks, strict=True):
+        if rank - last >= FEWEST and len(ordered) - rank >= FEWEST:
+            kept.append(cut)
+            last = rank
+    return np.array(kept)
 
 
 def rake(margins: list[Margin], count: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Many values at once: against the exact objective, and the draws against the dense inverse of the precision."""
+"""Many values at once: against the exact objective, and normal draws against the dense inverse of the precision."""
 
 from typing import Any
 
@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from bayes_mirglmm.marginal.batch import Centre, log_likelihoods
+from bayes_mirglmm.marginal.draws import draw_effects
 from bayes_mirglmm.marginal.objective import marginal, unpack
 from bayes_mirglmm.marginal.problem import Problem, Terms, make_problem, n_side
 
@@ -44,6 +45,31 @@ def setting(data: dict[str, Any], theta: float) -> tuple[Problem, np.ndarray]:
     return problem, phi if np.isinf(theta) else np.append(phi, np.log(theta))
 
 
+def values_around(problem: Problem, phi: np.ndarray, shift: np.ndarray, centre: Centre) -> np.ndarray:
+    return _evaluated(problem, phi, shift, centre)[0]
+
+
+def _evaluated(
+    problem: Problem, phi: np.ndarray, shift: np.ndarray, centre: Centre
+) -> tuple[np.ndarray, ...]:
+    count, p = len(phi), problem.x.shape[1] if problem.inner else 0
+    values, v, u = np.empty(count), np.empty((count, *centre.b.shape)), np.empty((count, len(centre.u)))
+    root = np.empty((count, p, p + problem.width if p else 0))
+    log_likelihoods(problem, phi, shift, centre, values, v, u, root)
+    return values, v, u, root
+
+
+def drawn(
+    problem: Problem, phi: np.ndarray, centre: Centre, normals: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Normal draws of b and the sample side at one point."""
+    _, v, u, _ = _evaluated(problem, phi[None], np.zeros((1, len(phi))), centre)
+    count = len(normals)
+    b, out = np.empty((count, problem.y.shape[1], problem.z.shape[1])), np.empty((count, len(centre.u)))
+    draw_effects(problem, phi[None], v, u, np.array([count]), normals, False, b, out)
+    return b, out
+
+
 def centre_without_slopes(problem: Problem, phi: np.ndarray) -> Centre:
     n, n_isomirs = problem.y.shape
     k, d = problem.z.shape[1], len(phi)
@@ -61,20 +87,10 @@ def test_values_are_those_of_the_objective(
     centre = centre_without_slopes(problem, phi)
     shift = np.random.default_rng(2).normal(scale=0.3, size=(20, len(phi)))
     shift[0] = 0.0
-    values = np.empty(20)
     # Slopes of 0, and far ones: a bad prediction of the mode must not change the value.
     for slope in (0.0, 1.0):
         guess = centre._replace(b_slopes=centre.b_slopes + slope, u_slopes=centre.u_slopes - slope)
-        log_likelihoods(
-            problem,
-            phi + shift,
-            shift,
-            guess,
-            np.empty((20, 0)),
-            values,
-            np.empty((0, 0, 0)),
-            np.empty((0, 0)),
-        )
+        values = values_around(problem, phi + shift, shift, guess)
         exact = [
             -marginal(problem, phi + s, np.zeros((k, n_isomirs)), np.zeros(n), np.empty(len(phi)))
             for s in shift
@@ -91,9 +107,7 @@ def test_draws_have_the_covariance_of_the_dense_inverse(
     size = k * n_isomirs + n
     # A draw is linear in its normals: unit vectors give the columns of the map, zeros the mode.
     normals = np.vstack([np.zeros(size), np.eye(size)])
-    phis = np.tile(phi, (size + 1, 1))
-    b, u = np.empty((size + 1, n_isomirs, k)), np.empty((size + 1, n))
-    log_likelihoods(problem, phis, np.zeros_like(phis), centre, normals, np.empty(size + 1), b, u)
+    b, u = drawn(problem, phi, centre, normals)
     np.testing.assert_allclose(b[0], centre.b.T, atol=1e-4)
     draws = np.hstack([b.reshape(size + 1, -1), u])
     root = (draws[1:] - draws[0]).T
@@ -123,8 +137,7 @@ def test_values_with_more_on_the_sample_side(simulated: Any, n: int, n_isomirs: 
     marginal(problem, phi, v, u, np.empty(d))
     centre = Centre(np.zeros((2, n_isomirs)), np.zeros(q), np.zeros((d, 2, n_isomirs)), np.zeros((d, q)))
     shift = np.random.default_rng(2).normal(scale=0.2, size=(5, d))
-    values, nothing = np.empty(5), np.empty((0, 0, 0))
-    log_likelihoods(problem, phi + shift, shift, centre, np.empty((5, 0)), values, nothing, np.empty((0, 0)))
+    values = values_around(problem, phi + shift, shift, centre)
     exact = [-marginal(problem, phi + s, v.copy(), u.copy(), np.empty(d)) for s in shift]
     np.testing.assert_allclose(values, exact, rtol=0, atol=1e-3)
 
@@ -140,10 +153,8 @@ def test_draws_with_more_on_the_sample_side(simulated: Any, n: int, n_isomirs: i
     marginal(problem, phi, v, u, np.empty(d))
     centre = Centre(np.zeros((2, n_isomirs)), np.zeros(q), np.zeros((d, 2, n_isomirs)), np.zeros((d, q)))
     normals = np.vstack([np.zeros(size), np.eye(size)])
-    phis = np.tile(phi, (size + 1, 1))
-    b, drawn = np.empty((size + 1, n_isomirs, 2)), np.empty((size + 1, q))
-    log_likelihoods(problem, phis, np.zeros_like(phis), centre, normals, np.empty(size + 1), b, drawn)
-    draws = np.hstack([b.reshape(size + 1, -1), drawn])
+    b, effects = drawn(problem, phi, centre, normals)
+    draws = np.hstack([b.reshape(size + 1, -1), effects])
     root = (draws[1:] - draws[0]).T
 
     point = unpack(problem, phi)
@@ -174,16 +185,21 @@ def test_a_value_that_overflows_is_minus_infinity(simulated: Any) -> None:
     centre = centre_without_slopes(problem, phi)
     phis = np.tile(phi, (2, 1))
     phis[1, 0] = 1e4
-    values = np.empty(2)
-    log_likelihoods(
-        problem,
-        phis,
-        np.zeros_like(phis),
-        centre,
-        np.empty((2, 0)),
-        values,
-        np.empty((0, 0, 0)),
-        np.empty((0, 0)),
-    )
+    values = values_around(problem, phis, np.zeros_like(phis), centre)
     assert np.isfinite(values[0])
     assert values[1] == -np.inf
+
+
+@pytest.mark.parametrize("what", ["normal", "all"])
+@pytest.mark.parametrize(("n", "n_isomirs"), [(20, 4), (6, 9)])
+def test_root_of_the_fixed_effects_makes_their_draws(
+    simulated: Any, n: int, n_isomirs: int, what: str
+) -> None:
+    problem, phi = extended(simulated(n, n_isomirs, 2, 1), what)
+    p, q, d = problem.x.shape[1], n_side(problem), len(phi)
+    centre = Centre(np.zeros((2, n_isomirs)), np.zeros(q), np.zeros((d, 2, n_isomirs)), np.zeros((d, q)))
+    _, _, u, root = _evaluated(problem, phi[None], np.zeros((1, d)), centre)
+    normals = np.random.default_rng(1).standard_normal((5, 2 * n_isomirs + q))
+    _, effects = drawn(problem, phi, centre, normals)
+    expected = u[0, n : n + p] + normals[:, -root.shape[2] :] @ root[0].T
+    np.testing.assert_allclose(effects[:, n : n + p], expected, atol=1e-9)

@@ -62,7 +62,7 @@ def test_posterior_is_that_of_nested_laplace(sampled, nested, quantity, chance):
     # Quartiles, because five isomiRs give the intercept heavy tails, whose SD varies by 3 % from seed to seed.
     limit = chance.z(3 * 6 * ours.shape[-1])
     for q in (0.25, 0.5, 0.75):
-        expected = weighted_quantile(theirs, nested.sample.weights, q)
+        expected = weighted_quantile(theirs, nested.weights, q)
         for draws, value in zip(np.moveaxis(ours, -1, 0), expected, strict=True):
             assert abs(np.quantile(draws, q) - value) < limit * chance.quantile_error(draws, q)
 
