@@ -33,12 +33,11 @@ def draw(
     prior: PriorCoordinates,
     sample: ImportanceSample,
     inner: Inner,
-    to_beta: np.ndarray,
     focus: Sequence[int],
     count: int,
     rng: np.random.Generator,
 ) -> Drawn:
-    """Draw ``count`` times from the posterior, the fixed effects ``focus`` of the user's units most evenly.
+    """Draw ``count`` times from the posterior, the fixed effects ``focus`` most evenly.
 
     Parameters
     ----------
@@ -49,9 +48,8 @@ def draw(
         Points of the outer parameters.
     inner : Inner
         What is integrated out, at each.
-    to_beta : array, shape (p, p)
-        Fixed effects in the user's units from those of the prior.
     focus : sequence of int
+        In the prior's units, so that neither the origin nor the unit of a covariate matters.
     count : int
     rng : numpy.random.Generator
     """
@@ -60,7 +58,7 @@ def draw(
     weights = sample.weights
     seen = weights > 0.0
     mean, root = inner.u[:, n : n + p], inner.fixed_root
-    rows = _combinations(to_beta, focus[:MOST_FOCUS])
+    rows = _combinations(p, focus[:MOST_FOCUS])
     means = mean @ rows.T
     roots = np.einsum("cp,npr->ncr", rows, root)
     with np.errstate(all="ignore"):  # a point without a mode has no weight
@@ -88,10 +86,11 @@ def draw(
     return Drawn(rake(margins, count), phi[placed.point], b, u)
 
 
-def _combinations(to_beta: np.ndarray, focus: Sequence[int]) -> np.ndarray:
-    """Return what the draws are spread evenly for, as combinations of the fixed effects in the prior's units (c, p).
+def _combinations(p: int, focus: Sequence[int]) -> np.ndarray:
+    """Return what the draws are spread evenly for, as combinations of the fixed effects (c, p).
 
-    The fixed effects in ``focus``, their differences, the intercept.
+    Those in ``focus``, their differences, the intercept.
     """
-    pairs = [to_beta[b] - to_beta[a] for a, b in combinations(focus, 2)]
-    return np.array([*(to_beta[c] for c in focus), *pairs, *([] if 0 in focus else [to_beta[0]])])
+    one = np.eye(p)
+    pairs = [one[b] - one[a] for a, b in combinations(focus, 2)]
+    return np.array([*(one[c] for c in focus), *pairs, *([] if 0 in focus else [one[0]])])

@@ -127,7 +127,7 @@ def nested_posterior(
     inner = Inner(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
     n, p = x.shape
     chosen = tuple(focus) if focus is not None else (min(1, p - 1),)
-    drawn = draw(problem, prior, sample, inner, to_beta, chosen, draws, rng)
+    drawn = draw(problem, prior, sample, inner, chosen, draws, rng)
     m = len(problem.rows)
     chol = np.zeros((draws, z.shape[1], z.shape[1]))
     chol[:, problem.rows, problem.cols] = drawn.phi[:, :m]
