@@ -119,7 +119,7 @@ def _version() -> str:
     for source in sorted(package.rglob("*.py")):
         text = source.read_bytes()
         if (
-            b"@kernel" in text
+            any(mark in text for mark in (b"@kernel", b"@summing_kernel", b"@inlined_kernel"))
             or source.parent == Path(__file__).parent
             or source.name in ("problem.py", "backend.py", "form.py")
         ):

@@ -12,12 +12,29 @@ from numba.core.sigutils import normalize_signature
 from bayes_mirglmm.kernels.cache import KernelCache
 from bayes_mirglmm.kernels.cache_folder import cache_folder
 
-__all__ = ["cache_folder", "compiled_for_c", "kernel"]
+__all__ = ["cache_folder", "compiled_for_c", "inlined_kernel", "kernel", "summing_kernel"]
 
 
 def kernel[F: Callable[..., Any]](function: F) -> F:
     """Compile ``function`` on first call, without the GIL, and cache the machine code on disk."""
-    compiler: Any = numba.njit(nogil=True, error_model="numpy", fastmath={"contract"})
+    return _compiled(function, {"contract"})
+
+
+def summing_kernel[F: Callable[..., Any]](function: F) -> F:
+    """Compile ``function`` as :func:`kernel` does, and let the terms of its sums be added in any order, many at once.
+
+    Not for arithmetic that relies on the order, as compensated sums do; what it calls keeps its own rules.
+    """
+    return _compiled(function, {"contract", "reassoc"})
+
+
+def inlined_kernel[F: Callable[..., Any]](function: F) -> F:
+    """Compile ``function`` as :func:`kernel` does, always into its callers: a loop with a call is not vectorised."""
+    return _compiled(function, {"contract"}, forceinline=True)
+
+
+def _compiled[F: Callable[..., Any]](function: F, freedoms: set[str], *, forceinline: bool = False) -> F:
+    compiler: Any = numba.njit(nogil=True, error_model="numpy", fastmath=freedoms, forceinline=forceinline)
     compiled = compiler(function)
     compiled._cache = _cache_of(function)
     return cast(F, compiled)

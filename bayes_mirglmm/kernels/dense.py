@@ -4,7 +4,8 @@ import math
 
 import numpy as np
 
-from bayes_mirglmm.kernels.compilation import kernel
+from bayes_mirglmm.kernels.compilation import kernel, summing_kernel
+from bayes_mirglmm.kernels.elementary import fast_log
 
 
 @kernel
@@ -26,6 +27,18 @@ def times_transposed(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 @kernel
+def transposed_times_rows(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Matrix product a' b, row by row: without the cost of a call of BLAS, which few columns of ``a`` do not repay."""
+    out = np.zeros((a.shape[1], b.shape[1]))
+    for i in range(a.shape[0]):
+        for k in range(a.shape[1]):
+            c = a[i, k]
+            for j in range(b.shape[1]):
+                out[k, j] += c * b[i, j]
+    return out
+
+
+@summing_kernel
 def times_vector(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Product of a matrix and a vector."""
     out = np.empty(a.shape[0])
@@ -37,7 +50,7 @@ def times_vector(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return out
 
 
-@kernel
+@summing_kernel
 def row_sums(a: np.ndarray) -> np.ndarray:
     """Sum of every row."""
     out = np.empty(a.shape[0])
@@ -59,8 +72,9 @@ def cholesky(a: np.ndarray) -> bool:
             return False
         root = math.sqrt(pivot)
         a[k, k] = root
+        inverse_root = 1.0 / root
         for j in range(k + 1, size):
-            a[k, j] /= root
+            a[k, j] *= inverse_root
         for i in range(k + 1, size):
             c = a[k, i]
             for j in range(i, size):
@@ -68,16 +82,16 @@ def cholesky(a: np.ndarray) -> bool:
     return True
 
 
-@kernel
+@summing_kernel
 def log_determinant(u: np.ndarray) -> float:
     """Log determinant of U'U."""
     value = 0.0
     for k in range(u.shape[0]):
-        value += math.log(u[k, k])
+        value += fast_log(u[k, k])
     return 2.0 * value
 
 
-@kernel
+@summing_kernel
 def solve(u: np.ndarray, b: np.ndarray) -> None:
     """Overwrite the vector ``b`` with the solution of U'U x = b."""
     size = u.shape[0]
@@ -103,6 +117,7 @@ def inverse(u: np.ndarray) -> np.ndarray:
             c = u[k, i]
             for j in range(k + 1):
                 lower[i, j] -= c * lower[k, j]
+        inverse_root = 1.0 / u[i, i]
         for j in range(i + 1):
-            lower[i, j] /= u[i, i]
+            lower[i, j] *= inverse_root
     return transposed_times(lower, lower)

@@ -6,7 +6,7 @@ All evaluations are made in one call of a kernel: threads wait for each other at
 import numpy as np
 
 from bayes_mirglmm.kernels.compilation import kernel
-from bayes_mirglmm.marginal.objective import marginal
+from bayes_mirglmm.marginal.objective import approach, find_mode, marginal, unpack
 from bayes_mirglmm.marginal.problem import Problem, cholesky_of, parameter_layout, sample_effects, sigma_of
 
 STEP = 1e-4
@@ -32,6 +32,8 @@ def gradients_around(
     d = phi.shape[0]
     k, n_isomirs = v.shape
     n = u.shape[0]  # with the further columns of the sample side
+    centre = unpack(problem, phi)
+    base = find_mode(problem, centre, v.copy(), u.copy())
     moved = np.empty(d)
     new_v = np.empty((k, n_isomirs))
     new_u = np.empty(n)
@@ -46,6 +48,8 @@ def gradients_around(
                     new_v[a, j] = v[a, j] if s == 0 else 2.0 * v[a, j] - new_v[a, j]
             for i in range(n):
                 new_u[i] = u[i] if s == 0 else 2.0 * u[i] - new_u[i]
+            if base.ok:
+                approach(problem, unpack(problem, moved), base, centre.side, new_v, new_u)
             marginal(problem, moved, new_v, new_u, gradient)
             for e in range(d):
                 gradients[c, s, e] = gradient[e]

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bayes_mirglmm.kernels.compilation import kernel
+from bayes_mirglmm.kernels.compilation import kernel, summing_kernel
 from bayes_mirglmm.kernels.dense import inverse, times, times_transposed, transposed_times
 from bayes_mirglmm.marginal.precision import Factor, isomir_loads
 from bayes_mirglmm.marginal.problem import Problem
@@ -32,7 +32,7 @@ def leverage(problem: Problem, f: Factor, chol: np.ndarray, side: Side, w: np.nd
     return _leverage_over_samples(problem, f, chol, side, w)
 
 
-@kernel
+@summing_kernel
 def _leverage_over_isomirs(
     problem: Problem, f: Factor, chol: np.ndarray, side: Side, w: np.ndarray
 ) -> Leverage:
@@ -106,7 +106,7 @@ def _leverage_over_isomirs(
     return Leverage(h, by_chol, by_sigma, by_terms, b_cov, u_var, inv[size:, size:].copy(), gb_cov)
 
 
-@kernel
+@summing_kernel
 def _further_columns(
     problem: Problem,
     f: Factor,
@@ -166,59 +166,44 @@ def _leverage_over_samples(
     plain = not more and side.root.shape[0] == 0
     spread_inv = inv if plain else _times_side(side, inv)  # T V (n, n + r)
     e_cov = _side_covariance(side, spread_inv, plain)  # Cov(e) (n, n)
-    weighted = np.empty((n, k * n_isomirs))
-    for i in range(n):
-        for a in range(k):
-            for j in range(n_isomirs):
-                weighted[i, a * n_isomirs + j] = w[i, j] * f.white[i, a * n_isomirs + j]
-    e_white = times(e_cov, weighted)
-    # I + E_j' Cov(e) E_j of every isomiR: the inverse block in whitened coordinates
-    block = np.zeros((n_isomirs, k, k))
-    for i in range(n):
-        for a in range(k):
-            for b in range(a + 1):
-                for j in range(n_isomirs):
-                    block[j, a, b] += weighted[i, a * n_isomirs + j] * e_white[i, b * n_isomirs + j]
-    for j in range(n_isomirs):
-        for a in range(k):
-            block[j, a, a] += 1.0
-            for b in range(a):
-                block[j, b, a] = block[j, a, b]
     h = np.empty((n, n_isomirs))
-    slope = np.zeros((n_isomirs, k, k))  # sum_i W_ij z_i (whitened r_ij)'
-    for i in range(n):
-        for j in range(n_isomirs):
-            own = 0.0
-            shared = 0.0
-            for a in range(k):
-                g = f.white[i, a * n_isomirs + j]
-                r = 0.0
-                for b in range(k):
-                    r += block[j, a, b] * f.white[i, b * n_isomirs + j]
-                own += g * r
-                shared += g * e_white[i, a * n_isomirs + j]
-                r -= e_white[i, a * n_isomirs + j]
-                for b in range(k):
-                    slope[j, b, a] += w[i, j] * problem.z[i, b] * r
-            h[i, j] = own - 2.0 * shared + e_cov[i, i]
+    # I + E_j' Cov(e) E_j of every isomiR, the inverse block in whitened coordinates, at [a, b, j]
+    block = np.empty((k, k, n_isomirs))
+    slope = np.zeros((k, k, n_isomirs))  # sum_i W_ij z_i (whitened r_ij)'
+    if f.between.shape[0]:
+        _through_groups(problem, f, e_cov, w, h, block, slope)
+    else:
+        _through_samples(problem, f, e_cov, w, h, block, slope)
     by_chol = np.zeros((k, k))
     b_cov = np.zeros((n_isomirs, k, k))
     half = np.empty((k, k))
+    whole = np.empty((k, k))
     for j in range(n_isomirs):
         for a in range(k):
             for b in range(k):
                 total = 0.0
-                for c in range(k):
-                    by_chol[a, b] += slope[j, a, c] * f.root[j, c, b]
+                for c in range(b, k):
+                    by_chol[a, b] += slope[a, c, j] * f.root[j, c, b]
+                for c in range(a + 1):
                     total += f.root[j, a, c] * chol[b, c]
                 half[a, b] = total
-        for a in range(k):
+        for c in range(k):
             for b in range(k):
-                for c in range(k):
-                    for d in range(k):
-                        b_cov[j, a, b] += half[c, a] * block[j, c, d] * half[d, b]
+                total = 0.0
+                for d in range(k):
+                    total += block[c, d, j] * half[d, b]
+                whole[c, b] = total
+        for a in range(k):
+            for c in range(k):
+                for b in range(k):
+                    b_cov[j, a, b] += half[c, a] * whole[c, b]
     gb_cov = np.zeros((n_isomirs, more, k))
     if more:
+        weighted = np.empty((n, k * n_isomirs))
+        for i in range(n):
+            for a in range(k):
+                for j in range(n_isomirs):
+                    weighted[i, a * n_isomirs + j] = w[i, j] * f.white[i, a * n_isomirs + j]
         mixed = transposed_times(spread_inv[:, n:].copy(), weighted)  # minus Cov(g, v) before root' (r, K J)
         for j in range(n_isomirs):
             for e in range(more):
@@ -238,6 +223,132 @@ def _leverage_over_samples(
         inv[n:, n:].copy(),
         gb_cov,
     )
+
+
+@kernel
+def _through_samples(
+    problem: Problem,
+    f: Factor,
+    e_cov: np.ndarray,
+    w: np.ndarray,
+    h: np.ndarray,
+    block: np.ndarray,
+    slope: np.ndarray,
+) -> None:
+    """Write ``h`` and ``block`` and add to ``slope``, going through all samples."""
+    n, n_isomirs = w.shape
+    k = block.shape[0]
+    white, z = f.white, problem.z
+    weighted = np.empty((n, k * n_isomirs))
+    for i in range(n):
+        for a in range(k):
+            for j in range(n_isomirs):
+                weighted[i, a * n_isomirs + j] = w[i, j] * white[i, a * n_isomirs + j]
+    e_white = times(e_cov, weighted)
+    for a in range(k):
+        for b in range(a + 1):
+            for j in range(n_isomirs):
+                block[a, b, j] = 1.0 if a == b else 0.0
+            for i in range(n):
+                for j in range(n_isomirs):
+                    block[a, b, j] += weighted[i, a * n_isomirs + j] * e_white[i, b * n_isomirs + j]
+            for j in range(n_isomirs):
+                block[b, a, j] = block[a, b, j]
+    r = np.empty(n_isomirs)
+    for i in range(n):
+        for j in range(n_isomirs):
+            h[i, j] = e_cov[i, i]
+        for a in range(k):
+            low = a * n_isomirs
+            for j in range(n_isomirs):
+                r[j] = 0.0
+            for b in range(k):
+                for j in range(n_isomirs):
+                    r[j] += block[a, b, j] * white[i, b * n_isomirs + j]
+            for j in range(n_isomirs):
+                h[i, j] += white[i, low + j] * (r[j] - 2.0 * e_white[i, low + j])
+                r[j] = w[i, j] * (r[j] - e_white[i, low + j])
+            for b in range(k):
+                c = z[i, b]
+                for j in range(n_isomirs):
+                    slope[b, a, j] += c * r[j]
+
+
+@kernel
+def _through_groups(
+    problem: Problem,
+    f: Factor,
+    e_cov: np.ndarray,
+    w: np.ndarray,
+    h: np.ndarray,
+    block: np.ndarray,
+    slope: np.ndarray,
+) -> None:
+    """Write ``h`` and ``block`` and add to ``slope`` as :func:`_through_samples`, with sums over groups of equal z."""
+    n, n_isomirs = w.shape
+    k = block.shape[0]
+    segment, white, between, z, sums = problem.segment, f.white, f.between, problem.z, f.sums
+    n_groups = between.shape[0]
+    felt = np.empty((n_groups, n, n_isomirs))  # Cov(e) of group s with all, weighted by W
+    for s in range(n_groups):
+        low, high = segment[s], segment[s + 1]
+        felt[s] = times(e_cov[:, low:high].copy(), w[low:high])
+    pair = np.zeros((n_groups, n_groups, n_isomirs))  # and with group r: sum of W_ij Cov(e_i, e_m) W_mj
+    for r in range(n_groups):
+        for s in range(r + 1):
+            for i in range(segment[r], segment[r + 1]):
+                for j in range(n_isomirs):
+                    pair[r, s, j] += w[i, j] * felt[s, i, j]
+            for j in range(n_isomirs):
+                pair[s, r, j] = pair[r, s, j]
+    half = np.empty((k, n_isomirs))
+    own = np.empty((n_groups, k, n_isomirs))  # sum over groups s of pair g_s
+    for a in range(k):
+        for b in range(k):
+            for j in range(n_isomirs):
+                block[a, b, j] = 1.0 if a == b else 0.0
+    for r in range(n_groups):
+        first = segment[r]
+        for a in range(k):
+            for j in range(n_isomirs):
+                half[a, j] = 0.0
+        for s in range(n_groups):
+            other = segment[s]
+            for a in range(k):
+                for j in range(n_isomirs):
+                    half[a, j] += pair[r, s, j] * white[other, a * n_isomirs + j]
+        for a in range(k):
+            for j in range(n_isomirs):
+                own[r, a, j] = half[a, j]
+            for b in range(k):
+                for j in range(n_isomirs):
+                    block[a, b, j] += half[a, j] * white[first, b * n_isomirs + j]
+    level = np.empty(n_isomirs)
+    rest = np.empty(n_isomirs)
+    for r in range(n_groups):
+        first = segment[r]
+        for j in range(n_isomirs):
+            level[j] = 0.0
+        for a in range(k):
+            low = a * n_isomirs
+            for j in range(n_isomirs):
+                rest[j] = 0.0
+            for b in range(k):
+                for j in range(n_isomirs):
+                    rest[j] += block[a, b, j] * white[first, b * n_isomirs + j]
+            for j in range(n_isomirs):
+                level[j] += white[first, low + j] * rest[j]
+                rest[j] = sums[r, j] * rest[j] - own[r, a, j]
+            for b in range(k):
+                c = z[first, b]
+                for j in range(n_isomirs):
+                    slope[b, a, j] += c * rest[j]
+        for i in range(first, segment[r + 1]):
+            for j in range(n_isomirs):
+                h[i, j] = level[j] + e_cov[i, i]
+            for s in range(n_groups):
+                for j in range(n_isomirs):
+                    h[i, j] -= 2.0 * between[r, s, j] * felt[s, i, j]
 
 
 @kernel
@@ -286,7 +397,7 @@ def _side_covariance(side: Side, spread_inv: np.ndarray, plain: bool) -> np.ndar
     return out
 
 
-@kernel
+@summing_kernel
 def _by_sigma(side: Side, seen: np.ndarray, inv: np.ndarray) -> float:
     """Trace of (dT/d sigma) V T' M, from ``seen`` = M T."""
     n = seen.shape[0]
@@ -298,7 +409,7 @@ def _by_sigma(side: Side, seen: np.ndarray, inv: np.ndarray) -> float:
     return total
 
 
-@kernel
+@summing_kernel
 def _by_terms(problem: Problem, seen: np.ndarray, inv: np.ndarray) -> np.ndarray:
     """Trace of (dT/d entry) V T' M of every entry of the random terms."""
     n, size = seen.shape
@@ -313,7 +424,7 @@ def _by_terms(problem: Problem, seen: np.ndarray, inv: np.ndarray) -> np.ndarray
     return out
 
 
-@kernel
+@summing_kernel
 def _sample_variances(side: Side, inv: np.ndarray) -> np.ndarray:
     """Conditional variance of sigma (S w)_i (n,)."""
     n = side.columns.shape[0]

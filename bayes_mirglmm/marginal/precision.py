@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bayes_mirglmm.kernels.compilation import kernel
+from bayes_mirglmm.kernels.compilation import kernel, summing_kernel
 from bayes_mirglmm.kernels.dense import (
     cholesky,
     log_determinant,
@@ -21,6 +21,7 @@ from bayes_mirglmm.kernels.dense import (
     times_transposed,
     transposed_times,
 )
+from bayes_mirglmm.kernels.elementary import fast_log
 from bayes_mirglmm.marginal.problem import Problem
 from bayes_mirglmm.marginal.side import Side, gather, spread
 
@@ -40,24 +41,18 @@ class Factor(NamedTuple):
     cross: np.ndarray  #: samples eliminated: sum_i weight_ir F_ij F_ij' (R, J, J)
     root: np.ndarray  #: isomiRs eliminated: inverse lower Cholesky factor of each block (J, K, K)
     white: np.ndarray  #: isomiRs eliminated: G, root_j zl_i at [i, (a, j)] (n, K J)
+    between: np.ndarray  #: and where samples come in groups g'g of groups r and s at [r, s, j] (R, R, J)
     seen: np.ndarray  #: isomiRs eliminated: M T, M the precision that the data give e (n, n + r)
 
 
-@kernel
+@summing_kernel
 def factor(problem: Problem, chol: np.ndarray, side: Side, w: np.ndarray) -> Factor:
     """Factor H for curvature ``w`` (n, J), ``chol`` = L and the sample side."""
     n, n_isomirs = w.shape
     k = chol.shape[0]
-    n_features = problem.feature.shape[0]
-    zl = times(problem.z, chol)
-    feature = np.zeros((n_features, k, k))
-    for r in range(n_features):
-        for a in range(k):
-            for b in range(k):
-                for c in range(k):
-                    for d in range(k):
-                        feature[r, a, b] += chol[c, a] * problem.feature[r, c, d] * chol[d, b]
-    sums = transposed_times(problem.weight, w)
+    zl = times_lower(problem.z, chol)
+    feature = _features_along(problem.feature, chol)
+    sums = _weighted_sums(problem.weight, problem.segment, w)
     totals = np.empty(n)
     diagonal = np.empty(n)
     for i in range(n):
@@ -70,7 +65,53 @@ def factor(problem: Problem, chol: np.ndarray, side: Side, w: np.ndarray) -> Fac
         return _eliminate_samples(
             problem.weight, problem.segment, side, w, zl, feature, sums, totals, diagonal
         )
-    return _eliminate_isomirs(side, w, zl, feature, sums, totals, diagonal)
+    return _eliminate_isomirs(problem.segment, side, w, zl, feature, sums, totals, diagonal)
+
+
+@kernel
+def times_lower(z: np.ndarray, chol: np.ndarray) -> np.ndarray:
+    """Matrix product z L, L lower triangular."""
+    n, k = z.shape
+    out = np.zeros((n, k))
+    for i in range(n):
+        for c in range(k):
+            for b in range(c + 1):
+                out[i, b] += z[i, c] * chol[c, b]
+    return out
+
+
+@kernel
+def _features_along(feature: np.ndarray, chol: np.ndarray) -> np.ndarray:
+    """Return L' C_r L of every feature C_r (R, K, K)."""
+    n_features, k, _ = feature.shape
+    out = np.zeros((n_features, k, k))
+    half = np.empty((k, k))
+    for r in range(n_features):
+        for c in range(k):
+            for b in range(k):
+                total = 0.0
+                for d in range(b, k):
+                    total += feature[r, c, d] * chol[d, b]
+                half[c, b] = total
+        for a in range(k):
+            for c in range(a, k):
+                for b in range(k):
+                    out[r, a, b] += chol[c, a] * half[c, b]
+    return out
+
+
+@kernel
+def _weighted_sums(weight: np.ndarray, segment: np.ndarray, w: np.ndarray) -> np.ndarray:
+    """Return sum_i weight_ir W_ij (R, J)."""
+    if segment.shape[0] == 0:
+        return transposed_times(weight, w)
+    n_isomirs = w.shape[1]
+    sums = np.zeros((segment.shape[0] - 1, n_isomirs))
+    for r in range(sums.shape[0]):
+        for i in range(segment[r], segment[r + 1]):
+            for j in range(n_isomirs):
+                sums[r, j] += w[i, j]
+    return sums
 
 
 @kernel
@@ -123,9 +164,7 @@ def _eliminate_samples(
         schur[row, row] += 1.0
     if more:
         _border(schur, side, w, zl, totals, diagonal)
-    value = 0.0
-    for i in range(n):
-        value += np.log(diagonal[i])
+    value = _sum_of_logs(diagonal)
     ok = cholesky(schur)
     if ok:
         value += log_determinant(schur)
@@ -143,8 +182,17 @@ def _eliminate_samples(
         cross,
         np.empty((0, 0, 0)),
         nothing,
+        np.empty((0, 0, 0)),
         nothing,
     )
+
+
+@summing_kernel
+def _sum_of_logs(a: np.ndarray) -> float:
+    value = 0.0
+    for i in range(a.shape[0]):
+        value += fast_log(a[i])
+    return value
 
 
 @kernel
@@ -190,6 +238,7 @@ def _border(
 
 @kernel
 def _eliminate_isomirs(
+    segment: np.ndarray,
     side: Side,
     w: np.ndarray,
     zl: np.ndarray,
@@ -202,11 +251,11 @@ def _eliminate_isomirs(
     n_features, k, _ = feature.shape
     root = np.empty((n_isomirs, k, k))
     block = np.empty((k, k))
-    value = 0.0
+    pivots = np.empty(n_isomirs * k)
     ok = True
     for j in range(n_isomirs):
         for a in range(k):
-            for b in range(k):
+            for b in range(a, k):
                 total = 1.0 if a == b else 0.0
                 for r in range(n_features):
                     total += feature[r, a, b] * sums[r, j]
@@ -214,29 +263,46 @@ def _eliminate_isomirs(
         ok = ok and cholesky(block)
         if not ok:
             break
-        value += log_determinant(block)
         # The inverse of the lower factor U', by forward substitution.
-        for col in range(k):
-            for a in range(k):
+        for a in range(k):
+            pivot = 1.0 / block[a, a]
+            pivots[j * k + a] = block[a, a]
+            for col in range(k):
                 total = 1.0 if a == col else 0.0
                 for b in range(col, a):
                     total -= block[b, a] * root[j, b, col]
-                root[j, a, col] = total / block[a, a] if a >= col else 0.0
+                root[j, a, col] = total * pivot if a >= col else 0.0
     white = np.empty((n, k * n_isomirs))
-    scaled = np.empty((n, k * n_isomirs))
+    grouped = segment.shape[0] > 0
+    n_groups = n_features if grouped else 0
+    between = np.empty((n_groups, n_groups, n_isomirs))
     size = n + side.columns.shape[1]
     schur = np.zeros((size, size))
     seen = np.empty((n, size))
+    value = 0.0
     if ok:
-        for i in range(n):
+        value = 2.0 * _sum_of_logs(pivots)
+        by_entry = np.empty((k, k, n_isomirs))
+        for j in range(n_isomirs):
             for a in range(k):
-                for j in range(n_isomirs):
-                    total = 0.0
-                    for b in range(a + 1):
-                        total += root[j, a, b] * zl[i, b]
-                    white[i, a * n_isomirs + j] = total
-                    scaled[i, a * n_isomirs + j] = w[i, j] * total
-        data = times_transposed(scaled, scaled)
+                for b in range(a + 1):
+                    by_entry[a, b, j] = root[j, a, b]
+        if grouped:
+            for r in range(n_groups):
+                _whiten(by_entry, zl, segment[r], white)
+                for i in range(segment[r] + 1, segment[r + 1]):
+                    for c in range(k * n_isomirs):
+                        white[i, c] = white[segment[r], c]
+            _between(segment, white, between)
+            data = _data_of_groups(segment, between, w)
+        else:
+            scaled = np.empty((n, k * n_isomirs))
+            for i in range(n):
+                _whiten(by_entry, zl, i, white)
+                for a in range(k):
+                    for j in range(n_isomirs):
+                        scaled[i, a * n_isomirs + j] = w[i, j] * white[i, a * n_isomirs + j]
+            data = times_transposed(scaled, scaled)
         for i in range(n):
             for m in range(n):
                 data[i, m] = -data[i, m]
@@ -247,7 +313,61 @@ def _eliminate_isomirs(
         if ok:
             value += log_determinant(schur)
     nothing = np.empty((0, 0, 0))
-    return Factor(ok, False, value, schur, totals, diagonal, zl, feature, sums, nothing, root, white, seen)
+    return Factor(
+        ok, False, value, schur, totals, diagonal, zl, feature, sums, nothing, root, white, between, seen
+    )
+
+
+@kernel
+def _whiten(by_entry: np.ndarray, zl: np.ndarray, i: int, white: np.ndarray) -> None:
+    """Write root_j zl_i of every isomiR into row ``i`` of ``white``."""
+    k, _, n_isomirs = by_entry.shape
+    for a in range(k):
+        low = a * n_isomirs
+        for j in range(n_isomirs):
+            white[i, low + j] = 0.0
+        for b in range(a + 1):
+            c = zl[i, b]
+            for j in range(n_isomirs):
+                white[i, low + j] += by_entry[a, b, j] * c
+
+
+@kernel
+def _between(segment: np.ndarray, white: np.ndarray, between: np.ndarray) -> None:
+    """Write the products of the groups' rows of ``white``, summed over columns of z."""
+    n_groups, _, n_isomirs = between.shape
+    k = white.shape[1] // n_isomirs
+    for r in range(n_groups):
+        for s in range(r + 1):
+            one, two = segment[r], segment[s]
+            for j in range(n_isomirs):
+                between[r, s, j] = 0.0
+            for a in range(k):
+                for j in range(n_isomirs):
+                    c = a * n_isomirs + j
+                    between[r, s, j] += white[one, c] * white[two, c]
+            for j in range(n_isomirs):
+                between[s, r, j] = between[r, s, j]
+
+
+@kernel
+def _data_of_groups(segment: np.ndarray, between: np.ndarray, w: np.ndarray) -> np.ndarray:
+    """Return sum_j W_ij W_mj between_(r, s, j) of samples i and m in groups r and s (n, n)."""
+    n, n_isomirs = w.shape
+    data = np.empty((n, n))
+    for r in range(between.shape[0]):
+        low, high = segment[r], segment[r + 1]
+        scaled = np.empty((n - low, n_isomirs))
+        for s in range(r, between.shape[0]):
+            for i in range(segment[s], segment[s + 1]):
+                for j in range(n_isomirs):
+                    scaled[i - low, j] = w[i, j] * between[r, s, j]
+        part = times_transposed(w[low:high], scaled)
+        for i in range(low, high):
+            for m in range(low, n):
+                data[i, m] = part[i - low, m - low]
+                data[m, i] = part[i - low, m - low]
+    return data
 
 
 @kernel
@@ -296,11 +416,16 @@ def _project(seen: np.ndarray, side: Side, schur: np.ndarray) -> None:
 @kernel
 def predictor(zl: np.ndarray, side: Side, v: np.ndarray, u: np.ndarray) -> np.ndarray:
     """A (v, w, g): the part of the linear predictor that is integrated out (n, J)."""
-    out = times(zl, v)
+    n, n_isomirs = zl.shape[0], v.shape[1]
+    out = np.empty((n, n_isomirs))
     e = spread(side, u)
-    for i in range(out.shape[0]):
-        for j in range(out.shape[1]):
-            out[i, j] += e[i]
+    for i in range(n):
+        for j in range(n_isomirs):
+            out[i, j] = e[i]
+        for a in range(zl.shape[1]):
+            c = zl[i, a]
+            for j in range(n_isomirs):
+                out[i, j] += c * v[a, j]
     return out
 
 
@@ -313,7 +438,7 @@ def solve_precision(f: Factor, side: Side, w: np.ndarray, v: np.ndarray, u: np.n
         _solve_over_samples(f, side, w, v, u)
 
 
-@kernel
+@summing_kernel
 def _solve_over_isomirs(f: Factor, side: Side, w: np.ndarray, v: np.ndarray, u: np.ndarray) -> None:
     n, n_isomirs = w.shape
     k = v.shape[0]
@@ -354,7 +479,7 @@ def _solve_over_isomirs(f: Factor, side: Side, w: np.ndarray, v: np.ndarray, u: 
             v[a, j] = flat[a * n_isomirs + j]
 
 
-@kernel
+@summing_kernel
 def _solve_over_samples(f: Factor, side: Side, w: np.ndarray, v: np.ndarray, u: np.ndarray) -> None:
     n, n_isomirs = w.shape
     k = v.shape[0]
@@ -366,24 +491,49 @@ def _solve_over_samples(f: Factor, side: Side, w: np.ndarray, v: np.ndarray, u: 
                 total += f.root[j, a, b] * v[b, j]
             flat[a * n_isomirs + j] = total
     pull = np.empty(n)
+    along = np.empty(n_isomirs)
+    white = f.white
     for i in range(n):
-        total = 0.0
-        for a in range(k):
+        if i == 0 or _is_other_row(f.zl, i):
             for j in range(n_isomirs):
-                total += f.white[i, a * n_isomirs + j] * w[i, j] * flat[a * n_isomirs + j]
+                along[j] = white[i, j] * flat[j]
+            for a in range(1, k):
+                low = a * n_isomirs
+                for j in range(n_isomirs):
+                    along[j] += white[i, low + j] * flat[low + j]
+        total = 0.0
+        for j in range(n_isomirs):
+            total += along[j] * w[i, j]
         pull[i] = total
     back = gather(side, pull)
     for i in range(u.shape[0]):
         u[i] -= back[i]
     solve(f.schur, u)
     e = spread(side, u)
+    for j in range(n_isomirs):
+        along[j] = 0.0
     for i in range(n):
-        for a in range(k):
+        for j in range(n_isomirs):
+            along[j] += e[i] * w[i, j]
+        if i == n - 1 or _is_other_row(f.zl, i + 1):
+            for a in range(k):
+                low = a * n_isomirs
+                for j in range(n_isomirs):
+                    flat[low + j] -= along[j] * white[i, low + j]
             for j in range(n_isomirs):
-                flat[a * n_isomirs + j] -= e[i] * w[i, j] * f.white[i, a * n_isomirs + j]
+                along[j] = 0.0
     for j in range(n_isomirs):
         for b in range(k):
             total = 0.0
             for a in range(b, k):
                 total += f.root[j, a, b] * flat[a * n_isomirs + j]
             v[b, j] = total
+
+
+@kernel
+def _is_other_row(zl: np.ndarray, i: int) -> bool:
+    """Tell whether sample ``i`` has another row of z L than the one before it."""
+    other = False
+    for a in range(zl.shape[1]):
+        other = other or zl[i, a] != zl[i - 1, a]
+    return other
