@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from bayes_mirglmm.fitting.fit import fit
     from bayes_mirglmm.fitting.shards import merge
     from bayes_mirglmm.model import build_model, load_model
+    from bayes_mirglmm.model.source import model_source
     from bayes_mirglmm.plots import (
         plot_bayes_factors,
         plot_cpm,
@@ -61,6 +62,7 @@ _HOME = {
     "load": "results",
     "load_model": "model",
     "merge": "fitting.shards",
+    "model_source": "model.source",
     "normalized": "counts.normalized",
     "plot_bayes_factors": "plots",
     "plot_cpm": "plots",
@@ -103,6 +105,7 @@ __all__ = [
     "load",
     "load_model",
     "merge",
+    "model_source",
     "normalized",
     "plot_bayes_factors",
     "plot_cpm",

@@ -130,6 +130,33 @@ def build_model(
     The non-centred form (``v``, ``w``) is the one whose Laplace approximation ``method="ml"`` maximises;
     PyMC's samplers also cope with it when a variance is near zero.
     """
+    inputs = model_inputs(
+        counts,
+        mirna,
+        formula,
+        slope=slope,
+        reference=reference,
+        offset=offset,
+        model=model,
+        nuisance=nuisance,
+        sample_covariance=sample_covariance,
+    )
+    return model_of_design(**inputs, prefix=prefix)
+
+
+def model_inputs(
+    counts: xr.Dataset,
+    mirna: str,
+    formula: str,
+    *,
+    slope: str | None,
+    reference: Mapping[str, str] | None,
+    offset: str,
+    model: str | Path | ModelSpec,
+    nuisance: Sequence[str],
+    sample_covariance: np.ndarray | pd.DataFrame | None,
+) -> dict[str, Any]:
+    """Return what the model of one miRNA is built of: the arguments of :func:`model_of_design`."""
     from bayes_mirglmm.counts.container import sample_table
     from bayes_mirglmm.counts.offsets import log_offset
     from bayes_mirglmm.design.build import build_design
@@ -144,16 +171,15 @@ def build_model(
     y = _counts_of(validate_counts(counts), mirna)
     design = build_design(sample_table(counts), formula, slope=slope, reference=reference, nuisance=nuisance)
     log_offsets = log_offset(counts, offset).values
-    return model_of_design(
-        spec,
-        design,
-        y.values,
-        log_offsets,
-        mirna,
-        list(y["isomir"].values),
-        sample_covariance=checked_covariance(sample_covariance, design.samples),
-        prefix=prefix,
-    )
+    return {
+        "spec": spec,
+        "design": design,
+        "counts": y.values,
+        "offset": log_offsets,
+        "mirna": mirna,
+        "isomirs": list(y["isomir"].values),
+        "sample_covariance": checked_covariance(sample_covariance, design.samples),
+    }
 
 
 def model_of_design(

@@ -220,6 +220,7 @@ class Fit:
     residuals = _residuals.residuals
     working_weights = _residuals.working_weights
     build_model = _readable.build_model
+    model_source = _readable.model_source
 
     def tables(self) -> dict[str, pd.DataFrame]:
         """Return every table under its name, as a run folder has them.

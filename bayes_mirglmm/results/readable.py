@@ -1,6 +1,6 @@
-"""The readable PyMC model of one miRNA of a fit."""
+"""The readable PyMC model of one miRNA of a fit, and its source."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -36,6 +36,35 @@ def build_model(fit: "Fit", mirna: str, *, model: str | None = None, prefix: str
     """
     from bayes_mirglmm.model.build import model_of_design
 
+    return model_of_design(**_inputs(fit, mirna, model), prefix=prefix)
+
+
+def model_source(fit: "Fit", mirna: str, *, model: str | None = None) -> str:
+    """Return the model of one miRNA of this fit as Python source that runs by itself, to edit.
+
+    Parameters
+    ----------
+    mirna : str
+        A fitted miRNA.
+    model : str, optional
+        ``full`` or ``reduced``; the one that the tables show when omitted.
+
+    Returns
+    -------
+    str
+        As :func:`bayes_mirglmm.model_source` gives it: ``exec`` of it makes ``model``, a ``pymc.Model``.
+
+    Raises
+    ------
+    InputError
+        The fit has no estimates of the miRNA, or no such model.
+    """
+    from bayes_mirglmm.model.source import source_of_design
+
+    return source_of_design(**_inputs(fit, mirna, model))
+
+
+def _inputs(fit: "Fit", mirna: str, model: str | None) -> dict[str, Any]:
     data = fit.data
     i = find_mirna(data, mirna)
     models = [str(name) for name in data["model"].values]
@@ -43,13 +72,12 @@ def build_model(fit: "Fit", mirna: str, *, model: str | None = None, prefix: str
     if which not in models:
         raise InputError(f"this fit has no model {which!r}: choose from {', '.join(models)}.")
     rows = np.flatnonzero(data["isomir_mirna"].values == mirna)
-    return model_of_design(
-        fit.spec.reduced() if which == "reduced" else fit.spec,
-        fit.design,
-        data["counts"].values[rows],
-        data["offset"].values,
-        mirna,
-        [str(name) for name in data["isomir"].values[rows]],
-        sample_covariance=data["sample_covariance"].values if "sample_covariance" in data else None,
-        prefix=prefix,
-    )
+    return {
+        "spec": fit.spec.reduced() if which == "reduced" else fit.spec,
+        "design": fit.design,
+        "counts": data["counts"].values[rows],
+        "offset": data["offset"].values,
+        "mirna": mirna,
+        "isomirs": [str(name) for name in data["isomir"].values[rows]],
+        "sample_covariance": data["sample_covariance"].values if "sample_covariance" in data else None,
+    }
