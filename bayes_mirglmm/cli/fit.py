@@ -248,7 +248,7 @@ def fit(
             check_report_target(out / REPORT, force=force or resume)
         reporter = Reporter(quiet=quiet, as_json=json)
         reading = o.reading(read or [], samples_only=samples_only, sum_by=sum_by)
-        data = read_counts(reporter, counts, samples, format, reading)
+        data = read_counts(reporter, counts, samples, format, reading | {"drop_rare": filter})
         if filter:
             data = filtered(reporter, data, min_mirna_log_cpm, min_isomir_log_cpm)
         # Before time is spent on the fit.
@@ -370,15 +370,17 @@ def read_counts(
 ) -> "xr.Dataset":
     """Read counts, saying what the reader has to say."""
     import bayes_mirglmm as bm
+    from bayes_mirglmm.counts.aggregate import all_rows
 
     reporter.step(f"Reading {', '.join(str(path) for path in counts)}")
     data = bm.read_counts(counts if len(counts) > 1 else counts[0], samples=samples, format=format, **options)
     for note in data.attrs["notes"]:
         reporter.step(f"  {note}")
-    mirnas = len(set(data["mirna"].values))
+    rows = all_rows(data)
+    mirnas = rows["mirna"].nunique()
     reporter.step(
         f"  format {data.attrs['format']}: {data.sizes['sample']} samples, {mirnas:,} miRNAs, "
-        f"{data.sizes['isomir']:,} isomiRs"
+        f"{len(rows):,} isomiRs"
     )
     return data
 

@@ -4,11 +4,12 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bayes_mirglmm.counts.rare import RARE_ISOMIR, RARE_MIRNA, RARE_OF, RARE_PLACE, RARE_SUMS, has_rare
 from bayes_mirglmm.errors import InputError
 
 
 def mirna_counts(counts: xr.Dataset) -> xr.DataArray:
-    """Return the counts summed over the isomiRs that the container holds.
+    """Return the counts summed over the isomiRs that the container holds, or has a record of as rare.
 
     Parameters
     ----------
@@ -20,15 +21,39 @@ def mirna_counts(counts: xr.Dataset) -> xr.DataArray:
     xarray.DataArray, dims (mirna, sample), int64
         miRNAs in the order of their first isomiR.
     """
-    codes, names = pd.factorize(counts["mirna"].values)
+    _, names = pd.factorize(all_rows(counts)["mirna"].to_numpy())
     sums = np.zeros((len(names), counts.sizes["sample"]), dtype=np.int64)
-    np.add.at(sums, codes, counts["counts"].values)
+    place = pd.Series(np.arange(len(names)), names)
+    values, own = counts["counts"].values, place.loc[counts["mirna"].values].to_numpy()
+    order = np.argsort(own, kind="stable")
+    for rows in np.split(order, np.flatnonzero(np.diff(own[order])) + 1):
+        sums[own[rows[0]]] = values[rows].sum(axis=0, dtype=np.int64)
+    if has_rare(counts):
+        sums[place.loc[counts[RARE_OF].values].to_numpy()] += counts[RARE_SUMS].values
     return xr.DataArray(
         sums,
         dims=("mirna", "sample"),
         coords={"mirna": np.asarray(names, dtype=object), "sample": counts["sample"].values},
         name="counts",
     )
+
+
+def all_rows(counts: xr.Dataset) -> pd.DataFrame:
+    """Return isomiR and miRNA of every row that was read, and whether the container holds it (``held``).
+
+    Rare isomiRs that were left out while reading stand where they were.
+    """
+    held = np.ones(counts.sizes["isomir"] + counts.sizes.get("rare", 0), dtype=bool)
+    if has_rare(counts):
+        held[counts[RARE_PLACE].values] = False
+    columns = {}
+    for name, rare in (("isomir", RARE_ISOMIR), ("mirna", RARE_MIRNA)):
+        values = np.empty(len(held), dtype=object)
+        values[held] = counts[name].values
+        if has_rare(counts):
+            values[~held] = counts[rare].values
+        columns[name] = values
+    return pd.DataFrame(columns | {"held": held})
 
 
 def positive_totals(counts: xr.Dataset) -> np.ndarray:

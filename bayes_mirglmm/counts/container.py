@@ -5,7 +5,7 @@ A container is a plain :class:`xarray.Dataset`:
 =====================  ===================  ==========================================================
 name                   dims                 meaning
 =====================  ===================  ==========================================================
-``counts``             (isomir, sample)     int64 read counts, 0 or more
+``counts``             (isomir, sample)     int64 read counts, 0 or more; int32 where files have no larger ones
 ``isomir``             (isomir)             unique isomiR ids, str
 ``sample``             (sample)             unique sample names, str
 ``mirna``              (isomir)             the miRNA that each isomiR belongs to, str
@@ -29,7 +29,7 @@ reader merged, skipped or repaired, one sentence each); after a filter also ``mi
 
 import hashlib
 import re
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -51,7 +51,7 @@ MAX_SUM = 2**62  # sums beyond this are near the end of an int64, where they wou
 def integer_counts(
     values: Any, *, rows: Sequence[Hashable], columns: Sequence[Hashable], source: str = "the counts"
 ) -> np.ndarray:
-    """Return ``values`` as int64, or name the first cell that is not a count.
+    """Return ``values`` as int64 (or int32, which stays), or name the first cell that is not a count.
 
     Parameters
     ----------
@@ -73,6 +73,8 @@ def integer_counts(
             f"{source}: the counts have shape {raw.shape}, where {len(rows)} isomiR(s) and {len(columns)} "
             "sample(s) are named. Give one row for each isomiR and one column for each sample."
         )
+    if raw.dtype.kind in "iu" and (raw.size == 0 or (raw.min() >= 0 and raw.max() <= MAX_COUNT)):
+        return raw if raw.dtype in (np.int32, np.int64) else raw.astype(np.int64)
     if raw.dtype.kind in "iuf":
         numbers = raw
     else:
@@ -119,7 +121,7 @@ def make_counts(
     sequence: Sequence[str] | np.ndarray | None = None,
     annotation: pd.DataFrame | None = None,
     samples: pd.DataFrame | None = None,
-    total: Sequence[int] | None = None,
+    total: Sequence[int] | np.ndarray | None = None,
     source: str = "the counts",
     format: str = "memory",
     notes: Sequence[str] = (),
@@ -274,18 +276,27 @@ def validate_counts(dataset: xr.Dataset) -> xr.Dataset:
     return dataset
 
 
-def counts_sha256(counts: xr.Dataset) -> str:
+def counts_sha256(counts: xr.Dataset, blocks: Iterable[np.ndarray] | None = None) -> str:
     """Return the sha256 of a container: isomiR ids, miRNAs, samples, totals and counts, in their order.
 
-    Names as UTF-8 joined by newlines, numbers as little-endian int64 in C order.
+    Names as UTF-8 joined by newlines, numbers as little-endian int64 in C order. ``blocks`` are rows of counts, in
+    their order, where the container does not hold them.
     """
     digest = hashlib.sha256()
     for name in ("isomir", "mirna", "sample"):
         digest.update("\n".join(str(v) for v in counts[name].values).encode("utf-8", "surrogatepass"))
         digest.update(b"\0")
-    for name in ("total", "counts"):
-        digest.update(np.ascontiguousarray(counts[name].values, dtype="<i8").tobytes())
+    digest.update(np.ascontiguousarray(counts["total"].values, dtype="<i8").tobytes())
+    for block in blocks_of(counts["counts"].values) if blocks is None else blocks:
+        digest.update(np.ascontiguousarray(block, dtype="<i8").tobytes())
     return digest.hexdigest()
+
+
+def blocks_of(matrix: np.ndarray, cells: int = 2**22) -> Iterator[np.ndarray]:
+    """Give a matrix some rows at a time."""
+    step = max(1, cells // max(1, matrix.shape[1]))
+    for start in range(0, len(matrix), step):
+        yield matrix[start : start + step]
 
 
 def dropped(dataset: xr.Dataset) -> pd.DataFrame:
@@ -325,7 +336,7 @@ def _summed(matrix: np.ndarray, names: Sequence[Hashable], source: str) -> np.nd
             f"{source}: the counts of sample {names[i]!s} add up to {sums[i]:.3g}, more than 2^62: no library has as "
             "many reads. Give raw read counts."
         )
-    return matrix.sum(axis=0)
+    return matrix.sum(axis=0, dtype=np.int64)
 
 
 def _columns(frame: pd.DataFrame, dim: str, what: str) -> dict[str, Any]:

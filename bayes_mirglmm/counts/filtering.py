@@ -13,8 +13,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayes_mirglmm.counts.aggregate import mirna_counts, positive_totals
+from bayes_mirglmm.counts.aggregate import all_rows, mirna_counts, positive_totals
 from bayes_mirglmm.counts.container import counts_sha256, validate_counts, with_dropped
+from bayes_mirglmm.counts.rare import RARE_SAMPLES, has_rare, without_rare_record
 from bayes_mirglmm.counts.selection import select_mirnas
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.outcomes import MIN_ISOMIR_LOG_CPM, MIN_MIRNA_LOG_CPM
@@ -74,11 +75,14 @@ def filter_counts(
             raise InputError(
                 f"{name} is {value!r}: give a natural log of counts per million, or None for no filter."
             )
+    _check_rare(counts, min_isomir_log_cpm)
     per_million = positive_totals(counts) / 1e6
-    sums = mirna_counts(counts)
+    sums, rows = mirna_counts(counts), all_rows(counts)
+    held = rows["held"].to_numpy()
     of_mirna = pd.Series(_log_median_cpm(sums.values, per_million), index=sums["mirna"].values)
-    mirna_value = of_mirna.loc[counts["mirna"].values].to_numpy()
-    isomir_value = _log_median_cpm(counts["counts"].values, per_million)
+    mirna_value = of_mirna.loc[rows["mirna"]].to_numpy()
+    isomir_value = np.full(len(rows), -np.inf)  # the median of a rare one is 0
+    isomir_value[held] = _log_median_cpm(counts["counts"].values, per_million)
 
     low_mirna = np.zeros(len(mirna_value), dtype=bool)
     low_isomir = low_mirna.copy()
@@ -93,28 +97,44 @@ def filter_counts(
         )
     record = pd.DataFrame(
         {
-            "isomir": counts["isomir"].values[gone],
-            "mirna": counts["mirna"].values[gone],
+            "isomir": rows["isomir"].to_numpy()[gone],
+            "mirna": rows["mirna"].to_numpy()[gone],
             "reason": np.where(low_mirna, LOW_MIRNA, LOW_ISOMIR)[gone],
             "log_cpm": np.where(low_mirna, mirna_value, isomir_value)[gone],
         }
     )
-    kept = with_dropped(counts.isel(isomir=np.flatnonzero(~gone)), record)
+    kept = with_dropped(without_rare_record(counts).isel(isomir=np.flatnonzero(~gone[held])), record)
     before = counts.attrs.get("sha256_before_filters") or counts_sha256(counts)
     limits = {"min_mirna_log_cpm": min_mirna_log_cpm, "min_isomir_log_cpm": min_isomir_log_cpm}
     kept = kept.assign_attrs(
         {name: "none" if value is None else float(value) for name, value in limits.items()}
     )
     left = set(kept["mirna"].values)
-    emptied = {str(name) for name in counts["mirna"].values[low_isomir] if name not in left}
+    emptied = {str(name) for name in rows["mirna"].to_numpy()[low_isomir] if name not in left}
     before_that = counts.attrs.get(WITHOUT_ISOMIRS, [])
     emptied |= {before_that} if isinstance(before_that, str) else set(before_that)
     kept = kept.assign_attrs({"sha256_before_filters": before, WITHOUT_ISOMIRS: sorted(emptied)})
     logger.info(
         "kept %d of %d miRNAs and %d of %d isomiRs",
-        len(set(kept["mirna"].values)), len(of_mirna), kept.sizes["isomir"], counts.sizes["isomir"],
+        len(set(kept["mirna"].values)), len(of_mirna), kept.sizes["isomir"], len(rows),
     )  # fmt: skip
     return kept
+
+
+def _check_rare(counts: xr.Dataset, min_isomir_log_cpm: float | None) -> None:
+    """Refuse counts without their rare isomiRs where these would not be dropped anyway."""
+    if not has_rare(counts):
+        return
+    if counts.attrs.get(RARE_SAMPLES) != counts.sizes["sample"]:
+        raise InputError(
+            f"rare isomiRs of {counts.attrs.get(RARE_SAMPLES)} samples were left out while reading, and the counts "
+            f"have {counts.sizes['sample']} samples now: read without drop_rare=True, then select and filter."
+        )
+    if min_isomir_log_cpm is None:
+        raise InputError(
+            "min_isomir_log_cpm=None keeps every isomiR, but rare ones were left out while reading: read without "
+            "drop_rare=True."
+        )
 
 
 def _log_median_cpm(values: np.ndarray, per_million: np.ndarray) -> np.ndarray:

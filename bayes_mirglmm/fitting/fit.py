@@ -16,6 +16,7 @@ import xarray as xr
 from bayes_mirglmm.counts.container import sample_table, validate_counts
 from bayes_mirglmm.counts.offsets import log_offset, offset_caution
 from bayes_mirglmm.counts.plausibility import count_cautions
+from bayes_mirglmm.counts.rare import has_rare
 from bayes_mirglmm.counts.replicates import replicate_caution
 from bayes_mirglmm.counts.selection import select_mirnas
 from bayes_mirglmm.design.build import Design, build_design, many_coefficients
@@ -183,6 +184,11 @@ def fit(
     Baran et al., Genome Biology 2025, doi 10.1186/s13059-025-03549-y.
     """
     counts = validate_counts(counts)
+    if has_rare(counts):
+        raise InputError(
+            "rare isomiRs were left out of these counts while reading (drop_rare=True): filter them first "
+            "(filter_counts), which takes account of that."
+        )
     check_prob(prob)
     resolve_jobs(n_jobs)
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:

@@ -2,17 +2,23 @@
 
 import csv
 from collections.abc import Iterator, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from io import BytesIO
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from bayes_mirglmm.counts.rare import Rows, narrow
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.readers._cells import count_matrix
 from bayes_mirglmm.readers._notes import Note
 from bayes_mirglmm.readers._open import Head, blocks, decoding
 
+#: Whether rows that are zero in more than half of the samples are held apart, without their zeros.
+RARE_APART: ContextVar[bool] = ContextVar("RARE_APART", default=False)
+FEWEST_SAMPLES = 3  # of a file, below which nothing is rare
 DELIMITERS = {"\t": "tab", ",": "comma", ";": "semicolon", "|": "pipe", " ": "space"}
 SAMPLED = 200
 ROW_NAME = "row_name"  # what a first column without a name is called
@@ -101,7 +107,7 @@ class Cells:
     """What was read: text columns, counts, and the line of each row."""
 
     text: pd.DataFrame
-    counts: np.ndarray
+    counts: Any  #: int32 or int64 (rows, columns); with :data:`RARE_APART` a :class:`~bayes_mirglmm.counts.rare.Rows`
     lines: np.ndarray
 
 
@@ -130,8 +136,10 @@ def read_cells(
 def _read(
     table: Table, text: list[int], counts: list[int], encoding: str, notes: list[Note], missing: str
 ) -> Cells:
-    frames, matrices, numbers = [], [], []
+    frames, numbers = [], []
+    matrices: list[Any] = []
     replaced = 0
+    apart = RARE_APART.get() and len(counts) >= FEWEST_SAMPLES
     for data, lines in _rows(table, encoding, notes):
         frame = pd.read_csv(
             BytesIO(data),
@@ -152,7 +160,7 @@ def _read(
             missing=missing,
         )
         replaced += zeros
-        matrices.append(matrix)
+        matrices.append(Rows.of(matrix) if apart else narrow(matrix))
         frames.append(frame[text].apply(lambda column: column.str.strip()))
         numbers.append(lines)
     if not frames:
@@ -162,7 +170,22 @@ def _read(
     if replaced:
         notes.append(Note("{n} missing cell(s) were read as 0, as asked for", replaced))
     joined = pd.concat(frames, ignore_index=True)
-    return Cells(joined, np.concatenate(matrices), np.concatenate(numbers))
+    del frames
+    stacked = Rows.stacked(matrices, len(counts)) if apart else _stacked(matrices)
+    return Cells(joined, stacked, np.concatenate(numbers))
+
+
+def _stacked(matrices: list[np.ndarray]) -> np.ndarray:
+    """Put blocks under each other, and let go of each as soon as it is copied: ``matrices`` is empty afterwards."""
+    rows, width = sum(map(len, matrices)), matrices[0].shape[1]
+    out = np.empty((rows, width), dtype=np.result_type(*(m.dtype for m in matrices)))
+    matrices.reverse()
+    at = 0
+    while matrices:
+        block = matrices.pop()
+        out[at : at + len(block)] = block
+        at += len(block)
+    return out
 
 
 def _rows(table: Table, encoding: str, notes: list[Note]) -> Iterator[tuple[bytes, np.ndarray]]:

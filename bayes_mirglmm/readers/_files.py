@@ -3,6 +3,7 @@
 import glob
 import os
 import re
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -83,9 +84,9 @@ def find_files(paths: PathLike | Sequence[PathLike]) -> list[Path]:
         raise InputError(
             "no file was given: pass the path of a table, a folder, a pattern or a list of files."
         )
-    repeated = [p for p in found if found.count(p) > 1]
-    if repeated:
-        raise InputError(f"{repeated[0]} was given more than once: give each file once.")
+    path, times = Counter(found).most_common(1)[0]
+    if times > 1:
+        raise InputError(f"{path} was given more than once: give each file once.")
     return found
 
 
@@ -107,7 +108,8 @@ def sample_names(files: Sequence[Path], samples: pd.DataFrame | None) -> list[st
     if any(normalised(name) in GENERIC for name in names) or len(set(names)) < len(names):
         folders = [path.resolve().parent.name for path in files]
         if len(set(folders)) < len(folders):
-            twice = next(f for f in files if folders.count(f.resolve().parent.name) > 1)
+            times = Counter(folders)
+            twice = next(f for f, folder in zip(files, folders, strict=True) if times[folder] > 1)
             raise InputError(
                 f"{twice}: neither the name of the file nor that of its folder tells its sample from the "
                 "others'. Put a column 'file' with the file names into the sample table."
@@ -128,7 +130,8 @@ def listed_files(files: Sequence[Path], samples: pd.DataFrame | None, notes: lis
             f"none of the {len(files)} files is in column {column!r} of the sample table, which has "
             f"{some(sorted(listed), 3)}; the first file is {files[0].name}. Correct the column or the paths."
         )
-    left = [path.name for path in files if path not in kept]
+    taken = set(kept)
+    left = [path.name for path in files if path not in taken]
     if left:
         text = f"{{n}} file(s) are not in the sample table and were left out: {some(left)}"
         notes.append(Note(text, len(left)))

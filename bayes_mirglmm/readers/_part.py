@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayes_mirglmm.counts.container import MAX_SUM, make_counts, some
+from bayes_mirglmm.counts.container import MAX_SUM, counts_sha256, make_counts, some, unique_isomir_ids
+from bayes_mirglmm.counts.rare import RARE_SAMPLES, Rows, narrow, rare_record
 from bayes_mirglmm.counts.replicates import sum_columns
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.readers._notes import Note, sentences
@@ -27,7 +29,8 @@ class Part:
     ----------
     isomir, mirna, sequence : ndarray of str, length rows
         ``sequence`` is None, or has ``""`` where it is not known.
-    counts : ndarray of int64, shape (rows, samples)
+    counts : ndarray of int32 or int64, shape (rows, samples); or Rows
+        :class:`bayes_mirglmm.counts.rare.Rows` where rare isomiRs are to be left out of the container.
     annotation : pandas.DataFrame or None
         Further columns, one row an isomiR.
     where : callable
@@ -42,7 +45,7 @@ class Part:
     isomir: np.ndarray
     mirna: np.ndarray
     samples: list[str]
-    counts: np.ndarray
+    counts: Any
     sequence: np.ndarray | None = None
     annotation: pd.DataFrame | None = None
     where: Callable[[int], str] = _row
@@ -51,9 +54,37 @@ class Part:
     origins: list[str] | None = None
 
 
+def pooled(part: Part, pool: dict[str, str]) -> Part:
+    """Return the part with one object for each text, over all parts of a ``pool``: files name the same isomiRs."""
+
+    def one_each(values: np.ndarray) -> np.ndarray:
+        return np.array([pool.setdefault(text, text) for text in values], dtype=object)
+
+    annotation = part.annotation
+    if annotation is not None:
+        annotation = annotation.apply(lambda column: one_each(column) if column.dtype == object else column)
+    return replace(
+        part,
+        isomir=one_each(part.isomir),
+        mirna=one_each(part.mirna),
+        sequence=None if part.sequence is None else one_each(part.sequence),
+        annotation=annotation,
+    )
+
+
 def at_lines(lines: np.ndarray) -> Callable[[int], str]:
     """Return a ``where`` for rows that came from these lines of a file."""
     return lambda i: f"line {lines[i]}"
+
+
+def taken(counts: Any, rows: np.ndarray) -> Any:
+    """Return some rows of the counts of a part, by number or by a mask."""
+    return counts.take(rows) if isinstance(counts, Rows) else counts[rows]
+
+
+def with_all_cells(part: Part) -> Part:
+    """Return the part with its counts as one matrix."""
+    return replace(part, counts=part.counts.dense()) if isinstance(part.counts, Rows) else part
 
 
 def without_duplicates(part: Part, policy: str) -> Part:
@@ -77,6 +108,7 @@ def without_duplicates(part: Part, policy: str) -> Part:
     repeated = len(codes) - len(first)
     if not repeated:
         return part
+    part = with_all_cells(part)
     counts = part.counts[first]
     if policy in {"refuse", "identical"}:
         later = np.ones(len(codes), dtype=bool)
@@ -151,16 +183,23 @@ def _added(part: Part, codes: np.ndarray, n: int) -> np.ndarray:
     return counts
 
 
-def join(parts: Sequence[Part], *, sum_samples: bool = False, table: pd.DataFrame | None = None) -> Part:
+def join(
+    parts: Sequence[Part],
+    *,
+    sum_samples: bool = False,
+    table: pd.DataFrame | None = None,
+    apart: bool = False,
+) -> Part:
     """Join sources over isomiRs; an isomiR that a source does not have has 0 in its samples.
 
     Rows keep the order in which they first occur; annotation is the first that a source gives. A sample that occurs
-    more than once is refused, or added up with ``sum_samples``; ``table`` is the sample table, for the message.
+    more than once is refused, or added up with ``sum_samples``; ``table`` is the sample table, for the message. With
+    ``apart`` the counts are :class:`~bayes_mirglmm.counts.rare.Rows`.
     """
     if not sum_samples:
         _distinct_samples(parts, table)
-    joined = parts[0] if len(parts) == 1 else _joined(parts)
-    return _summed_samples(joined) if sum_samples else joined
+    joined = parts[0] if len(parts) == 1 else _joined([with_all_cells(part) for part in parts], apart=apart)
+    return _summed_samples(with_all_cells(joined)) if sum_samples else joined
 
 
 def only_listed(part: Part, table: pd.DataFrame) -> Part:
@@ -180,20 +219,15 @@ def only_listed(part: Part, table: pd.DataFrame) -> Part:
     return replace(
         part,
         samples=[part.samples[i] for i in keep],
-        counts=part.counts[:, keep],
+        counts=part.counts.columns(keep) if isinstance(part.counts, Rows) else part.counts[:, keep],
         notes=[*part.notes, note],
         sample_table=None if own is None else own[own.index.astype(str).isin(listed)],
     )
 
 
-def _joined(parts: Sequence[Part]) -> Part:
+def _joined(parts: Sequence[Part], *, apart: bool) -> Part:
     codes, first = _keys(np.concatenate([p.isomir for p in parts]), np.concatenate([p.mirna for p in parts]))
-    counts = np.zeros((len(first), sum(len(p.samples) for p in parts)), dtype=np.int64)
-    row = column = 0
-    for part in parts:
-        n, m = part.counts.shape
-        counts[codes[row : row + n], column : column + m] = part.counts
-        row, column = row + n, column + m
+    counts = (_cells_apart if apart else _cells)(parts, codes, len(first))
     sequence = None
     if any(p.sequence is not None for p in parts):
         every = [
@@ -219,6 +253,35 @@ def _joined(parts: Sequence[Part]) -> Part:
     )
 
 
+def _cells(parts: Sequence[Part], codes: np.ndarray, n: int) -> np.ndarray:
+    """Return the counts of all parts beside each other, their rows at ``codes``."""
+    kind = np.result_type(np.int32, *(p.counts.dtype for p in parts))
+    counts = np.zeros((n, sum(len(p.samples) for p in parts)), dtype=kind)
+    row = column = 0
+    for part in parts:
+        height, width = part.counts.shape
+        counts[codes[row : row + height], column : column + width] = part.counts
+        row, column = row + height, column + width
+    return counts
+
+
+def _cells_apart(parts: Sequence[Part], codes: np.ndarray, n: int) -> Rows:
+    """Return the same without the zeros of rare rows."""
+    from scipy.sparse import coo_array  # takes its time to import
+
+    values, rows, columns = [], [], []
+    row = column = 0
+    for part in parts:
+        height, width = part.counts.shape
+        i, j = np.nonzero(part.counts)
+        values.append(part.counts[i, j])
+        rows.append(codes[row : row + height][i].astype(np.int32))
+        columns.append((j + column).astype(np.int32))
+        row, column = row + height, column + width
+    cells = (np.concatenate(values), (np.concatenate(rows), np.concatenate(columns)))
+    return Rows.of_sparse(coo_array(cells, shape=(n, column)))
+
+
 def _stacked(tables: Sequence[pd.DataFrame]) -> pd.DataFrame | None:
     """Return sample tables under each other; a factor in all of them has the levels of each, in order of occurrence."""
     if not tables:
@@ -235,10 +298,16 @@ def _stacked(tables: Sequence[pd.DataFrame]) -> pd.DataFrame | None:
 def to_counts(part: Part, samples: pd.DataFrame | None, format: str) -> xr.Dataset:
     """Build the container, with notes on what a user should know about the isomiRs."""
     notes = list(part.notes)
+    rows, part = _own_rows(part)
     keys = part.sequence if part.sequence is not None and all(part.sequence) else part.isomir
     shared = pd.Series(keys).duplicated(keep=False).to_numpy()
+    counts = part.counts if rows is None else rows
+    sums = counts.row_sums() if isinstance(counts, Rows) else counts.sum(axis=1, dtype=np.int64)
+    totals = (
+        counts.sample_sums(np.float64) if isinstance(counts, Rows) else counts.sum(axis=0, dtype=np.float64)
+    )
     if shared.any():
-        share = part.counts[shared].sum() / max(part.counts.sum(), 1)
+        share = sums[shared].sum() / max(sums.sum(), 1)
         text = f"{{n}} isomiR(s) stand under more than one miRNA, with their count under each ({share:.1%} of all)"
         notes.append(Note(text, len(set(keys[shared]))))
     if part.sequence is not None:
@@ -247,11 +316,13 @@ def to_counts(part: Part, samples: pd.DataFrame | None, format: str) -> xr.Datas
             notes.append(
                 Note("{n} isomiR(s) have N (an uncalled base) in their sequence; they were kept", uncalled)
             )
-    silent = [s for s, seen in zip(part.samples, part.counts.any(axis=0), strict=True) if not seen]
+    silent = [s for s, seen in zip(part.samples, totals > 0, strict=True) if not seen]
     if silent:
         notes.append(Note(f"{{n}} sample(s) have no counts at all: {some(silent)}", len(silent)))
+    if rows is not None:
+        return _without_rare(part, rows, samples, format, notes)
     return make_counts(
-        part.counts,
+        narrow(part.counts),
         isomir=part.isomir,
         mirna=part.mirna,
         sample=part.samples,
@@ -262,6 +333,46 @@ def to_counts(part: Part, samples: pd.DataFrame | None, format: str) -> xr.Datas
         format=format,
         notes=sentences(notes),
     )
+
+
+def _own_rows(part: Part) -> tuple[Rows | None, Part]:
+    """Return the rows of a part whose rare ones are left out; None, and the part whole, where that cannot be."""
+    if not isinstance(part.counts, Rows):
+        return None, part
+    rows = part.counts
+    if not len(rows.full) or not rows.rare.shape[0] or (rows.sample_sums(np.float64) > MAX_SUM).any():
+        return None, with_all_cells(part)
+    return rows, part
+
+
+def _without_rare(
+    part: Part, rows: Rows, samples: pd.DataFrame | None, format: str, notes: list[Note]
+) -> xr.Dataset:
+    """Build the container of the isomiRs that are not rare, with totals and fingerprint of all."""
+    ids = unique_isomir_ids([str(i) for i in part.isomir], [str(m) for m in part.mirna])
+    mirna = np.asarray([str(m) for m in part.mirna], dtype=object)
+    held = np.flatnonzero(rows.place >= 0)
+    counts = make_counts(
+        rows.full,
+        isomir=ids[held],
+        mirna=mirna[held],
+        sample=part.samples,
+        sequence=None if part.sequence is None else part.sequence[held],
+        annotation=None if part.annotation is None else part.annotation.iloc[held].reset_index(drop=True),
+        samples=samples,
+        total=rows.sample_sums(),
+        source=part.source,
+        format=format,
+        notes=sentences(notes),
+    )
+    everything = xr.Dataset(coords={"isomir": ids, "mirna": ("isomir", mirna)}).assign_coords(
+        sample=counts["sample"].values, total=("sample", counts["total"].values)
+    )
+    attributes = {
+        RARE_SAMPLES: len(part.samples),
+        "sha256_before_filters": counts_sha256(everything, rows.blocks()),
+    }
+    return counts.assign(rare_record(rows, ids, mirna)).assign_attrs(attributes)
 
 
 def _keys(isomir: np.ndarray, mirna: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

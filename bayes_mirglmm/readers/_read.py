@@ -14,6 +14,7 @@ from bayes_mirglmm.counts.replicates import sum_replicates as add_up
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.readers import anndata, r
 from bayes_mirglmm.readers import table as table_reader
+from bayes_mirglmm.readers._delimited import RARE_APART
 from bayes_mirglmm.readers._files import PathLike, find_files, listed_files
 from bayes_mirglmm.readers._formats import choose
 from bayes_mirglmm.readers._notes import Note
@@ -31,6 +32,7 @@ def read_counts(
     samples_only: bool = False,
     sum_replicates: str | None = None,
     duplicates: str | None = None,
+    drop_rare: bool = False,
     **options: Any,
 ) -> xr.Dataset:
     """Read isomiR counts from the output of an upstream tool.
@@ -59,6 +61,11 @@ def read_counts(
     duplicates : {"refuse", "identical", "sum", "max", "first"}, optional
         What to do with rows of one isomiR and one miRNA in a file, where the format's own rule (see the page on
         formats) is not wanted. ``identical`` keeps one of several rows with the same counts and refuses others.
+    drop_rare : bool
+        Leave out isomiRs that are zero in more than half of the samples as soon as totals, sums of miRNAs and the
+        fingerprint are taken: :func:`bayes_mirglmm.filter_counts` drops them at any limit, and does the same with these
+        counts. In a large cohort they are nearly all isomiRs; memory is then needed for the others. Not with
+        ``sum_replicates``.
     **options
         Options of the format, such as ``isomir=``, ``mirna=`` and ``annotation=`` for a table.
 
@@ -82,6 +89,7 @@ def read_counts(
             **options,
         )
     notes: list[Note] = []
+    apart = False
     table = _checked(sample_frame(samples, notes), samples_only)
     if anndata.is_anndata(path_or_paths):
         _known(options, anndata, {"layer", "mirna"})
@@ -93,7 +101,12 @@ def read_counts(
         _known(options, module)
         if samples_only and module in (table_reader, r):
             options["samples_only"] = True
-        parts = module.read(heads, table, **options)
+        apart = drop_rare and sum_replicates is None
+        token = RARE_APART.set(apart)
+        try:
+            parts = module.read(heads, table, **options)
+        finally:
+            RARE_APART.reset(token)
     return _assembled(
         parts,
         table,
@@ -102,6 +115,7 @@ def read_counts(
         notes,
         samples_only=samples_only,
         sum_replicates=sum_replicates,
+        apart=apart,
     )
 
 
@@ -184,9 +198,15 @@ def _assembled(
     *,
     samples_only: bool,
     sum_replicates: str | None,
+    apart: bool = False,
 ) -> xr.Dataset:
     by_name = samples is not None and sum_replicates in ("sample", samples.attrs.get("sample_column"))
-    part = join([without_duplicates(part, duplicates) for part in parts], sum_samples=by_name, table=samples)
+    part = join(
+        [without_duplicates(part, duplicates) for part in parts],
+        sum_samples=by_name,
+        table=samples,
+        apart=apart,
+    )
     part.notes = [*part.notes, *notes]
     if part.annotation is not None:
         part.annotation = _renamed(part.annotation, part.notes)

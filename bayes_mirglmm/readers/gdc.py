@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from bayes_mirglmm.counts.rare import Rows
 from bayes_mirglmm.errors import InputError
-from bayes_mirglmm.readers._delimited import inspect, read_cells, require_columns
+from bayes_mirglmm.readers._delimited import RARE_APART, inspect, read_cells, require_columns
 from bayes_mirglmm.readers._files import PathLike, sample_names
 from bayes_mirglmm.readers._layout import header_keys, normalised
 from bayes_mirglmm.readers._loci import offsets
@@ -57,16 +58,23 @@ def read(
     single = [head for head in heads if BARCODE not in header_keys(head.first)]
     names_of = dict(zip(single, sample_names([head.path for head in single], samples), strict=True))
     notes: list[Note] = []
+    pool: dict[str, str] = {}
     columns: list[tuple[str, str]] = []  # sample and file of each column of the counts
-    rows = pd.concat([_rows(head, names_of.get(head), columns, notes) for head in heads], ignore_index=True)
+    rows = pd.concat(
+        [_rows(head, names_of.get(head), columns, notes, pool) for head in heads], ignore_index=True
+    )
     found = mature_names(rows, names)
     notes += found.notes
     rows = offsets(rows, found.loci)
     keys = ["accession", "offset_5p", "offset_3p"]
     isomir = rows.groupby(keys, sort=True).ngroup().to_numpy()
     described = rows[keys].assign(isomir=isomir).drop_duplicates("isomir").sort_values("isomir")[keys]
-    counts = np.zeros((len(described), len(columns)), dtype=np.int64)
-    np.add.at(counts, (isomir, rows["sample"].to_numpy()), rows["count"].to_numpy())
+    from scipy.sparse import coo_array  # takes its time to import
+
+    cells = coo_array(
+        (rows["count"].to_numpy(), (isomir, rows["sample"].to_numpy())), shape=(len(described), len(columns))
+    )
+    counts = Rows.of_sparse(cells) if RARE_APART.get() else cells.toarray()
     merged = len(rows) - len(np.unique(isomir * len(columns) + rows["sample"].to_numpy()))
     if merged:
         notes.append(
@@ -95,10 +103,13 @@ def read(
     ]
 
 
-def _rows(head: Head, sample: str | None, columns: list[tuple[str, str]], notes: list[Note]) -> pd.DataFrame:
+def _rows(
+    head: Head, sample: str | None, columns: list[tuple[str, str]], notes: list[Note], pool: dict[str, str]
+) -> pd.DataFrame:
     """Return the mature rows of a file: precursor, accession, chromosome, start, end, strand, sample, count.
 
-    ``sample`` is a number, the place in ``columns``, to which the samples of the file are added.
+    ``sample`` is a number, the place in ``columns``, to which the samples of the file are added. Texts are one object
+    each over all files (``pool``), which name the same loci.
     """
     table = require_columns(inspect(head))
     at = {normalised(name): i for i, name in enumerate(table.columns)}
@@ -139,7 +150,14 @@ def _rows(head: Head, sample: str | None, columns: list[tuple[str, str]], notes:
         )
     place[["start", "end"]] = place[["start", "end"]].astype(np.int64)
     accession = frame["region"].str.slice(len("mature,"))
-    return frame[["precursor", "count", "sample"]].assign(accession=accession).join(place)
+    found = frame[["precursor", "count", "sample"]].assign(accession=accession).join(place)
+    texts = ("precursor", "accession", "chromosome", "strand")
+    return found.assign(
+        **{
+            name: pd.Series([pool.setdefault(text, text) for text in found[name]], found.index, dtype=object)
+            for name in texts
+        }
+    )
 
 
 def _signed(number: int) -> str:

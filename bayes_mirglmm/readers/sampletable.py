@@ -126,7 +126,8 @@ def _from_pandas(samples: pd.DataFrame, notes: list[Note]) -> pd.DataFrame:
 
 def only(samples: pd.DataFrame, names: list[str], notes: list[Note]) -> pd.DataFrame:
     """Take out rows of other samples, so that a sheet of a whole project may repeat them."""
-    extra = [name for name in dict.fromkeys(samples.index) if name not in set(names)]
+    present = set(names)
+    extra = [name for name in dict.fromkeys(samples.index) if name not in present]
     if extra and len(extra) < len(set(samples.index)):
         text = f"{{n}} sample(s) of the sample table have no counts and were left out: {some(extra)}"
         notes.append(Note(text, len(extra)))

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from bayes_mirglmm.counts.rare import narrow
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.readers._cells import as_count
 from bayes_mirglmm.readers._delimited import inspect, read_cells, require_columns
@@ -14,7 +15,7 @@ from bayes_mirglmm.readers._files import sample_names
 from bayes_mirglmm.readers._layout import SEQUENCE, Layout, header_keys, normalised
 from bayes_mirglmm.readers._notes import Note
 from bayes_mirglmm.readers._open import Head, decoding, numbered_lines
-from bayes_mirglmm.readers._part import Part, at_lines
+from bayes_mirglmm.readers._part import Part, at_lines, pooled
 from bayes_mirglmm.readers.table import read_wide, strings
 
 NAME = "srnabench"
@@ -37,13 +38,15 @@ def read(heads: Sequence[Head], samples: pd.DataFrame | None = None) -> list[Par
     """
     per_sample = [head for head in heads if not _is_matrix(head)]
     names = dict(zip(per_sample, sample_names([h.path for h in per_sample], samples), strict=True))
-    parts = []
+    parts: list[Part] = []
+    pool: dict[str, str] = {}
     for head in heads:
         if _is_reads(head):
             notes: list[Note] = []
-            parts.append(decoding(head, lambda e, h=head, n=notes: _reads(h, names[h], e, n), notes))  # type: ignore[misc]
+            part = decoding(head, lambda e, h=head, n=notes: _reads(h, names[h], e, n), notes)  # type: ignore[misc]
+            parts.append(pooled(part, pool))
         elif _is_mirnas(head):
-            parts.append(_mirnas(head, names[head]))
+            parts.append(pooled(_mirnas(head, names[head]), pool))
         elif _is_matrix(head):
             parts.append(_matrix(head))
         else:
@@ -109,9 +112,9 @@ def _reads(head: Head, sample: str, encoding: str, notes: list[Note]) -> Part:
         sequences,
         mirnas_of,
         [sample],
-        counts.astype(np.int64)[:, None],
+        narrow(counts.astype(np.int64))[:, None],
         sequences,
-        where=at_lines(lines),
+        where=at_lines(lines.astype(np.int64)),
         notes=notes,
     )
 

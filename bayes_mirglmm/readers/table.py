@@ -13,7 +13,7 @@ from bayes_mirglmm.readers._delimited import ROW_NAME, Table, inspect, read_cell
 from bayes_mirglmm.readers._layout import Layout, guess_layout
 from bayes_mirglmm.readers._notes import Note
 from bayes_mirglmm.readers._open import Head
-from bayes_mirglmm.readers._part import Part, at_lines
+from bayes_mirglmm.readers._part import Part, at_lines, taken
 
 NAME = "table"
 POLICY = "refuse"
@@ -86,7 +86,7 @@ def read_wide(
     frame, counts, lines = cells.text, cells.counts, cells.lines
     if keep is not None:
         mask = keep(frame.set_axis([table.columns[i] for i in text], axis=1))
-        frame, counts, lines = frame[mask].reset_index(drop=True), counts[mask], lines[mask]
+        frame, counts, lines = frame[mask].reset_index(drop=True), taken(counts, mask), lines[mask]
     annotation = frame[list(layout.annotation)].set_axis(
         [table.columns[i] for i in layout.annotation], axis=1
     )

@@ -213,7 +213,7 @@ def _multiplied(
     seed: int,
 ) -> tuple[xr.Dataset, xr.Dataset]:
     """Return all counts and the retained ones, after multiplication, with totals taken then."""
-    y = kept["counts"].values.copy()
+    y = kept["counts"].values.astype(np.int64)
     for direction, name in ((1, groups[1]), (-1, groups[0])):
         cells = np.ix_(sign == direction, kept[GROUP].values == name)
         y[cells] = np.rint(y[cells] * factor[sign == direction, None]).astype(np.int64)
@@ -222,7 +222,7 @@ def _multiplied(
         raise InputError(
             "a library would have more than 2^53 reads after the multiplication: give a smaller effect."
         )
-    every = real["counts"].values.copy()
+    every = real["counts"].values.astype(np.int64)
     every[real.indexes["isomir"].get_indexer(kept.indexes["isomir"])] = y
     about = {
         "source": f"simulate_into(seed={seed}) of {real.attrs.get('source', 'counts')}",
