@@ -7,6 +7,8 @@ value along a random direction, given everything else about the profiles (Langsr
 for rotation tests). No sample is relabelled, so that three samples a group are enough for small p-values.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 
 from bayes_mirglmm.cohort.covariance_folds import SharedCovariance
@@ -40,14 +42,30 @@ def column_rank(columns: np.ndarray) -> int:
     return int((s > 1e-8 * max(s[0], 1e-300)).sum()) if s[0] > 1e-10 else 0
 
 
+def isomir_weights(profiles: UsageProfiles, columns: np.ndarray, *, tau: float = TAU) -> np.ndarray:
+    """Return omega (N,): how much each isomiR's count can tell of a slope of ``tau``, 0 to 1.
+
+    omega_j = q_j / (1 + q_j) with q_j = tau^2 w_j |g|^2 / phi, and |g|^2 the mean square length of the columns of
+    interest (r, L).
+    """
+    size = (columns**2).sum() / column_rank(columns)
+    gain = tau**2 * profiles.weight * size / profiles.dispersion[profiles.mirna]
+    return gain / (1.0 + gain)
+
+
 def rotation_p_values(
-    profiles: UsageProfiles, covariance: SharedCovariance, columns: np.ndarray, *, tau: float = TAU
+    profiles: UsageProfiles,
+    covariance: SharedCovariance,
+    columns: np.ndarray,
+    *,
+    tau: float = TAU,
+    calibrate: Callable[[np.ndarray], np.ndarray] | None = None,
 ) -> np.ndarray:
     """Return the p-value of each miRNA, shape (M,).
 
-    With X the whitened profiles, v the whitened direction of interest and weights omega_j = q_j / (1 + q_j),
-    q_j = tau^2 w_j |g|^2 / phi, the statistic is t = sum_j omega_j (X_j v)^2, and p is the probability that a random
-    direction of the sample space has as much.
+    With X the whitened profiles, v the whitened direction of interest and weights omega_j from :func:`isomir_weights`,
+    the statistic is t = sum_j omega_j (X_j v)^2, and p is the probability that a random direction of the sample space
+    has as much.
 
     With several directions (three groups or more) the second is compared with random directions orthogonal to the
     first, and so on: these p-values are independent under the null, and are combined by Fisher's sum of logs. The
@@ -60,11 +78,11 @@ def rotation_p_values(
     columns : array, shape (r, L)
         As in :func:`whitened_directions`.
     tau : float
+    calibrate : callable, optional
+        What is done to the p-values of each direction before they are combined.
     """
     rank = column_rank(columns)
-    size = (columns**2).sum() / rank
-    gain = tau**2 * profiles.weight * size / profiles.dispersion[profiles.mirna]
-    root = np.sqrt(gain / (1.0 + gain))
+    root = np.sqrt(isomir_weights(profiles, columns, tau=tau))
     r = profiles.values.shape[1]
     n_mirnas = len(covariance.fold)
     width = int(min(profiles.sizes.max(), r))
@@ -78,15 +96,16 @@ def rotation_p_values(
             x = root[rows, None] * (profiles.values[rows] @ whitener)
             for k in range(rank):
                 along = x @ directions[:, k]
-                found = _eigenvalues(x)[:width]
+                found = eigenvalues_of(x)[:width]
                 eigenvalues[k, m, : len(found)] = found
                 statistic[k, m] = along @ along
                 x = x - np.outer(along, directions[:, k])
     tails = [direction_tail(eigenvalues[k][:, : min(width, r - k)], statistic[k], r - k) for k in range(rank)]
+    tails = tails if calibrate is None else [calibrate(tail) for tail in tails]
     return tails[0] if rank == 1 else _combined(np.array(tails))
 
 
-def _eigenvalues(x: np.ndarray) -> np.ndarray:
+def eigenvalues_of(x: np.ndarray) -> np.ndarray:
     """Return the eigenvalues of X'X, falling, from the smaller of both products."""
     product = x @ x.T if len(x) <= x.shape[1] else x.T @ x
     return np.maximum(np.linalg.eigvalsh(product)[::-1], 0.0)

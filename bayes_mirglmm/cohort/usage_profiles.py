@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bayes_mirglmm.cohort.isomir_means import isomir_means
+
 CLIP = 5.0  # standard deviations: a single outlying count must not carry a profile
 SWEEPS = 4
 FEWEST_DIRECTIONS = 3
@@ -59,9 +61,13 @@ def mirna_scores(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return standardised scores (J, n) and weights (J, n) of the isomiRs of one miRNA.
 
-    The score of a cell is (y - mu) t with t = 1 / (1 + mu/theta), its information W = mu t. Scores are clipped at
-    :data:`CLIP` standard deviations; then what all isomiRs of a sample have in common (the miRNA's own level) and
-    what the columns explain in each isomiR are taken out by turns, weighted by W.
+    The information of a cell is W = mu t with t = 1 / (1 + mu/theta), the part of its variance that is of counting.
+    Counting adds, what else varies multiplies: the standardised residual is t times Pearson's and 1 - t times that of
+    the deviance (McCullagh & Nelder 1989, section 2.4), so that where counting tells little a sample with twice as much
+    is as far out as one with half. Residuals are clipped at :data:`CLIP`; then what all isomiRs of a sample have in
+    common (the miRNA's own level) and what the columns explain in each isomiR are taken out by turns, weighted by W.
+    With columns beside the intercept the means are first fitted for each isomiR
+    (:func:`~bayes_mirglmm.cohort.isomir_means.isomir_means`).
 
     Parameters
     ----------
@@ -73,10 +79,14 @@ def mirna_scores(
     columns : array, shape (n, c)
         Intercept, covariates, batches, pairs: what isomiR profiles may depend on without being of interest.
     """
+    if columns.shape[1] > 1:
+        mean, theta = isomir_means(counts, mean, theta, columns)
     t = 1.0 / (1.0 + mean / theta)
     weight = mean * t
     root = np.sqrt(weight)
-    score = np.clip((counts - mean) * t / root, -CLIP, CLIP) * root
+    residual = (counts - mean) * t / root
+    residual = t * residual + (1.0 - t) * deviance_residuals(counts, mean, theta)
+    score = np.clip(residual, -CLIP, CLIP) * root
     information = np.einsum("jn,na,nb->jab", weight, columns, columns)
     inverse = np.linalg.pinv(information, hermitian=True)
     total = weight.sum(axis=0)
@@ -85,6 +95,18 @@ def mirna_scores(
         slopes = np.einsum("jab,jb->ja", inverse, score @ columns)
         score = score - weight * (slopes @ columns.T)
     return score / root, weight
+
+
+def deviance_residuals(counts: np.ndarray, mean: np.ndarray, theta: float) -> np.ndarray:
+    """Return signed roots of the negative binomial deviance of each cell; of the Poisson where ``theta`` is inf."""
+    from scipy.special import xlogy
+
+    deviance = xlogy(counts, counts / mean)
+    if np.isinf(theta):
+        deviance = deviance - (counts - mean)
+    else:
+        deviance = deviance - (counts + theta) * np.log1p((counts - mean) / (mean + theta))
+    return np.sign(counts - mean) * np.sqrt(2.0 * np.maximum(deviance, 0.0))
 
 
 def usage_profiles(scores: list[np.ndarray], weights: list[np.ndarray], columns: np.ndarray) -> UsageProfiles:

@@ -8,16 +8,25 @@ from bayes_mirglmm.cohort.covariance_folds import (
     FoldMoments,
     SharedCovariance,
     deal_folds,
-    fold_moments,
     shared_covariance,
+    standardised_moments,
 )
-from bayes_mirglmm.cohort.rotation_test import column_rank, rotation_p_values
+from bayes_mirglmm.cohort.relabelled_null import RelabelledNull, relabelled_null
+from bayes_mirglmm.cohort.rotation_test import column_rank, isomir_weights, rotation_p_values
 from bayes_mirglmm.cohort.score_bayes_factor import score_log_bayes_factors
-from bayes_mirglmm.cohort.shared_shift import SharedShift, orthonormal, shared_shift, without_shift
+from bayes_mirglmm.cohort.shared_shift import (
+    SharedShift,
+    orthonormal,
+    relabelled,
+    shared_shift,
+    without_shift,
+)
 from bayes_mirglmm.cohort.usage_profiles import UsageProfiles
 
 FEWEST_MIRNAS = 10
 FEW_MIRNAS = 50
+RELABELLINGS = 30  # for the null distribution of p
+OWN_PART = 0.1  # squared length of a relabelling beside the variable of interest, below which it says nothing
 
 
 @dataclass(frozen=True)
@@ -35,6 +44,8 @@ class SharedUsageTest:
     shift: SharedShift
     covariance: SharedCovariance
     moments: FoldMoments
+    null: RelabelledNull
+    """By which ``p_value`` and ``p_within`` were calibrated."""
 
 
 def shared_usage_test(
@@ -75,18 +86,26 @@ def shared_usage_test(
     rank = column_rank(inside)
     if rank == 0:
         raise ValueError("the columns of interest are explained by the others.")
-    moments = fold_moments(profiles, deal_folds(profiles.sizes, linked))
     directions = orthonormal(inside, rank)
+    draws = relabelled(columns, strata, profiles.basis, rank, RELABELLINGS, seed)
+    others = np.concatenate(list(draws), axis=1)
+    others = others[:, ((others - directions @ (directions.T @ others)) ** 2).sum(axis=0) > OWN_PART]
+    fold = deal_folds(profiles.sizes, linked)
+    moments = standardised_moments(profiles, fold, isomir_weights(profiles, inside), directions, others)
     covariance = shared_covariance(moments, directions)
     shift = shared_shift(moments, columns, rank, strata, seed=seed)
+    null = relabelled_null(profiles, covariance, inside, others)
+    # the excess along the variable changes nothing beside it, so that one null distribution serves both
+    within = without_shift(covariance, directions, shift.median)
     return SharedUsageTest(
-        p_value=rotation_p_values(profiles, covariance, inside),
-        p_within=rotation_p_values(profiles, without_shift(covariance, directions, shift.median), inside),
+        p_value=rotation_p_values(profiles, covariance, inside, calibrate=null.calibrated),
+        p_within=rotation_p_values(profiles, within, inside, calibrate=null.calibrated),
         log_bayes_factor=score_log_bayes_factors(profiles, covariance, inside, scale=prior_scale),
         share=explained_share(profiles, covariance),
         shift=shift,
         covariance=covariance,
         moments=moments,
+        null=null,
     )
 
 

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 
 from bayes_mirglmm.cohort.covariance_folds import (
@@ -5,6 +7,7 @@ from bayes_mirglmm.cohort.covariance_folds import (
     deal_folds,
     fold_moments,
     shared_covariance,
+    standardised_moments,
 )
 from bayes_mirglmm.cohort.shared_shift import orthonormal
 from bayes_mirglmm.cohort.usage_profiles import UsageProfiles
@@ -99,3 +102,37 @@ def test_whitener_inverts_the_covariance(draw_profiles) -> None:
     directions = np.linalg.qr(np.random.default_rng(1).normal(size=(8, 2)))[0]
     expected = directions.T @ np.linalg.inv(full) @ directions
     np.testing.assert_allclose(found.precision_along(directions)[2], expected, rtol=1e-9)
+
+
+def test_no_mirna_weighs_more_for_being_loud(draw_profiles) -> None:
+    rng = np.random.default_rng(10)
+    profiles = draw_profiles(rng, 9)
+    fold = deal_folds(profiles.sizes)
+    u, others = orthonormal(rng.normal(size=(8, 1)), 1), rng.normal(size=(8, 20))
+    weights = rng.uniform(0.1, 0.9, size=len(profiles.values))
+    loud = replace(profiles, values=np.where(profiles.mirna[:, None] == 3, 50.0, 1.0) * profiles.values)
+    quiet, found = (standardised_moments(p, fold, weights, u, others) for p in (profiles, loud))
+    np.testing.assert_allclose(found.moments, quiet.moments, rtol=1e-9)
+    np.testing.assert_allclose(
+        shared_covariance(found, u).values, shared_covariance(quiet, u).values, rtol=1e-9
+    )
+
+
+def test_what_a_cap_takes_without_usage_is_given_back_and_usage_is_not(draw_profiles) -> None:
+    rng = np.random.default_rng(11)
+    n, mirnas = 12, 200
+    labels = np.repeat([1.0, -1.0], 6)
+    planted = np.zeros((mirnas * 6, n))
+    planted[: 40 * 6] = np.outer(rng.normal(scale=4.0, size=240), labels)
+    for some, least, most in ((np.zeros_like(planted), 0.85, 1.0), (planted, 0.0, 0.6)):
+        profiles = draw_profiles(rng, n, mirnas, planted=some)
+        u = orthonormal(profiles.basis.T @ labels[:, None], 1)
+        others = profiles.basis.T @ np.column_stack([rng.permutation(labels) for _ in range(30)])
+        moments = standardised_moments(profiles, deal_folds(profiles.sizes), np.ones(len(planted)), u, others)
+        assert moments.given_back > 1.03
+        free, capped = (
+            1.0 / shared_covariance(moments, u, cap=cap).precision_along(u).mean() for cap in (np.inf, 2.0)
+        )
+        assert least < capped / free <= most + 1e-9
+        bare = shared_covariance(replace(moments, given_back=1.0), u)
+        assert 1.0 / bare.precision_along(u).mean() < capped
