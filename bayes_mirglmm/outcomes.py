@@ -201,6 +201,10 @@ CAUTIONS: dict[str, str] = {
     "not_counts": (
         "Give the raw read counts of the upstream tool. Only counts that were drawn to one depth on purpose may stay."
     ),
+    "belonging": (
+        "Fit again with the random term that is named if they do; if the column says nothing of the kind, nothing is "
+        "amiss."
+    ),
     "replicates": "Counted as samples, runs of one library make every p-value too small.",
 }
 GENERAL_ADVICE = "Decide whether it touches your question before you use the results."

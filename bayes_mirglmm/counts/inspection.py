@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bayes_mirglmm.counts.belonging import belonging_columns
 from bayes_mirglmm.counts.cells import is_date, is_number
 from bayes_mirglmm.counts.container import dropped, sample_table, validate_counts
 from bayes_mirglmm.counts.display import html_inspection, text_inspection
@@ -192,9 +193,16 @@ def _remarks(counts: xr.Dataset) -> list[str]:
             f"{total.max():,} ({total.idxmax()})."
         )
     remarks += [f"{_capital(caution)}." for caution in count_cautions(counts)]
-    if caution := replicate_caution(counts):
-        remarks.append(f"{_capital(caution)}.")
+    replicates = replicate_caution(counts)
+    if replicates:
+        remarks.append(f"{_capital(replicates)}.")
     table = sample_table(counts)
+    remarks += [
+        f"{_capital(b.text)}: if samples of a level belong together (a patient, a litter), take it into the formula, "
+        f"{b.term}."
+        for b in belonging_columns(table)
+        if not replicates
+    ]
     if table.empty:
         remarks.append("No sample table was given: a fit needs one, with a row per sample.")
     for name, values in table.items():

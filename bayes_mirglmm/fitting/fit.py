@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bayes_mirglmm.counts.belonging import unused_belonging
 from bayes_mirglmm.counts.container import sample_table, validate_counts
 from bayes_mirglmm.counts.offsets import log_offset, offset_caution
 from bayes_mirglmm.counts.plausibility import count_cautions
@@ -353,6 +354,15 @@ def _cautions(counts: xr.Dataset, design: Design, options: Options, *, slope_cho
         cautions.append(Caution("few_samples", sentence))
     if sentence := replicate_caution(counts, design.table.columns):
         cautions.append(Caution("replicates", sentence))
+    elif options.preset is None:
+        cautions += [
+            Caution(
+                "belonging",
+                f"{b.text}, and the formula does not use it: samples that belong together, of one patient say, are not "
+                f"independent; {b.term} in the formula says so",
+            )
+            for b in unused_belonging(counts, design.table.columns)
+        ]
     if design.without_slopes and not slope_chosen and options.spec.isomir_slope:
         others = " and ".join(design.without_slopes)
         last = design.without_slopes[-1]

@@ -1,6 +1,7 @@
 """Variance components across miRNAs: how much isomiR, usage, sample and noise."""
 
 from collections.abc import Sequence
+from itertools import cycle
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -129,10 +130,10 @@ def _draw_shares(axes: "Axes", shares: "pd.DataFrame") -> None:
     within = within.div(within.sum(axis=1), axis=0).fillna(0.0)
     within = within.sort_values("usage", ascending=False, kind="stable")
     bottom = np.zeros(len(within))
-    more = (SKY, PURPLE, BLUE, BLACK)
-    known = {"usage": ORANGE, "sample": GREEN, "noise": GREY}
-    for place, name in enumerate(within):
-        colour = known.get(str(name), more[place % len(more)])
+    colours = {"usage": ORANGE, "sample": GREEN, "noise": GREY}
+    others = cycle((SKY, PURPLE, BLUE, BLACK))
+    for name in within:
+        colour = colours.get(str(name)) or next(others)
         values = within[name].to_numpy()
         text = f"{name}: {100 * values.mean():.0f} % on average" if len(values) else name
         axes.bar(np.arange(len(within)), values, 1.0, bottom=bottom, color=colour, lw=0, label=text)

@@ -102,10 +102,13 @@ def methods_text(fit: "Fit") -> str:
 
 def _random_effects(fit: "Fit") -> str:
     """Return what is random: ``random intercepts of samples, ... and random intercepts of isomiRs``."""
-    parts = ["random intercepts of samples"]
+    of_samples = "random intercepts of samples"
+    if "sample_covariance" in fit.data:
+        of_samples += " under a covariance between samples that was given"
+    parts = [of_samples] if fit.has_sample_effect else []
     for term in fit.design.random:
         slopes = ", ".join(name for name in term.names if name != "Intercept")
         what = ["intercepts"] * ("Intercept" in term.names) + [f"slopes ({slopes})"] * bool(slopes)
         parts.append(f"random {' and '.join(what)} of {term.group}")
-    slopes = f" and slopes ({fit.slope})" if fit.slope else ""
-    return f"{', '.join(parts)} and random intercepts{slopes} of isomiRs"
+    slopes = f" and slopes ({fit.slope})" if fit.has_isomir_slopes else ""
+    return f"{', '.join(parts)}{' and ' if parts else ''}random intercepts{slopes} of isomiRs"

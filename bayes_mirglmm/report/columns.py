@@ -67,6 +67,12 @@ def _effects(prob: float, bayesian: bool) -> tuple[Column, ...]:
         tests = (
             Column("p_value", "p", "Two-sided p-value of the fold change.", "p"),
             Column("p_adjusted", "adj. p", "Benjamini-Hochberg, over the miRNAs of this comparison.", "p"),
+            Column(
+                "p_beyond_shared",
+                "p beyond shared",
+                "p-value if all that the miRNAs do together along this comparison were noise of the samples.",
+                "p",
+            ),
         )
     interval = "equal-tailed interval of the posterior" if bayesian else "confidence interval"
     estimate = "posterior mean" if bayesian else "maximum likelihood"

@@ -37,6 +37,7 @@ EFFECTS = (
     "upper_log2",
     "p_value",
     "p_adjusted",
+    "p_beyond_shared",
     "lfsr",
     "shrunk",
     "shrunk_log2",

@@ -351,6 +351,8 @@ def test_a_phone_scrolls_down_only(page: SimpleNamespace):
         page.browser.refresh()
         wide = "return [document.documentElement.scrollWidth, document.body.scrollWidth]"
         assert max(page.browser.execute_script(wide)) <= 390
+        menu = "const m = document.querySelector('nav .wide'); return m.scrollWidth - m.clientWidth"
+        assert page.browser.execute_script(menu) <= 0
         page.one("#effects-table .open").click()
         assert page.browser.execute_script("return document.querySelector('dialog').scrollWidth") <= 390
     finally:

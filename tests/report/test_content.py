@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -361,6 +362,35 @@ def test_the_methods_paragraph_names_random_terms_and_restricted_likelihood(own_
     )
     assert "of isomiRs, by restricted maximum likelihood" in text
     assert "P-values refer to t with Satterthwaite's degrees of freedom." in text
+
+
+def test_the_methods_paragraph_says_where_samples_have_a_covariance_and_where_no_effect(own_numbers):
+    with own_numbers():
+        counts = bm.simulate(4, n_mirnas=2, n_isomirs=3, seed=7).counts
+    names = [str(name) for name in counts["sample"].values]
+    covariance = pd.DataFrame(0.5 * np.eye(8) + 0.5, names, names)
+    fit = bm.fit(counts, "~ group", sample_covariance=covariance, progress=False)
+    assert (
+        "with random intercepts of samples under a covariance between samples that was given and random intercepts "
+        "and slopes (group) of isomiRs, by" in citation.methods_text(fit)
+    )
+    spec = bm.load_model("mirglmm")
+    spec = replace(spec, sample_intercept=False, priors=replace(spec.priors, sd_sample=None))
+    fit = bm.fit(counts, "~ group", model=spec, progress=False)
+    assert ", with random intercepts and slopes (group) of isomiRs, by" in citation.methods_text(fit)
+
+
+def test_a_page_under_shared_samples_has_the_p_value_that_its_advice_names(own_numbers):
+    with own_numbers():
+        counts = bm.simulate(5, n_mirnas=14, n_isomirs=3, seed=9).counts
+    fit = bm.fit(counts, "~ group", samples="shared", progress=False)
+    found = gather(fit)
+    assert [column["key"] for column in found["data"]["columns"]].count("p_beyond_shared") == 1
+    (comparison,) = found["data"]["comparisons"]
+    table = fit.effects(comparison["name"]).set_index("mirna")["p_beyond_shared"]
+    shown = dict(zip(found["data"]["mirnas"]["mirna"], comparison["columns"]["p_beyond_shared"], strict=True))
+    for mirna, value in table.items():
+        assert shown[mirna] == pytest.approx(value, rel=1e-3, nan_ok=True)
 
 
 def test_text_is_readable_on_its_ground_in_both_schemes():
