@@ -8,10 +8,11 @@ import xarray as xr
 
 from bayes_mirglmm.counts.container import counts_sha256, dropped, some, with_dropped
 from bayes_mirglmm.errors import InputError
+from bayes_mirglmm.outcomes import NOT_SELECTED
 from bayes_mirglmm.suggest import did_you_mean
 
 #: Reason on record of isomiRs whose miRNA was not asked for.
-NOT_ASKED = "not_selected"
+NOT_ASKED = NOT_SELECTED
 
 
 def select_mirnas(counts: xr.Dataset, mirnas: str | Sequence[str] | None) -> xr.Dataset:
