@@ -48,7 +48,7 @@ class DataSet:
 
     ``counts`` holds the isomiRs that all methods see, with totals from before the filters and a column ``group``.
     ``mirnas`` (mirna, value, nominal, changed, usage) and ``isomirs`` (isomir, value) are the truth, natural log; None
-    where there is none.
+    where there is none. They are about ``term`` of ``formula``, whose other columns are ``covariates``.
     """
 
     scenario: str
@@ -56,6 +56,9 @@ class DataSet:
     counts: xr.Dataset
     mirnas: pd.DataFrame | None
     isomirs: pd.DataFrame | None
+    formula: str = "~ group"
+    term: str = TERM
+    covariates: tuple[str, ...] = ()
 
 
 TABLE = (

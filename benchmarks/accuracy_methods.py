@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 import xarray as xr
-from accuracy_data import TERM, DataSet
+from accuracy_data import DataSet
 from peers import summed
 
 import bayes_mirglmm as bm
@@ -54,9 +54,9 @@ def own(shrunk: bool = True, **options: object) -> Callable[[DataSet, str], dict
     """A fit of this package, and with ``shrunk`` its shrunken effects as a second result."""
 
     def job(data: DataSet, name: str) -> dict[str, Result]:
-        fit = bm.fit(data.counts, "~ group", reference={"group": "A"}, progress=False, **options)  # type: ignore[arg-type]
-        table = fit.shrink(TERM) if shrunk or fit.method.has_draws else fit.effects(TERM)
-        effects = fit.effects(TERM).set_index("mirna")
+        fit = bm.fit(data.counts, data.formula, progress=False, **options)  # type: ignore[arg-type]
+        table = fit.shrink(data.term) if shrunk or fit.method.has_draws else fit.effects(data.term)
+        effects = fit.effects(data.term).set_index("mirna")
         table = table.set_index("mirna").loc[effects.index]
         # A Bayesian fit's posteriors are called by the s-values of the shrunken effects, as its summary does.
         rank = effects["lfsr"] if fit.method.has_draws else effects["p_value"]
@@ -64,7 +64,7 @@ def own(shrunk: bool = True, **options: object) -> Callable[[DataSet, str], dict
         numbers = effects[["estimate", "std_error", "lower", "upper"]]
         mirnas = numbers.assign(rank=rank, measure=measure).reset_index()
         results: dict[str, Result] = {name: {"mirnas": mirnas, "usage": _usage(fit)}}
-        isomirs = fit.isomir_effects(TERM)
+        isomirs = fit.isomir_effects(data.term)
         results[name]["isomirs"] = isomirs[ISOMIR_COLUMNS]
         if shrunk:
             own_names = {

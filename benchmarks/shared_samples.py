@@ -3,194 +3,126 @@
     python benchmarks/shared_samples.py             # every part; R's methods where R is installed
     python benchmarks/shared_samples.py nulls       # one part
 
-truth        effects multiplied into real tissue (and drawn from the model, where samples share nothing)
-nulls        random splits of real tissue in which nothing was changed
-known        synthetic RNA with known ratios (Giraldez et al. 2018), pool B against A in each lab and protocol
+truth        effects multiplied into real tissue and synthetic RNA (and drawn from the model, where samples share nothing)
+nulls        the same designs with nothing changed
+known        synthetic RNA with known ratios (Giraldez et al. 2018), pool B against A in each lab and protocol, and over all
+in_model     the learned covariance in the model, by a second fit
 replication  tumour against normal in two halves of the TCGA patients: do fold changes and calls agree?
+report       tables, and those of docs/explanation/shared_samples.md, from what is in the cache
 
 Needs the optional data folder (BAYES_MIRGLMM_SHARED, default ../shared). Results of single data sets are kept in
 --cache. Writes benchmarks/results/shared_samples_*.tsv.
 """
 
 import argparse
+import logging
 import os
-from dataclasses import replace
+import sys
+import time
 from pathlib import Path
 
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_name, "1")  # before numpy
 
 import numpy as np  # noqa: E402
-import pandas as pd  # noqa: E402
 from accuracy_cache import Cache  # noqa: E402
-from accuracy_data import SCENARIOS, TABLE, DataSet, Scenario, data_present, make  # noqa: E402
-from accuracy_methods import LABELS, as_result, run_job  # noqa: E402
-from accuracy_metrics import mirna_metrics, summarise  # noqa: E402
+from accuracy_data import DataSet, data_present  # noqa: E402
+from accuracy_methods import Result, as_result  # noqa: E402
 from peers import through_r  # noqa: E402
-from ratiometric import data_sets as ratiometric  # noqa: E402
+from shared_samples_report import report  # noqa: E402
+from shared_samples_trials import IN_MODEL, OWN, PARTS, PEERS, Part, has_peers, of_number  # noqa: E402
 
-RESULTS = Path(__file__).resolve().parent / "results"
-OWN = ("ml", "ml_shared")
-PEERS = ("limma", "deseq2", "edger")
-_SEVEN = SCENARIOS["samples_7"]
+import bayes_mirglmm as bm  # noqa: E402
+from bayes_mirglmm.cohort.cohort_effects import sample_covariance  # noqa: E402
 
-
-def _more(name: str, base: Scenario, about: str, **options: object) -> Scenario:
-    return replace(base, name=name, about=about, options=options)
+NAMES = ["mirna", "estimate", "std_error", "lower", "upper", "p_value", "p_adjusted"]
 
 
-#: Scenario, and how many data sets of it.
-TRUTH = (
-    (SCENARIOS["samples_3"], 25),
-    (TABLE[1], 25),
-    (TABLE[0], 25),
-    (_SEVEN, 25),
-    (SCENARIOS["samples_10"], 8),
-    (SCENARIOS["samples_20"], 8),
-    (_more("weak_7", _SEVEN, "7 against 7, amygdala; effect 1.5 in [1, 2]", effect=1.5), 12),
-    (SCENARIOS["all_up"], 12),
-    (_more("all_up_7", _SEVEN, "7 against 7, amygdala; all 40 changed miRNAs up", direction="up"), 12),
-    (_more("most_5", TABLE[0], "TCGA normal tissue, 5 against 5; 70 miRNAs changed", n_bins=35), 12),
-    (_more("most_7", _SEVEN, "7 against 7, amygdala; 70 miRNAs changed", n_bins=35), 12),
-)
-NULLS = (
-    (Scenario("null_3", "nulls", "tcga_normal", "TCGA normal tissue, 3 against 3", 100, (3, 3)), 40),
-    (SCENARIOS["null_mirdata_control"], 35),
-    (SCENARIOS["null_tcga_normal"], 60),
-    (Scenario("null_5", "nulls", "mirdata_all", "amygdala, 5 against 5", 100, (5, 5)), 60),
-    (SCENARIOS["null_mirdata_all"], 60),
-)
-KNOWN = ((Scenario("ratiometric", "known", "ratiometric", "synthetic RNA, 4 against 4", 30, (4, 4)), 30),)
-REPLICATION = ((SCENARIOS["halves"], 10),)
-SCENARIOS.update({s.name: s for s, _ in (*TRUTH, *NULLS)})
+def own(data: DataSet) -> tuple[dict[str, dict[str, Result]], float]:
+    """Fit once; return by job the effects of exchangeable and of shared samples, and processor seconds."""
+    started = time.process_time()
+    fit = bm.fit(data.counts, data.formula, samples="shared", progress=False)
+    independent, shared = (fit.effects(data.term, samples=kind)[NAMES] for kind in ("independent", "shared"))
+    shrunk = fit.shrink(data.term)
+    small = shrunk[["mirna", "shrunk", "shrunk_sd", "shrunk_lower", "shrunk_upper", "lfsr", "s_value"]]
+    names = {"p_value": "rank", "p_adjusted": "measure"}
+    about = fit.shared_samples(data.term)
+    results: dict[str, dict[str, Result]] = {
+        "ml": {"ml": {"mirnas": independent.rename(columns=names)}},
+        "ml_shared": {
+            "ml_shared": {"mirnas": shared.rename(columns=names), "about": about},
+            "ml_shared_shrunk": {"mirnas": small.set_axis([*NAMES[:-2], "rank", "measure"], axis="columns")},
+        },
+    }
+    return results, time.process_time() - started
 
 
-def data_of(scenario: Scenario, number: int) -> list[DataSet]:
-    """Return data set ``number`` of a scenario, as a list: two halves, or none where there is no such number."""
-    if scenario.part != "known":
-        return make(scenario.name, number)
-    return [data for data in ratiometric() if data.number == number]
+def in_model(data: DataSet) -> tuple[Result, float]:
+    """Fit a second time, with the covariance that the first fit's miRNAs share for the sample effects."""
+    started = time.process_time()
+    fit = bm.fit(data.counts, data.formula, progress=False)
+    shared = fit.what_samples_share
+    weights = np.array([float(name == data.term) for name in fit.data["term"].values])
+    covariance = sample_covariance(shared.cohort, shared.effects(weights))
+    again = bm.fit(data.counts, data.formula, sample_covariance=covariance, progress=False)
+    names = {"p_value": "rank", "p_adjusted": "measure"}
+    return {"mirnas": again.effects(data.term)[NAMES].rename(columns=names)}, time.process_time() - started
 
 
-def run(scenarios: tuple[tuple[Scenario, int], ...], cache: Cache, *, with_r: bool) -> None:
-    """Run every method on the data sets that lack it."""
-    for scenario, sets in scenarios:
-        waiting = {}
+def run_in_model(cache: Cache) -> None:
+    for scenario, sets in IN_MODEL:
+        for n in range(sets):
+            if not cache.has(scenario.name, n, "ml_in_model"):
+                result, seconds = in_model(of_number(scenario, n)[0])
+                cache.put(scenario.name, n, "ml_in_model", {"ml_in_model": result}, seconds)
+        print(f"{scenario.name}, in the model: {sets} data sets", flush=True)
+
+
+def run(part: Part, cache: Cache, *, with_r: bool) -> None:
+    """Run every method on the data sets of a part that lack it."""
+    for scenario, sets in part:
+        waiting: dict[str, DataSet] = {}
         for number in range(sets):
-            for data in data_of(scenario, number):
-                cache.truth(scenario.name, data.number, data.mirnas, data.isomirs)
-                for job in OWN:
-                    if not cache.has(scenario.name, data.number, job):
-                        results, seconds, error = run_job(job, data)
-                        cache.put(scenario.name, data.number, job, results, seconds, error)
-                if with_r and not cache.has(scenario.name, data.number, PEERS[-1]):
-                    waiting[str(data.number)] = data.counts
+            for data in of_number(scenario, number):
+                cache.truth(scenario.name, data.number, data.mirnas, None)
+                if not all(cache.has(scenario.name, data.number, job) for job in OWN):
+                    results, seconds = own(data)
+                    for job, found in results.items():
+                        cache.put(scenario.name, data.number, job, found, seconds)
+                if with_r and has_peers(scenario) and not cache.has(scenario.name, data.number, PEERS[-1]):
+                    waiting[str(data.number)] = data
         if waiting:
-            found, _ = through_r.run(waiting, PEERS)
+            covariates = next(iter(waiting.values())).covariates
+            counts = {name: data.counts for name, data in waiting.items()}
+            found, _ = through_r.run(counts, PEERS, covariates)
             for (number, job), (table, seconds) in found.items():
-                result = as_result(table, waiting[number], "mirna")
+                result = as_result(table, counts[number], "mirna")
                 cache.put(scenario.name, int(number), job, {job: result}, seconds)
         print(f"{scenario.name}: {sets} data sets", flush=True)
-
-
-def known_table(cache: Cache) -> pd.DataFrame:
-    """Return the numbers of each method on synthetic pools."""
-    return truth_table(cache, KNOWN)
-
-
-def truth_table(cache: Cache, scenarios: tuple[tuple[Scenario, int], ...] | None = None) -> pd.DataFrame:
-    """Return the numbers of each method in each scenario with changed miRNAs."""
-    rows = []
-    for scenario, sets in scenarios or TRUTH:
-        for number in range(sets):
-            truth = cache.read(scenario.name, number, "truth", "mirnas")
-            for method in (*OWN, "ml_shared_shrunk", *PEERS):
-                found = cache.read(scenario.name, number, method, "mirnas")
-                if truth is not None and found is not None:
-                    own = {"data": scenario.about, "method": LABELS[method]}
-                    rows.append(own | mirna_metrics(truth, found))
-    return summarise(pd.DataFrame(rows), ["data", "method"])
-
-
-def nulls_table(cache: Cache) -> pd.DataFrame:
-    """Return how often each method is wrong where nothing was changed."""
-    rows = []
-    for scenario, sets in NULLS:
-        for number in range(sets):
-            for method in (*OWN, *PEERS):
-                found = cache.read(scenario.name, number, method, "mirnas")
-                if found is not None:
-                    inside = (found["lower"] <= 0) & (found["upper"] >= 0)
-                    has = found["lower"].notna()
-                    rows.append(
-                        {
-                            "data": scenario.about,
-                            "method": LABELS[method],
-                            "mse": (found["estimate"] ** 2).mean(),
-                            "coverage": inside[has].mean() if has.any() else np.nan,
-                            "p_below_0.05": (found["rank"] <= 0.05).mean(),
-                            "any_call": float((found["measure"] <= 0.05).any()),
-                            "calls": float((found["measure"] <= 0.05).sum()),
-                        }
-                    )
-    return summarise(pd.DataFrame(rows), ["data", "method"])
-
-
-def replication_table(cache: Cache) -> pd.DataFrame:
-    """Return how far two halves of the patients agree."""
-    rows = []
-    for scenario, sets in REPLICATION:
-        for number in range(sets):
-            for method in (*OWN, *PEERS):
-                halves = [cache.read(scenario.name, 2 * number + half, method, "mirnas") for half in (0, 1)]
-                if halves[0] is None or halves[1] is None:
-                    continue
-                both = halves[0].merge(halves[1], on="mirna").dropna(subset=["estimate_x", "estimate_y"])
-                called = [both[f"measure_{half}"] <= 0.05 for half in "xy"]
-                difference = both["estimate_x"] - both["estimate_y"]
-                error = both["std_error_x"] ** 2 + both["std_error_y"] ** 2
-                rows.append(
-                    {
-                        "data": scenario.about,
-                        "method": LABELS[method],
-                        "correlation": np.corrcoef(both["estimate_x"], both["estimate_y"])[0, 1],
-                        "mean_squared_difference": (difference**2).mean(),
-                        "squared_difference_over_error": (difference**2 / error).mean(),
-                        "called": (called[0].sum() + called[1].sum()) / 2,
-                        "called_in_both": float((called[0] & called[1]).sum()),
-                    }
-                )
-    return summarise(pd.DataFrame(rows), ["data", "method"])
-
-
-PARTS = {
-    "truth": (TRUTH, truth_table),
-    "known": (KNOWN, known_table),
-    "nulls": (NULLS, nulls_table),
-    "replication": (REPLICATION, replication_table),
-}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], metavar="PART", help=", ".join(PARTS))
+    names = [*PARTS, "in_model", "report"]
+    parser.add_argument("parts", nargs="*", choices=[*names, []], metavar="PART", help=", ".join(names))
     parser.add_argument("--cache", type=Path, default=Path("shared_samples_runs"))
     parser.add_argument("--no-r", action="store_true", help="leave R out even where it is installed")
-    parser.add_argument("--tables", action="store_true", help="only the tables, of what is in the cache")
     options = parser.parse_args()
     if not data_present():
         parser.error("no real data (set BAYES_MIRGLMM_SHARED)")
+    logging.getLogger("bayes_mirglmm").setLevel(logging.ERROR)
     cache = Cache(options.cache)
     with_r = not options.no_r and through_r.r_present()
-    for part in options.parts or PARTS:
-        scenarios, table = PARTS[part]
-        if not options.tables:
-            run(scenarios, cache, with_r=with_r)
-        path = RESULTS / f"shared_samples_{part}.tsv"
-        table(cache).to_csv(path, sep="\t", index=False, float_format="%.4g", na_rep="NA")
-        print(path)
+    parts = options.parts or names
+    for part in parts:
+        if part in PARTS:
+            run(PARTS[part], cache, with_r=with_r)
+    if "in_model" in parts:
+        run_in_model(cache)
+    if "report" in parts:
+        report(cache, "python benchmarks/" + " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 # edgeR (quasi-likelihood), limma-voom and DESeq2 on many data sets in one process.
 # Usage: Rscript rivals.R FOLDER METHOD,METHOD,...   with METHOD among edger, limma, deseq2, deseq2_isomirs
 # For every FOLDER/NAME.counts.tsv (columns isomir, mirna, samples; groups in FOLDER/NAME.samples.tsv with columns
-# sample, group, total; group B against A) writes FOLDER/NAME.METHOD.tsv, log2, and FOLDER/NAME.METHOD.seconds.
+# sample, group, total and covariates, which stand in the design too; group B against A) writes FOLDER/NAME.METHOD.tsv, log2, and FOLDER/NAME.METHOD.seconds.
 suppressWarnings(suppressMessages({library(limma); library(edgeR); library(DESeq2)}))
 arguments <- commandArgs(trailingOnly = TRUE)
 folder <- arguments[1]
@@ -18,8 +18,8 @@ limma_voom <- function(y, design) {
   data.frame(feature = rownames(t), estimate = t$logFC, std_error = abs(t$logFC / t$t), lower = t$CI.L, upper = t$CI.R,
              p_value = t$P.Value, p_adjusted = t$adj.P.Val)
 }
-deseq <- function(m, group) {
-  d <- suppressMessages(DESeq(DESeqDataSetFromMatrix(m, data.frame(group = group), ~ group), quiet = TRUE))
+deseq <- function(m, samples, formula) {
+  d <- suppressMessages(DESeq(DESeqDataSetFromMatrix(m, samples, formula), quiet = TRUE))
   t <- results(d, contrast = c("group", "B", "A"), alpha = 0.05)
   half <- qnorm(0.975) * t$lfcSE
   data.frame(feature = rownames(t), estimate = t$log2FoldChange, std_error = t$lfcSE, lower = t$log2FoldChange - half,
@@ -32,15 +32,16 @@ for (file in sort(list.files(folder, pattern = "\\.counts\\.tsv$", full.names = 
   samples <- read.delim(paste0(stem, ".samples.tsv"), quote = "")
   isomirs <- as.matrix(counts[, -(1:2)]); rownames(isomirs) <- counts$isomir
   sums <- rowsum(isomirs, counts$mirna, reorder = FALSE)
-  group <- factor(samples$group, levels = c("A", "B"))
-  design <- model.matrix(~ group)
+  samples$group <- group <- factor(samples$group, levels = c("A", "B"))
+  formula <- reformulate(c("group", names(samples)[-(1:3)]))
+  design <- model.matrix(formula, samples)
   for (method in methods) {
     result <- NULL
     time <- system.time(result <- tryCatch(suppressWarnings({
       if (method %in% c("edger", "limma")) {
         y <- calcNormFactors(DGEList(sums, lib.size = samples$total, group = group))
         if (method == "edger") edger(y, design) else limma_voom(y, design)
-      } else if (method == "deseq2") deseq(sums, group) else deseq(isomirs, group)
+      } else if (method == "deseq2") deseq(sums, samples, formula) else deseq(isomirs, samples, formula)
     }), error = function(e) { message(basename(stem), " ", method, ": ", conditionMessage(e)); NULL }))
     if (is.null(result)) result <- data.frame(feature = character(), estimate = numeric(), std_error = numeric(),
       lower = numeric(), upper = numeric(), p_value = numeric(), p_adjusted = numeric())

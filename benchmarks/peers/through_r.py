@@ -25,16 +25,17 @@ def r_present(packages: Iterable[str] = ("edgeR", "limma", "DESeq2")) -> bool:
 
 
 def run(
-    sets: dict[str, xr.Dataset], methods: Iterable[str]
+    sets: dict[str, xr.Dataset], methods: Iterable[str], covariates: Iterable[str] = ()
 ) -> tuple[dict[tuple[str, str], tuple[pd.DataFrame, float]], str]:
     """Return (set, method) to results, indexed by feature and in natural logs, and seconds; and R's versions.
 
-    A method that failed on a data set has an empty table.
+    A method that failed on a data set has an empty table. ``covariates`` are columns of the samples that stand beside
+    the group in the design; those of strings are factors.
     """
     methods = list(methods)
     with tempfile.TemporaryDirectory() as folder:
         for name, counts in sets.items():
-            write(counts, Path(folder) / name)
+            write(counts, Path(folder) / name, covariates)
         subprocess.run(["Rscript", str(HERE / "rivals.R"), folder, ",".join(methods)], check=True)
         found = {}
         for name in sets:
@@ -56,7 +57,7 @@ def peak_memory(counts: xr.Dataset, method: str) -> float:
         return float(peak.read_text().split()[1]) / 1024 if peak.exists() else float("nan")
 
 
-def write(counts: xr.Dataset, stem: Path) -> None:
+def write(counts: xr.Dataset, stem: Path, covariates: Iterable[str] = ()) -> None:
     names = [f"s{i}" for i in range(counts.sizes["sample"])]
     table = pd.DataFrame(counts["counts"].values, columns=names)
     table.insert(0, "isomir", counts["isomir"].values)
@@ -65,6 +66,7 @@ def write(counts: xr.Dataset, stem: Path) -> None:
     samples = pd.DataFrame(
         {"sample": names, "group": counts["group"].values, "total": counts["total"].values}
     )
+    samples = samples.assign(**{name: counts[name].values for name in covariates})
     samples.to_csv(f"{stem}.samples.tsv", sep="\t", index=False)
 
 
