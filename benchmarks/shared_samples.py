@@ -3,10 +3,13 @@
     python benchmarks/shared_samples.py             # every part; R's methods where R is installed
     python benchmarks/shared_samples.py nulls       # one part
 
-truth        effects multiplied into real tissue and synthetic RNA (and drawn from the model, where samples share nothing)
+truth        effects multiplied into real tissue and synthetic RNA, with covariates, batches, outliers; and drawn from
+             the model, where samples share nothing
 nulls        the same designs with nothing changed
-known        synthetic RNA with known ratios (Giraldez et al. 2018), pool B against A in each lab and protocol, and over all
-in_model     the learned covariance in the model, by a second fit
+known        synthetic RNA with known ratios (Giraldez et al. 2018), pool B against A in each laboratory
+             and protocol, and over all of them
+ways         other ways on the same data: one covariance of all directions, with and without a miRNA's own part; and the
+             learned covariance in the model, by a second fit
 replication  tumour against normal in two halves of the TCGA patients: do fold changes and calls agree?
 report       tables, and those of docs/explanation/shared_samples.md, from what is in the cache
 
@@ -25,15 +28,17 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_name, "1")  # before numpy
 
 import numpy as np  # noqa: E402
+import pandas as pd  # noqa: E402
 from accuracy_cache import Cache  # noqa: E402
 from accuracy_data import DataSet, data_present  # noqa: E402
 from accuracy_methods import Result, as_result  # noqa: E402
+from joint_covariance import JointEffects, joint_effects  # noqa: E402
 from peers import through_r  # noqa: E402
+from scipy import stats  # noqa: E402
 from shared_samples_report import report  # noqa: E402
-from shared_samples_trials import IN_MODEL, OWN, PARTS, PEERS, Part, has_peers, of_number  # noqa: E402
+from shared_samples_trials import IN_MODEL, OWN, PARTS, PEERS, WAYS, Part, has_peers, of_number  # noqa: E402
 
 import bayes_mirglmm as bm  # noqa: E402
-from bayes_mirglmm.cohort.cohort_effects import sample_covariance  # noqa: E402
 
 NAMES = ["mirna", "estimate", "std_error", "lower", "upper", "p_value", "p_adjusted"]
 
@@ -57,24 +62,57 @@ def own(data: DataSet) -> tuple[dict[str, dict[str, Result]], float]:
     return results, time.process_time() - started
 
 
-def in_model(data: DataSet) -> tuple[Result, float]:
-    """Fit a second time, with the covariance that the first fit's miRNAs share for the sample effects."""
-    started = time.process_time()
+def other_ways(data: DataSet) -> dict[str, Result]:
+    """Return by job the effects that other ways to use what samples share give."""
     fit = bm.fit(data.counts, data.formula, progress=False)
     shared = fit.what_samples_share
     weights = np.array([float(name == data.term) for name in fit.data["term"].values])
-    covariance = sample_covariance(shared.cohort, shared.effects(weights))
+    names = fit.data["mirna"].values[shared.rows]
+    return {
+        "ml_joint": _joint(joint_effects(shared.cohort, weights, leave_out=False), names),
+        "ml_joint_left_out": _joint(joint_effects(shared.cohort, weights, leave_out=True), names),
+    }
+
+
+def _joint(found: JointEffects, names: np.ndarray) -> Result:
+    half = stats.t.ppf(0.975, found.df) * found.std_error
+    p_value = 2 * stats.t.sf(np.abs(found.estimate / found.std_error), found.df)
+    table = pd.DataFrame(
+        {
+            "mirna": names,
+            "estimate": found.estimate,
+            "std_error": found.std_error,
+            "lower": found.estimate - half,
+            "upper": found.estimate + half,
+            "rank": p_value,
+            "measure": stats.false_discovery_control(p_value),
+        }
+    )
+    return {"mirnas": table}
+
+
+def in_model(data: DataSet) -> Result:
+    """Fit a second time, with the covariance that the first fit's miRNAs share for the sample effects."""
+    fit = bm.fit(data.counts, data.formula, progress=False)
+    covariance = fit.sample_covariance(data.term)
     again = bm.fit(data.counts, data.formula, sample_covariance=covariance, progress=False)
     names = {"p_value": "rank", "p_adjusted": "measure"}
-    return {"mirnas": again.effects(data.term)[NAMES].rename(columns=names)}, time.process_time() - started
+    return {"mirnas": again.effects(data.term)[NAMES].rename(columns=names)}
 
 
-def run_in_model(cache: Cache) -> None:
+def run_ways(cache: Cache) -> None:
+    """Run the other ways on the data sets that lack them."""
+    for scenario, sets in WAYS:
+        for n in range(sets):
+            if not cache.has(scenario.name, n, "ml_joint_left_out"):
+                for job, result in other_ways(of_number(scenario, n)[0]).items():
+                    cache.put(scenario.name, n, job, {job: result}, float("nan"))
+        print(f"{scenario.name}, other ways: {sets} data sets", flush=True)
     for scenario, sets in IN_MODEL:
         for n in range(sets):
             if not cache.has(scenario.name, n, "ml_in_model"):
-                result, seconds = in_model(of_number(scenario, n)[0])
-                cache.put(scenario.name, n, "ml_in_model", {"ml_in_model": result}, seconds)
+                result = in_model(of_number(scenario, n)[0])
+                cache.put(scenario.name, n, "ml_in_model", {"ml_in_model": result}, float("nan"))
         print(f"{scenario.name}, in the model: {sets} data sets", flush=True)
 
 
@@ -105,7 +143,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    names = [*PARTS, "in_model", "report"]
+    names = [*PARTS, "ways", "report"]
     parser.add_argument("parts", nargs="*", choices=[*names, []], metavar="PART", help=", ".join(names))
     parser.add_argument("--cache", type=Path, default=Path("shared_samples_runs"))
     parser.add_argument("--no-r", action="store_true", help="leave R out even where it is installed")
@@ -119,8 +157,8 @@ def main() -> None:
     for part in parts:
         if part in PARTS:
             run(PARTS[part], cache, with_r=with_r)
-    if "in_model" in parts:
-        run_in_model(cache)
+    if "ways" in parts:
+        run_ways(cache)
     if "report" in parts:
         report(cache, "python benchmarks/" + " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]))
 

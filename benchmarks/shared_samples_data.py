@@ -1,7 +1,8 @@
-"""Data sets of the benchmark of shared samples that :mod:`accuracy_data` has not: covariates, batches, outliers, designs.
+"""Data sets of the benchmark of shared samples beyond those of :mod:`accuracy_data`: batches, outliers, designs.
 
-Real samples are divided at random within strata (tissue, patient, laboratory), what a scenario does to them is done, and
-effects are multiplied into 40 miRNAs, each isomiR by a factor of its own, 20 up and 20 down; or none, for a null. A data set is made from its scenario and number alone.
+Real samples are divided at random within strata (tissue, patient, laboratory), what a scenario does to them is done,
+and effects are multiplied into 40 miRNAs, each isomiR by a factor of its own, 20 up and 20 down; or none, for a null.
+A data set is made from its scenario and number alone.
 """
 
 from collections.abc import Callable
@@ -87,7 +88,7 @@ def _independent(counts: xr.Dataset, changed: int, factors: Multipliers, rng: Rn
 
 
 def _coordinated(counts: xr.Dataset, changed: int, rng: Rng) -> np.ndarray:
-    """Return log factors along what the samples share already: the miRNAs' loadings on the leading direction, SD 0.5."""
+    """Return log factors along what samples share already: the miRNAs' loadings on the leading direction, SD 0.5."""
     sums = mirna_counts(counts)
     log_cpm = np.log((sums.values + 0.5) / counts["total"].values * 1e6)
     log_cpm -= log_cpm.mean(axis=1, keepdims=True)

@@ -110,8 +110,9 @@ KNOWN: Part = (
     (Scenario("ratiometric_across", "known", "across", "~ group + batch, a library of each", 4), 3),
 )
 REPLICATION: Part = ((SCENARIOS["halves"], 10),)
-#: The learned covariance in the model, by a second fit.
-IN_MODEL: Part = tuple((scenario, 8) for scenario in (SCENARIOS["samples_3"], TABLE[1], TABLE[0], _SEVEN))
+#: Where other ways are compared, and where the covariance is put into the model.
+WAYS: Part = tuple((s, n) for s, n in TRUTH if isinstance(s, Scenario))
+IN_MODEL: Part = tuple((s, 8) for s in (SCENARIOS["samples_3"], TABLE[1], TABLE[0], _SEVEN))
 SCENARIOS.update({s.name: s for s, _ in (*TRUTH, *NULLS) if isinstance(s, Scenario)})
 PARTS: dict[str, Part] = {"truth": TRUTH, "nulls": NULLS, "known": KNOWN, "replication": REPLICATION}
 _KNOWN_SOURCES = {"ratiometric": ratiometric, "across": ratiometric_across}

@@ -216,6 +216,7 @@ class Fit:
     isomir_findings = _isomirs.isomir_findings
     shared_samples = _samples.shared_samples
     shared_cautions = _samples.shared_cautions
+    sample_covariance = _samples.sample_covariance
     sample_directions = _samples.sample_directions
     residuals = _residuals.residuals
     working_weights = _residuals.working_weights

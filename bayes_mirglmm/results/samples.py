@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from bayes_mirglmm.cohort.cohort_effects import sample_covariance as learned_covariance
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.outcomes import Caution
 from bayes_mirglmm.results.shared_samples import (
@@ -87,6 +88,43 @@ def sample_directions(fit: "Fit") -> pd.DataFrame:
     """
     chosen_samples(fit, SHARED)
     return sample_directions_table(fit.what_samples_share, fit.samples, fit.data["total"].values)
+
+
+def sample_covariance(
+    fit: "Fit", terms: str | Sequence[str] | None = None, contrasts: Any = None
+) -> pd.DataFrame:
+    """Return the covariance of the samples that the effects of one coefficient or contrast are estimated under.
+
+    ``bm.fit(..., sample_covariance=fit.sample_covariance())`` has it in the model itself, as the covariance of the
+    sample effects: for effects of single isomiRs, or a posterior.
+
+    Parameters
+    ----------
+    terms, contrasts
+        As in :meth:`effects`: one of them. The first coefficient of the slope variable by default.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row and a column per sample, with trace n.
+
+    Raises
+    ------
+    InputError
+        More than one coefficient was named, or as :meth:`shared_samples`.
+    """
+    chosen_samples(fit, SHARED)
+    named = slope_coefficients(fit.design)[:1] if terms is None and contrasts is None else terms
+    weights, _ = chosen_weights(fit.design, changes(fit.design, named, contrasts), contrasts)
+    if len(weights) != 1:
+        raise InputError(
+            f"{', '.join(map(str, weights.index))} are {len(weights)} coefficients, and what samples share is learned "
+            f"for each by itself: name one, as in fit.sample_covariance({weights.index[0]!r})."
+        )
+    shared = fit.what_samples_share
+    covariance = learned_covariance(shared.cohort, shared.effects(weights.to_numpy(dtype=float)[0]))
+    names = fit.data["sample"].values
+    return pd.DataFrame(covariance, index=names, columns=names)
 
 
 def chosen_samples(fit: "Fit", samples: str | None, estimand: str | None = None) -> str:

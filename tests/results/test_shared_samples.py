@@ -146,6 +146,33 @@ def test_designs_with_more_columns():
     np.testing.assert_allclose(named["estimate"], -turned["estimate"], atol=2e-3)
 
 
+def test_the_covariance_of_the_samples_goes_into_a_second_fit(fit: bm.Fit, simulation):
+    covariance = fit.sample_covariance()
+    assert list(covariance.index) == list(covariance.columns) == list(fit.data["sample"].values)
+    assert np.trace(covariance) == pytest.approx(len(covariance))
+    np.testing.assert_allclose(covariance, covariance.T)
+    # generalised least squares under it is the weighted estimand, but for the miRNA's own part in the regression
+    pooled = np.stack([r.pooled for r in fit.what_samples_share.cohort.responses])
+    x, inverse = fit.data["x"].values, np.linalg.inv(covariance.to_numpy())
+    estimate = np.linalg.solve(x.T @ inverse @ x, x.T @ inverse @ pooled.T)[1]
+    weighted = fit.effects(TERM, estimand="weighted_mean")["estimate"].to_numpy()
+    shift = fit.shared_samples(TERM)["shift"].iloc[0]
+    offset = np.median(estimate - weighted)
+    assert np.corrcoef(estimate, weighted)[0, 1] > 0.98
+    assert abs(offset - shift) < 0.3
+    again = bm.fit(
+        simulation.counts,
+        "~ group",
+        reference={"group": "ctrl"},
+        sample_covariance=covariance,
+        progress=False,
+    )
+    np.testing.assert_allclose(again.data["sample_covariance"].values, covariance)
+    assert again.effects(TERM)["estimate"].corr(fit.effects(TERM)["estimate"]) > 0.9
+    with pytest.raises(bm.InputError, match=r"are 2 coefficients.*name one, as in fit.sample_covariance"):
+        fit.sample_covariance(["Intercept", TERM])
+
+
 def test_known_offsets_are_kept(simulation):
     """With offsets from a column, as of spike-ins, what all miRNAs do is an effect."""
     counts = simulation.counts
