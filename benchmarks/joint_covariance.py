@@ -34,11 +34,12 @@ class JointEffects(NamedTuple):
 
 
 class _Moments(NamedTuple):
-    """Posterior means over beta and s^2 of each miRNA: 1/s^2, beta/s^2, beta^2/s^2, each shape (m,)."""
+    """Posterior means over beta and s^2 of each miRNA: 1/s^2, beta/s^2, beta^2/s^2, and P(beta = 0); shapes (m,)."""
 
     precision: np.ndarray
     first: np.ndarray
     second: np.ndarray
+    null: np.ndarray
 
 
 def joint_effects(cohort: Cohort, weights: np.ndarray, *, leave_out: bool) -> JointEffects:
@@ -70,7 +71,9 @@ def joint_effects(cohort: Cohort, weights: np.ndarray, *, leave_out: bool) -> Jo
     effect, variance, rest = _least_squares(y - centre, own)
     prior = fit_scale_prior(rest, q - 1.0)
     variance = variance * prior.moderated(rest, q - 1.0)
-    difference, more = mean_minus_weighted(cohort.responses, cohort.deviations, direction, cohort.basis)
+    difference, more = mean_minus_weighted(
+        cohort.responses, cohort.deviations, direction, cohort.basis, moments.null
+    )
     df = min(prior.df + q - 1.0, m * (q - 1.0))
     return JointEffects((effect + difference) * length, np.sqrt(variance + more) * length, df)
 
@@ -117,6 +120,7 @@ def _expect(
         weight.sum(axis=(1, 2)),
         (weight * mean).sum(axis=(1, 2)),
         (weight * (mean**2 + share * noise)).sum(axis=(1, 2)),
+        posterior[:, 0].sum(axis=1),
     )
 
 

@@ -73,7 +73,7 @@ _PROTECTION = (
     ),
 )
 _TRIALS = (*_DESIGNS, *_PROTECTION)
-NULL_SETS = dict.fromkeys((trial.name for trial in _TRIALS), 30) | {"both_tissues": 60, "laboratories_20": 60}
+NULL_SETS = dict.fromkeys((trial.name for trial in _TRIALS), 15) | {"both_tissues": 60, "laboratories_20": 60}
 TRUTH: Part = (
     (SCENARIOS["samples_3"], 25),
     (TABLE[1], 25),

@@ -101,7 +101,9 @@ def cohort_effects(cohort: Cohort, weights: np.ndarray, *, shift: bool = True) -
     direction, length = contrast_direction(cohort.x, weights)
     pooled = np.stack([r.pooled for r in cohort.responses])
     found = contrast_effects(pooled @ direction, cohort.residuals, cohort.shared, cohort.mock, shift=shift)
-    difference, variance = mean_minus_weighted(cohort.responses, cohort.deviations, direction, cohort.basis)
+    difference, variance = mean_minus_weighted(
+        cohort.responses, cohort.deviations, direction, cohort.basis, found.null_probability
+    )
     return CohortEffects(
         found.estimate * length,
         np.sqrt(found.variance) * length,

@@ -58,6 +58,8 @@ class ContrastEffects(NamedTuple):
     psi: float
     null_share: float
     """Weight of the point mass at 0."""
+    null_probability: np.ndarray
+    """Posterior probability of no effect, shape (m,)."""
     log_psi_if_null: float
     """Log of psi if no miRNA had an effect."""
     noise_ratio: float
@@ -82,6 +84,7 @@ class _Fit(NamedTuple):
     error: np.ndarray
     extra: np.ndarray
     null_share: float
+    null_probability: np.ndarray
     log_psi_precision: float
     objective: float
     first_variance: float
@@ -151,6 +154,7 @@ def contrast_effects(
         slope,
         best.psi,
         best.null_share,
+        best.null_probability,
         if_null,
         noise_ratio=float(noise / np.exp(mock.log_total)),
         noise_p_value=float(special.ndtr(-excess)),
@@ -211,7 +215,10 @@ def _fit(
     objective = log_likelihood - off_prior - off_rows + (null_weight - 1.0) * np.log(max(null_share, 1e-300))
     inverse = np.linalg.inv(_information(columns, weight, penalty / psi))
     first = float(inverse[0, 0]) if columns.shape[1] else 0.0
-    return _Fit(slope, psi, error, extra, null_share, precision, float(objective), first, step)
+    null_probability = posterior[:, 0].sum(axis=1)
+    return _Fit(
+        slope, psi, error, extra, null_share, null_probability, precision, float(objective), first, step
+    )
 
 
 def _information(columns: np.ndarray, weight: np.ndarray, penalty: np.ndarray) -> np.ndarray:

@@ -15,11 +15,12 @@ from bayes_mirglmm.cohort.mock_contrasts import expected_of
 from bayes_mirglmm.cohort.residual_covariance import pseudo_rows, quadratic_forms
 from bayes_mirglmm.cohort.responses import Responses
 from bayes_mirglmm.cohort.scale_prior import fit_scale_prior
-from bayes_mirglmm.evidence.mixture_weights import fit_weights
 
 #: SDs of the isomiRs' log fold changes; 0 for isomiRs that change alike.
 SLOPE_SDS = np.concatenate([[0.0], np.geomspace(0.05, 2.0, 12)])
 NULL_WEIGHT = 10.0
+CHANGED_NULL_WEIGHT = 1.0  # of miRNAs that change: nothing is assumed about whether their isomiRs do alike
+SURE = 1e-6
 STEPS, TOLERANCE = 60, 1e-6
 ROUNDS = 8
 PSI_ROWS = 50.0  # of isomiRs, that the expected psi counts for
@@ -67,7 +68,11 @@ def learn_deviation_covariance(responses: list[Responses], basis: np.ndarray) ->
 
 
 def mean_minus_weighted(
-    responses: list[Responses], shared: DeviationCovariance, direction: np.ndarray, basis: np.ndarray
+    responses: list[Responses],
+    shared: DeviationCovariance,
+    direction: np.ndarray,
+    basis: np.ndarray,
+    null_probability: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return posterior mean and variance of (mean over isomiRs - weighted mean) of a contrast, each shape (m,).
 
@@ -87,8 +92,7 @@ def mean_minus_weighted(
         error = along - z @ np.linalg.solve(information, (z.T / total) @ along)
         effect, noise = error / root, variance * psi / shared.precision
         log_likelihood = np.column_stack([_log_marginal(effect, noise, tau, owner) for tau in SLOPE_SDS])
-        with np.errstate(divide="ignore"):
-            log_joint = log_likelihood + np.log(fit_weights(log_likelihood, NULL_WEIGHT))
+        log_joint = log_likelihood + _log_prior(log_likelihood, null_probability)
         posterior = np.exp(log_joint - special.logsumexp(log_joint, axis=1, keepdims=True))
         slope_variance = posterior @ SLOPE_SDS**2
         null = posterior[:, 0]
@@ -100,6 +104,23 @@ def mean_minus_weighted(
         means[:, k], variances[:, k] = _difference(effect, noise, tau, owner, difference)
     mean = (posterior * means).sum(axis=1)
     return mean, (posterior * (variances + means**2)).sum(axis=1) - mean**2
+
+
+def _log_prior(log_likelihood: np.ndarray, null_probability: np.ndarray) -> np.ndarray:
+    """Return the log prior of tau of each miRNA: one of those without an effect and one of those with, mixed."""
+    weights = np.full((2, log_likelihood.shape[1]), 1.0 / log_likelihood.shape[1])
+    pseudo = np.zeros_like(weights)
+    pseudo[:, 0] = NULL_WEIGHT - 1.0, CHANGED_NULL_WEIGHT - 1.0
+    null = np.clip(null_probability, SURE, 1.0 - SURE)  # or a kind without any miRNA had no weights
+    of_kind = np.stack([null, 1.0 - null], axis=1)
+    likelihood = np.exp(log_likelihood - log_likelihood.max(axis=1, keepdims=True))
+    for _ in range(STEPS):
+        joint = of_kind[:, :, None] * weights * likelihood[:, None, :]
+        share = joint / joint.sum(axis=(1, 2), keepdims=True)
+        weights = share.sum(axis=0) + pseudo
+        weights /= weights.sum(axis=1, keepdims=True)
+    with np.errstate(divide="ignore"):
+        return np.log(of_kind @ weights)
 
 
 def _centre(effect: np.ndarray, weight: np.ndarray, owner: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
