@@ -3,9 +3,9 @@
     python benchmarks/calibration_terms.py [--sets 300] [--minutes 60]
 
 As calibration_nuts.py, with 3 to 12 isomiRs and 3 to 12 patients of two to four samples each. A third of the data sets
-has ``~ group + (1 | patient)``, a third ``~ group + (time | patient) + (1 | batch)``, and a third the first with a random
-covariance of the samples. Some SDs are near zero, as the priors have it. What is done when the minutes are over is
-written to benchmarks/results/sbc_terms.tsv.
+has ``~ group + (1 | patient)``, a third ``~ group + (time | patient) + (1 | batch)``, and a third the first with a
+random covariance of the samples. Some SDs are near zero, as the priors have it. What is done when the minutes are over
+is written to benchmarks/results/sbc_terms.tsv.
 """
 
 import argparse

@@ -171,7 +171,7 @@ def prepare(
             "term_score": placed.score,
         },
         scalars={
-            "constant": _log_norm(layout, prior, terms),
+            "constant": _log_norm(layout, prior, terms) - float(special.gammaln(y + 1.0).sum()),
             "sample_scale": prior.sample_scale or 1.0,
             "log_theta_mean": mean_theta,
             "log_theta_sd": sd_theta,

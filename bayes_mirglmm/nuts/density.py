@@ -219,7 +219,7 @@ def log_density(point: np.ndarray, pack: np.ndarray, gradient: np.ndarray) -> fl
         value += one
         gradient[theta_at] = by_log_theta - from_mean / pack[12]
     else:
-        value += poisson(row, effect, y, z, distinct, multiplicity, by_row, by_effect)
+        value += poisson(row, effect, y, z, by_row, by_effect)
 
     # Back: isomiR effects.
     by_chol = np.zeros((k, k))
