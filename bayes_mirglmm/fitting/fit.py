@@ -213,12 +213,6 @@ def fit(
     check_usage_test(usage_test, design)
     check_names(counts, design)
     covariance = checked_covariance(sample_covariance, design.samples)
-    if not how.takes_terms and (design.random or covariance is not None):
-        what = f"({' and '.join(dict.fromkeys(term.group for term in design.random))} in {formula!r})"
-        what = f"random terms of the samples {what}" if design.random else "sample_covariance="
-        raise InputError(
-            f"method={method!r} has independent sample effects and no place for {what}: choose method='ml' or 'nuts'."
-        )
     part = as_shard(shard)
     if resume and ledger is None:
         raise InputError("resume=True needs ledger=, the folder of the run that is continued.")

@@ -12,6 +12,7 @@ from bayes_mirglmm.marginal import compile_batch, is_batch_compiled
 from bayes_mirglmm.methods import maximum_likelihood
 from bayes_mirglmm.methods.bayesian import finite_or_told, fit_bayesian, name_number, posterior_numbers
 from bayes_mirglmm.methods.maximum_likelihood import Plan
+from bayes_mirglmm.model.term_priors import TermPriors
 from bayes_mirglmm.nested import NestedPosterior, Start, nested_posterior
 from bayes_mirglmm.nested.importance import EVIDENCE_STAGES, STAGES
 from bayes_mirglmm.nested.nested import DRAWS
@@ -67,6 +68,8 @@ def sample_model(
         blocks=plan.blocks(columns),
         spec=spec,
         rng=_stream(seed, mirna, full=full),
+        terms=TermPriors.of(spec.priors, plan.design.random) if plan.design.random else None,
+        sample_covariance=plan.sample_covariance,
         start=start,
         focus=_focus(plan),
         draws=draws,
@@ -127,7 +130,7 @@ def _sampled(
 def _start(numbers: ModelNumbers | None) -> Start | None:
     if numbers is None or numbers.omega is None or not np.isfinite(numbers.beta).all():
         return None
-    return Start(numbers.omega, numbers.sigma_sample, numbers.theta)
+    return Start(numbers.omega, numbers.sigma_sample, numbers.theta, numbers.random_cov)
 
 
 def _numbers(
@@ -145,7 +148,7 @@ def _numbers(
         )
     draws = _all_draws(posterior)
     if not with_effects:
-        draws = replace(draws, b=draws.b[:0], u=draws.u[:0])
+        draws = replace(draws, b=draws.b[:0], u=draws.u[:0], random_effect=None)
     numbers = posterior_numbers(plan, draws, columns)
     status = OK if sample.reliable else NOT_CONVERGED
     status, reason = finite_or_told(numbers, status, reason)
@@ -176,12 +179,15 @@ def _all_draws(posterior: NestedPosterior) -> Draws:
         posterior.log_theta,
         posterior.b,
         posterior.u,
+        random_cov=posterior.random_cov if posterior.random_cov.size else None,
+        random_effect=posterior.random_effect if posterior.random_cov.size else None,
     )
 
 
 def _single(draws: Draws) -> Draws:
     """Return draws with their largest arrays in single precision, in which they are stored anyway."""
-    return replace(draws, b=draws.b.astype(np.float32), u=draws.u.astype(np.float32))
+    effect = None if draws.random_effect is None else draws.random_effect.astype(np.float32)
+    return replace(draws, b=draws.b.astype(np.float32), u=draws.u.astype(np.float32), random_effect=effect)
 
 
 def _stream(seed: int, mirna: str, *, full: bool) -> np.random.Generator:

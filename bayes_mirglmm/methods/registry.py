@@ -60,8 +60,6 @@ class Method:
         Whether the draws come from importance sampling: few and weighted, so that quantiles are smoothed.
     fewest_samples : int
         Samples below which its posterior SDs are too small.
-    takes_terms : bool
-        Whether samples may have random terms and a covariance.
     work : str
         What the progress bar says.
     settings : tuple of str
@@ -95,7 +93,6 @@ class Method:
     calls_sentence: str
     weighted: bool = False
     fewest_samples: int = 0
-    takes_terms: bool = True
     work: str = "Fitting"
     settings: tuple[str, ...] = ()
     recorded: tuple[str, ...] = ()
@@ -152,7 +149,6 @@ METHODS: dict[str, Method] = {
             diagnostics=tuple(IMPORTANCE),
             in_status=("pareto_k", "effective_size"),
             shown=("pareto_k",),
-            takes_terms=False,
             **_OF_DRAWS,
         ),
         Method(

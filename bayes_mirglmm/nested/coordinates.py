@@ -12,7 +12,14 @@ import numpy as np
 from scipy import special
 
 from bayes_mirglmm.model import ModelSpec
-from bayes_mirglmm.model.scaling import NormalArrays, fixed_effect_priors, isomir_sd_scales
+from bayes_mirglmm.model.scaling import (
+    NormalArrays,
+    fixed_effect_priors,
+    isomir_sd_scales,
+    partial_shapes,
+    slope_pairs,
+)
+from bayes_mirglmm.model.term_priors import TermPriors
 
 SQRT_2 = float(np.sqrt(2.0))
 
@@ -22,9 +29,10 @@ class PriorCoordinates:
     """The map from coordinates to the engine's parameters phi, for one design and one model.
 
     Coordinates ``x`` (d,): fixed effects (p), SDs of the isomiR effects (K), their canonical partial correlations in
-    the order of the free entries of L below the diagonal, SD of the sample effects, log theta; the last two where the
-    model has them. phi, of the same length: fixed effects, free entries of L row by row, sigma, log theta
-    (:class:`bayes_mirglmm.marginal.Problem`). Both in the prior's units (:mod:`bayes_mirglmm.model.scaling`).
+    the order of the free entries of L below the diagonal, the same of the effects of random terms (C), SD of the sample
+    effects, log theta; the last two where the model has them. phi, of the same length: fixed effects, free entries of L
+    row by row, those of the terms' L_t, sigma, log theta (:class:`bayes_mirglmm.marginal.Problem`). Both in the prior's
+    units (:mod:`bayes_mirglmm.model.scaling`).
     """
 
     mean: np.ndarray  #: prior means of the fixed effects (p,)
@@ -32,51 +40,53 @@ class PriorCoordinates:
     sd_scales: np.ndarray  #: half-normal scales of the isomiR SDs (K,)
     pairs: tuple[tuple[int, int], ...]  #: entries (row, column) of the correlations
     shapes: np.ndarray  #: Beta shape of each canonical partial correlation
-    firsts: tuple[int, ...]  #: first column of the block of each column (K,)
     sample_scale: float | None  #: half-normal scale of the sample SD
     log_theta: tuple[float, float] | None  #: prior mean and SD of log theta
+    terms: "FactorCoordinates"  #: of the effects of random terms of the samples
 
     @classmethod
-    def of(cls, spec: ModelSpec, p: int, blocks: Sequence[int]) -> "PriorCoordinates":
+    def of(
+        cls, spec: ModelSpec, p: int, blocks: Sequence[int], terms: TermPriors | None = None
+    ) -> "PriorCoordinates":
         """Return the coordinates of a model with ``p`` fixed effects and isomiR effects in ``blocks`` (K,).
 
         ``p`` is 0 where the fixed effects are integrated out.
         """
         priors = spec.priors
         fixed = fixed_effect_priors(priors, p) if p else NormalArrays(np.empty(0), np.empty(0))
-        first = {block: list(blocks).index(block) for block in set(blocks)}
-        size = {block: list(blocks).count(block) for block in set(blocks)}
-        pairs, shapes = [], []
-        for row, block in enumerate(blocks):
-            for column in range(row):
-                if blocks[column] == block:
-                    level = list(blocks[:column]).count(block)
-                    pairs.append((row, column))
-                    # Lewandowski, Kurowicka & Joe (2009): on tree `level` of the C-vine Beta(b, b) on (-1, 1).
-                    shapes.append(priors.correlation.eta + (size[block] - 2 - level) / 2)
+        pairs = tuple((row, column) for column, row in slope_pairs(blocks))
         theta = priors.log_theta
         return cls(
             mean=fixed.mean,
             sd=fixed.sd,
             sd_scales=isomir_sd_scales(priors, tuple(blocks)),
-            pairs=tuple(pairs),
-            shapes=np.array(shapes, dtype=float),
-            firsts=tuple(first[block] for block in blocks),
+            pairs=pairs,
+            shapes=partial_shapes(priors.correlation.eta, blocks),
             sample_scale=None if priors.sd_sample is None else priors.sd_sample.scale,
             log_theta=None if theta is None else (theta.mean, theta.sd),
+            terms=FactorCoordinates(np.empty(0), (), np.empty(0))
+            if terms is None
+            else FactorCoordinates(terms.sd_scales, terms.pairs, terms.shapes),
         )
+
+    @property
+    def isomir(self) -> "FactorCoordinates":
+        """Those of the isomiR effects."""
+        return FactorCoordinates(self.sd_scales, self.pairs, self.shapes)
 
     @property
     def size(self) -> int:
         """Number of coordinates d."""
-        known = len(self.mean) + len(self.sd_scales) + len(self.pairs)
+        known = len(self.mean) + self.isomir.size + self.terms.size
         return known + (self.sample_scale is not None) + (self.log_theta is not None)
 
     def parameters(self, x: np.ndarray) -> np.ndarray:
         """Return phi (N, d) of coordinates ``x`` (N, d)."""
-        p, k, m = len(self.mean), len(self.sd_scales), len(self.pairs)
-        parts = [self.mean + self.sd * x[:, :p], self._lower(x[:, p : p + k], x[:, p + k : p + k + m])]
-        rest = p + k + m
+        p = len(self.mean)
+        parts, rest = [self.mean + self.sd * x[:, :p]], p
+        for factor in (self.isomir, self.terms):
+            parts.append(factor.entries(x[:, rest : rest + factor.size]))
+            rest += factor.size
         if self.sample_scale is not None:
             parts.append(self.sample_scale * half_normal(x[:, rest : rest + 1]))
             rest += 1
@@ -84,48 +94,71 @@ class PriorCoordinates:
             parts.append(self.log_theta[0] + self.log_theta[1] * x[:, rest : rest + 1])
         return np.concatenate(parts, axis=1)
 
-    def _lower(self, x_sd: np.ndarray, x_partial: np.ndarray) -> np.ndarray:
-        """Return the free entries of L, row by row: SDs times the Cholesky factor of the correlations."""
-        sd = self.sd_scales * half_normal(x_sd)
-        partial, rest = partial_correlation(x_partial, self.shapes)
-        entries, e = [], 0
-        for row, first in enumerate(self.firsts):
-            left = sd[:, row]  # of the row's length, after the columns so far
-            for _ in range(first, row):
-                if e < len(self.pairs) and self.pairs[e][0] == row:
-                    entries.append(left * partial[:, e])
-                    left = left * rest[:, e]
-                    e += 1
-            entries.append(left)
-        return np.stack(entries, axis=1)
-
     def coordinates(self, phi: np.ndarray) -> np.ndarray:
         """Return the coordinates (d,) of one phi (d,): the inverse of :meth:`parameters`.
 
         An SD of 0 or a correlation of 1 is infinitely far away.
         """
-        p, k, m = len(self.mean), len(self.sd_scales), len(self.pairs)
-        lower = phi[p : p + k + m]
-        sd, partial, at, e = np.empty(k), np.empty(m), 0, 0
-        for row in range(k):
-            width = 1 + sum(pair[0] == row for pair in self.pairs)
-            entries = lower[at : at + width]
-            at += width
-            sd[row] = np.linalg.norm(entries)
-            left = sd[row]
-            for entry in entries[:-1]:
-                partial[e] = np.clip(entry / left, -1.0, 1.0) if left > 0 else 0.0
-                left *= np.sqrt(1.0 - partial[e] ** 2)
-                e += 1
-        parts = [(phi[:p] - self.mean) / self.sd, half_normal_inverse(sd / self.sd_scales)]
-        parts.append(special.ndtri(special.betainc(self.shapes, self.shapes, (1.0 + partial) / 2.0)))
-        rest = p + k + m
+        p = len(self.mean)
+        parts, rest = [(phi[:p] - self.mean) / self.sd], p
+        for factor in (self.isomir, self.terms):
+            parts.append(factor.coordinates(phi[rest : rest + factor.size]))
+            rest += factor.size
         if self.sample_scale is not None:
             parts.append(half_normal_inverse(np.abs(phi[rest : rest + 1]) / self.sample_scale))
             rest += 1
         if self.log_theta is not None:
             parts.append((phi[rest : rest + 1] - self.log_theta[0]) / self.log_theta[1])
         return np.concatenate(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class FactorCoordinates:
+    """The map for a Cholesky factor L: coordinates of SDs (K) and canonical partial correlations to its free entries.
+
+    The entries stand row by row; rows and columns of different blocks have none.
+    """
+
+    sd_scales: np.ndarray  #: half-normal scales (K,)
+    pairs: tuple[tuple[int, int], ...]  #: (row, column) of the free entries below the diagonal, row by row
+    shapes: np.ndarray  #: Beta shape of each partial correlation
+
+    @property
+    def size(self) -> int:
+        """Number of coordinates, and of entries."""
+        return len(self.sd_scales) + len(self.pairs)
+
+    def entries(self, x: np.ndarray) -> np.ndarray:
+        """Return the free entries (N, size) of coordinates ``x`` (N, size): SDs times rows of length 1."""
+        k = len(self.sd_scales)
+        sd = self.sd_scales * half_normal(x[:, :k])
+        partial, rest = partial_correlation(x[:, k:], self.shapes)
+        entries, e = [x[:, :0]], 0
+        for row in range(k):
+            left = sd[:, row]  # of the row's length, after the columns so far
+            while e < len(self.pairs) and self.pairs[e][0] == row:
+                entries.append((left * partial[:, e])[:, None])
+                left = left * rest[:, e]
+                e += 1
+            entries.append(left[:, None])
+        return np.concatenate(entries, axis=1)
+
+    def coordinates(self, entries: np.ndarray) -> np.ndarray:
+        """Return the coordinates (size,) of entries (size,): the inverse of :meth:`entries`."""
+        k, m = len(self.sd_scales), len(self.pairs)
+        sd, partial, at, e = np.empty(k), np.empty(m), 0, 0
+        for row in range(k):
+            width = 1 + sum(pair[0] == row for pair in self.pairs)
+            own = entries[at : at + width]
+            at += width
+            sd[row] = np.linalg.norm(own)
+            left = sd[row]
+            for entry in own[:-1]:
+                partial[e] = np.clip(entry / left, -1.0, 1.0) if left > 0 else 0.0
+                left *= np.sqrt(1.0 - partial[e] ** 2)
+                e += 1
+        correlations = special.ndtri(special.betainc(self.shapes, self.shapes, (1.0 + partial) / 2.0))
+        return np.concatenate([half_normal_inverse(sd / self.sd_scales), correlations])
 
 
 def half_normal(x: np.ndarray) -> np.ndarray:

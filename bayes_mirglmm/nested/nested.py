@@ -5,11 +5,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from bayes_mirglmm.marginal import Problem, make_problem, marginal
+from bayes_mirglmm.marginal import Problem, Terms, make_problem, marginal
 from bayes_mirglmm.marginal.problem import n_side
 from bayes_mirglmm.model import ModelSpec
 from bayes_mirglmm.model.scaling import fixed_effect_priors, to_user
-from bayes_mirglmm.nested.coordinates import PriorCoordinates
+from bayes_mirglmm.model.term_priors import TermPriors
+from bayes_mirglmm.nested.coordinates import FactorCoordinates, PriorCoordinates
 from bayes_mirglmm.nested.draws import draw
 from bayes_mirglmm.nested.importance import STAGES, ImportanceSample, importance_sample
 from bayes_mirglmm.nested.maximum import maximise
@@ -27,6 +28,7 @@ class Start:
     omega: np.ndarray  #: (K, K)
     sigma_sample: float
     theta: float
+    random_cov: np.ndarray | None = None  #: covariance of the effects of random terms (C, C)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,8 @@ class NestedPosterior:
     log_theta: np.ndarray  #: inf for the Poisson (D,)
     b: np.ndarray  #: isomiR effects (D, J, K)
     u: np.ndarray  #: sample effects (D, n)
+    random_cov: np.ndarray  #: covariance of the effects of random terms (D, C, C)
+    random_effect: np.ndarray  #: these effects: each term's, each column's, on the levels (D, w)
     log_likelihood: float  #: marginal, by Laplace, with all constants, at the best point
     iterations: int  #: of the search for the mode
     evaluations: int  #: of the Laplace approximation
@@ -59,6 +63,8 @@ def nested_posterior(
     blocks: Sequence[int],
     spec: ModelSpec,
     rng: np.random.Generator,
+    terms: TermPriors | None = None,
+    sample_covariance: np.ndarray | None = None,
     start: Start | None = None,
     focus: Sequence[int] | None = None,
     draws: int = DRAWS,
@@ -81,6 +87,10 @@ def nested_posterior(
     spec : ModelSpec
         Family and priors.
     rng : numpy.random.Generator
+    terms : TermPriors, optional
+        Random terms of the samples.
+    sample_covariance : array, shape (n, n), optional
+        Covariance of the sample effects up to their variance; the identity when omitted.
     start : Start, optional
         Where to search; the centre of the prior is tried as well.
     focus : sequence of int, optional
@@ -107,12 +117,14 @@ def nested_posterior(
         has_sample=spec.sample_intercept,
         poisson=spec.family == "poisson",
         precision=fixed.sd**-2.0,
+        terms=None if terms is None else Terms(terms.columns, terms.levels),
+        sample_covariance=sample_covariance,
     )
-    prior = PriorCoordinates.of(spec, 0, blocks)
+    prior = PriorCoordinates.of(spec, 0, blocks, terms)
     target = Target(problem, prior)
     starts = [np.zeros(prior.size)]
     if start is not None:
-        starts.append(_coordinates(start, prior, to_b, problem.rows, problem.cols))
+        starts.append(_coordinates(start, prior, to_b, terms))
     target.begin_at(_level(problem))
     top = maximise(target, starts)
 
@@ -138,9 +150,11 @@ def nested_posterior(
         omega = root @ root.transpose(0, 2, 1)
         b = drawn.b @ to_b.T
         beta = (fixed.mean + drawn.u[:, n : n + p]) @ to_beta.T
-    weights, lost, dropped, (phi, chol, omega, beta, b, u) = _finite_draws(
-        drawn.weights, drawn.phi, chol, omega, beta, b, u
+        random_cov, random_effect = _term_draws(terms, prior, drawn.phi[:, m:], drawn.u[:, n + p :])
+    weights, lost, dropped, arrays = _finite_draws(
+        drawn.weights, drawn.phi, chol, omega, beta, b, u, random_cov, random_effect
     )
+    phi, chol, omega, beta, b, u, random_cov, random_effect = arrays
     if lost > LARGEST_LOST_WEIGHT:
         sample = replace(sample, pareto_k=np.inf)
     best = int(np.argmax(sample.log_density))
@@ -150,10 +164,12 @@ def nested_posterior(
         beta=beta,
         omega=omega,
         sd_isomir_scaled=np.sqrt(np.einsum("nab,nab->na", chol, chol)),
-        sigma_sample=phi[:, m] if spec.sample_intercept else np.zeros(draws),
+        sigma_sample=phi[:, m + prior.terms.size] if spec.sample_intercept else np.zeros(draws),
         log_theta=np.full(draws, np.inf) if spec.family == "poisson" else phi[:, -1],
         b=b,
         u=u,
+        random_cov=random_cov,
+        random_effect=random_effect,
         dropped=dropped,
         log_likelihood=_log_likelihood(problem, prior.parameters(sample.x[best : best + 1])[0], inner, best),
         iterations=top.iterations,
@@ -196,18 +212,57 @@ def _level(problem: Problem) -> np.ndarray:
     return u
 
 
+def _term_draws(
+    terms: TermPriors | None, prior: PriorCoordinates, entries: np.ndarray, effects: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return covariances (D, C, C) and effects (D, w) of random terms in the user's units."""
+    count = len(entries)
+    if terms is None:
+        return np.empty((count, 0, 0)), np.empty((count, 0))
+    size = len(terms.blocks)
+    rows, cols = _free_entries(prior.terms)
+    chol = np.zeros((count, size, size))
+    chol[:, rows, cols] = entries[:, : len(rows)]
+    root = terms.to_user @ chol
+    parts, at = [], 0
+    for columns, levels, back in zip(terms.columns, terms.n_levels, terms.back, strict=True):
+        width = columns.shape[1] * levels
+        own = effects[:, at : at + width].reshape(count, columns.shape[1], levels)
+        parts.append((back @ own).reshape(count, width))
+        at += width
+    return root @ root.transpose(0, 2, 1), np.concatenate([effects[:, :0], *parts], axis=1)
+
+
+def _free_entries(factor: FactorCoordinates) -> tuple[np.ndarray, np.ndarray]:
+    """Return row and column of each free entry of a Cholesky factor, row by row."""
+    k = len(factor.sd_scales)
+    every = sorted([*factor.pairs, *((row, row) for row in range(k))])
+    found = np.array(every, dtype=int).reshape(-1, 2)
+    return found[:, 0], found[:, 1]
+
+
 def _coordinates(
-    start: Start, prior: PriorCoordinates, to_b: np.ndarray, rows: np.ndarray, cols: np.ndarray
+    start: Start, prior: PriorCoordinates, to_b: np.ndarray, terms: TermPriors | None
 ) -> np.ndarray:
     """Return the coordinates of estimates, pulled in from infinity."""
-    back = np.linalg.inv(to_b)
-    omega = back @ start.omega @ back.T
-    k = len(omega)
-    root = np.linalg.cholesky(omega + (1e-8 + 1e-6 * np.trace(omega)) * np.eye(k))
-    parts = [root[rows, cols]]
+    parts = [_entries(prior.isomir, start.omega, to_b)]
+    if terms is not None:
+        size = len(terms.blocks)
+        own = start.random_cov if start.random_cov is not None else 0.1 * np.eye(size)
+        parts.append(_entries(prior.terms, own, terms.to_user))
     if prior.sample_scale is not None:
         parts.append(np.array([start.sigma_sample]))
     if prior.log_theta is not None:
         parts.append(np.array([np.log(start.theta)]))
     x = prior.coordinates(np.concatenate(parts))
     return np.clip(np.nan_to_num(x, nan=0.0), -FARTHEST_START, FARTHEST_START)
+
+
+def _entries(factor: FactorCoordinates, covariance: np.ndarray, to_user: np.ndarray) -> np.ndarray:
+    """Return the free entries of the Cholesky factor, in the prior's units, of a covariance in the user's."""
+    if not len(covariance):
+        return np.empty(0)
+    back = np.linalg.inv(to_user)
+    own = back @ covariance @ back.T
+    root = np.linalg.cholesky(own + (1e-8 + 1e-6 * np.trace(own)) * np.eye(len(own)))
+    return root[_free_entries(factor)]

@@ -148,14 +148,6 @@ def test_what_is_no_covariance_is_refused(counts, change, message):
         bm.fit(counts, "~ group", sample_covariance=change(np.eye(12)), progress=False)
 
 
-@pytest.mark.parametrize("method", ["laplace"])
-def test_posteriors_have_independent_samples(counts, method):
-    with pytest.raises(bm.InputError, match=r"no place for random terms of the samples \(patient in"):
-        bm.fit(counts, "~ group + (1 | patient)", method=method, progress=False)
-    with pytest.raises(bm.InputError, match="no place for sample_covariance="):
-        bm.fit(counts, "~ group", sample_covariance=np.eye(12), method=method, progress=False)
-
-
 @pytest.mark.parametrize("criterion", ["ml", "reml"])
 def test_of_one_coefficient_the_test_of_a_term_is_its_t_test(fits, criterion):
     table, effects = fits[criterion].omnibus("group"), fits[criterion].effects(GROUP)

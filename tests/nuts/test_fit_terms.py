@@ -54,6 +54,61 @@ def test_chains_mix(fit):
     assert np.isfinite(fit.usage()["log_bf10"]).all()
 
 
+@pytest.fixture(scope="module")
+def nested(counts):
+    return bm.fit(
+        counts,
+        "~ tissue + (time | patient)",
+        reference={"tissue": "n"},
+        method="laplace",
+        progress=False,
+        throw=True,
+    )
+
+
+def test_agrees_with_the_nested_posterior(fit, nested, chance):
+    """Quartiles of coefficients, SDs, patients' effects; log evidence ratios."""
+    ours, theirs = fit["m"]["posterior"], nested.data.isel(drawn=0)
+    weight = theirs["draw_weight"].values
+    sds = np.sqrt(np.einsum("dcc->dc", theirs["weighted_draw_random_cov"].values.astype(float)))
+    effect = theirs["weighted_draw_random_effect"].values.astype(float)
+    pairs = [(ours["beta"].values[..., k], theirs["weighted_draw_beta"].values[:, k]) for k in range(2)]
+    pairs += [(ours["sd_effect_patient"].values[..., k], sds[:, k]) for k in range(2)]
+    pairs += [
+        (ours["effect_patient"].values[..., i, k], effect[:, k * K + i]) for i in range(K) for k in range(2)
+    ]
+    deviations = []
+    for draws, other in pairs:
+        order = np.argsort(other)
+        for q in (0.25, 0.5, 0.75):
+            value = np.interp(q, np.cumsum(weight[order]), other[order])
+            # Draws of importance sampling have errors of their own, of 1536 independent ones at most.
+            own = np.sqrt(q * (1 - q) / 1536) * np.ptp(np.quantile(draws, [q - 0.1, q + 0.1])) / 0.2
+            error = np.hypot(chance.quantile_error(draws, q), own)
+            deviations.append((np.quantile(draws, q) - value) / error)
+    assert np.abs(deviations).max() < chance.z(len(deviations))
+    both = [one.usage().iloc[0] for one in (fit, nested)]
+    assert abs(both[0]["log_bf10"] - both[1]["log_bf10"]) < 6 * max(
+        0.05, np.hypot(both[0]["log_bf10_error"], both[1]["log_bf10_error"])
+    )
+
+
+def test_tables_and_runs_of_the_nested_posterior_have_the_terms(fit, nested, tmp_path):
+    table = nested.variance_components().set_index(["group", "term"])
+    for term in ("Intercept", "time"):
+        row = table.loc[("patient", term)]
+        assert row["sd_lower"] < row["sd"] < row["sd_upper"]
+    tree = nested["m"]["posterior"]
+    assert tree["effect_patient"].dims == fit["m"]["posterior"]["effect_patient"].dims
+    nested.save(tmp_path / "run")
+    loaded = bm.load(tmp_path / "run")
+    pd.testing.assert_frame_equal(loaded.variance_components(), nested.variance_components())
+    assert loaded.data.identical(nested.data)
+    curve = nested.bayes_factor_curve("m", [1.0, 1e-4])
+    assert list(curve["how"]) == ["reused", "refitted"]
+    assert curve["log_bf10"][1] == pytest.approx(0.0, abs=0.1)
+
+
 def test_tables_name_the_terms(fit):
     table = fit.variance_components().set_index(["group", "term"])
     tree = fit["m"]["posterior"]
