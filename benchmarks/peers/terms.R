@@ -7,7 +7,7 @@ every <- as.integer(arguments[3])
 formula <- count ~ group + offset(offset) + (1 + group | isomir) + (1 | sample) + (1 | patient)
 tmb <- function(reml) function(d) {
   f <- glmmTMB::glmmTMB(formula, data = d, family = glmmTMB::nbinom2(), REML = reml)
-  sd <- sapply(glmmTMB::VarCorr(f)$cond, function(v) attr(v, "stddev")[1])
+  sd <- sapply(glmmTMB::VarCorr(f)$cond, function(v) attr(v, "stddev")[[1]])
   list(log_likelihood = as.numeric(logLik(f)), beta = glmmTMB::fixef(f)$cond[2],
        se = sqrt(diag(vcov(f)$cond))[2], sd = sd[c("patient", "sample", "isomir")], theta = sigma(f))
 }
@@ -15,7 +15,7 @@ nb <- function(d) {
   f <- lme4::glmer.nb(formula, data = d, control = lme4::glmerControl(
     optimizer = "bobyqa", tolPwrss = 1e-12, optCtrl = list(maxfun = 2e5)))
   v <- lme4::VarCorr(f)
-  sd <- sapply(v[c("patient", "sample", "isomir")], function(one) attr(one, "stddev")[1])
+  sd <- sapply(v[c("patient", "sample", "isomir")], function(one) attr(one, "stddev")[[1]])
   list(log_likelihood = as.numeric(logLik(f)), beta = lme4::fixef(f)[2], se = sqrt(diag(as.matrix(vcov(f))))[2],
        sd = sd, theta = lme4::getME(f, "glmer.nb.theta"))
 }
