@@ -144,7 +144,7 @@ def _rates(p: list[float]) -> dict[str, float]:
     }
 
 
-def _write(table: pd.DataFrame, name: str, what: str) -> None:
+def write(table: pd.DataFrame, name: str, what: str) -> None:
     packages = ", ".join(f"{p} {version(p)}" for p in ("bayes-mirglmm", "numpy", "scipy", "numba"))
     machine = f"{platform.machine()}, {os.cpu_count()} cores; Python {platform.python_version()}"
     with (RESULTS / name).open("w") as file:
@@ -165,8 +165,8 @@ def main() -> None:
     spent = f"{(time.process_time() - started) / 60:.0f} processor minutes"
     command = "python benchmarks/type_one_error.py"
     what = f"{data_sets} null data sets each; {spent}; {command}"
-    _write(effects, "type_one_error.tsv", f"tests of log fold changes, {what}")
-    _write(usage, "type_one_error_usage.tsv", f"tests of usage without slopes, {what}")
+    write(effects, "type_one_error.tsv", f"tests of log fold changes, {what}")
+    write(usage, "type_one_error_usage.tsv", f"tests of usage without slopes, {what}")
 
 
 if __name__ == "__main__":
