@@ -39,9 +39,7 @@ RopeFold = Annotated[
 
 
 def findings(
-    run: Annotated[
-        Path, typer.Argument(help="Folder that fit wrote (--out).", metavar="RUN", show_default=False)
-    ],
+    run: o.Run,
     *,
     contrast: Annotated[
         list[str] | None,

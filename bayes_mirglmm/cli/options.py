@@ -47,6 +47,9 @@ Counts = Annotated[
         show_default=False,
     ),
 ]
+Run = Annotated[
+    Path, typer.Argument(help="Folder that fit wrote (--out).", metavar="RUN", show_default=False)
+]
 Samples = Annotated[
     Path | None,
     typer.Option(

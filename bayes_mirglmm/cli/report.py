@@ -16,9 +16,7 @@ REPORT = "report.html"
 
 
 def report(
-    run: Annotated[
-        Path, typer.Argument(help="Folder that fit wrote (--out).", metavar="RUN", show_default=False)
-    ],
+    run: o.Run,
     *,
     contrast: Annotated[
         list[str] | None,

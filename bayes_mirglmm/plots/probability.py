@@ -14,6 +14,7 @@ from bayes_mirglmm.plots.canvas import (
     canvas,
     label_axes,
     legend_below,
+    picture,
     shortened,
 )
 from bayes_mirglmm.plots.changes import one_effect
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 PALE_BLUE, PALE_ORANGE, PALE = "#A6CDE6", "#F2BF99", "#DDDDDD"
 
 
+@picture
 def plot_probability(
     fit: "Fit",
     term: str | None = None,
@@ -63,14 +65,7 @@ def plot_probability(
         The miRNAs to show; the surest ones when omitted.
     top : int
         How many miRNAs, without ``mirnas``. Beyond 80 rows names are left out.
-    ax : matplotlib.axes.Axes, optional
-        Where to draw; a new figure when omitted.
-    figsize : tuple of float, optional
-        Width and height of a new figure in inches; as high as the rows need when omitted.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
+    ax, figsize
 
     Raises
     ------
