@@ -14,13 +14,16 @@ import pandas as pd
 from bayes_mirglmm.design.blocks import reduced_columns
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.methods.registry import methods_with_draws
-from bayes_mirglmm.results.inference import effects_table, isomir_effects_table
+from bayes_mirglmm.results.inference import (
+    effects_table,
+    isomir_effects_table,
+    untested_if_saturated,
+    warn_if_saturated,
+)
 from bayes_mirglmm.results.posterior_tables import posterior_effects_table, posterior_isomir_table
-from bayes_mirglmm.results.samples import chosen_samples
 from bayes_mirglmm.results.selection import interval_level
-from bayes_mirglmm.results.shared_samples import ISOMIR_MEAN, SHARED, shared_effects_table
+from bayes_mirglmm.results.shared_samples import ISOMIR_MEAN, SAMPLES, SHARED, shared_effects_table
 from bayes_mirglmm.results.shrinkage import shrunken
-from bayes_mirglmm.results.status import untested_if_saturated, warn_if_saturated
 from bayes_mirglmm.results.terms import (
     INTERCEPT,
     changes,
@@ -83,7 +86,7 @@ def effects(
         A term, level, probability or kind of interval is not usable.
     """
     table = unwarned_effects(fit, terms, contrasts, prob, interval, samples, estimand)
-    if chosen_samples(fit, samples) != SHARED:
+    if "estimand" not in table:  # of shared samples, whose degrees of freedom are learned
         warn_if_saturated(fit)
     return table
 
@@ -216,6 +219,33 @@ def unwarned_effects(
     else:
         table = effects_table(fit.data, weights, label=label, df=fit.effect_df(weights), prob=level)
     return untested_if_saturated(fit, table).assign(isomir_slope=_have_slopes(fit, table, weights, label))
+
+
+def chosen_samples(fit: "Fit", samples: str | None, estimand: str | None = None) -> str:
+    """Return how effects take the samples: as asked for, else as the fit was made.
+
+    Raises
+    ------
+    InputError
+        The choice is unknown, or not one of this fit.
+    """
+    chosen = fit.samples_taken if samples is None else samples
+    if chosen not in SAMPLES:
+        raise InputError(f"samples={samples!r} is not known: choose one of {', '.join(SAMPLES)}.")
+    if chosen == SHARED and fit.method.has_draws:
+        raise InputError(
+            "samples='shared' is of fits by maximum likelihood: take fit.ml.effects(samples='shared')."
+        )
+    if chosen == SHARED and fit.design.random:
+        raise InputError(
+            "samples='shared' takes fixed effects alone: put the groups of samples into the formula as a factor, "
+            "without (1 | ...), or use samples='independent'."
+        )
+    if chosen != SHARED and estimand not in (None, ISOMIR_MEAN):
+        raise InputError(
+            f"estimand={estimand!r} is of samples='shared': the fixed effects of the model are {ISOMIR_MEAN}."
+        )
+    return chosen
 
 
 def _with_s_values(table: pd.DataFrame, label: str, changes: list[str]) -> pd.DataFrame:

@@ -4,6 +4,7 @@
 samples are the replicates, not the isomiRs), ``z`` to the standard normal (Wald).
 """
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
     from bayes_mirglmm.results.fit_result import Fit
 
 LOG_2 = float(np.log(2.0))
+#: Columns of the tables that test or call something.
+P_VALUES = (
+    "p_value", "p_value_chi2", "p_adjusted", "s_value", "p_shared", "p_shared_adjusted", "p_within"
+)  # fmt: skip
 
 
 def effects_table(
@@ -208,3 +213,25 @@ def long_table(
     count = len(next(iter(keys.values())))
     repeated[label] = np.tile(weights.index.to_numpy(dtype=object), count)
     return pd.DataFrame(repeated | {name: values.ravel() for name, values in columns.items()})
+
+
+def untested_if_saturated(fit: "Fit", table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table without p-values where no degrees of freedom are left to judge anything by."""
+    if fit.design.residual_df >= 1:
+        return table
+    return table.assign(**{name: np.nan for name in P_VALUES if name in table})
+
+
+def warn_if_saturated(fit: "Fit") -> None:
+    """Warn, once for each fit, where no degrees of freedom are left."""
+    if fit.residual_df < 1 and not fit.warned:
+        fit.warned = True
+        warnings.warn(saturated_sentence(fit.data), UserWarning, stacklevel=3)
+
+
+def saturated_sentence(data: xr.Dataset) -> str:
+    """Return the reason for which a saturated design has no intervals."""
+    return (
+        f"The design is saturated ({data.sizes['sample']} samples, {data.attrs['rank']} coefficients): no "
+        "degrees of freedom are left for t intervals, and nothing is tested. Simplify the formula, or add samples."
+    )

@@ -8,9 +8,8 @@ import pandas as pd
 from bayes_mirglmm.cohort.cohort_effects import sample_covariance as learned_covariance
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.outcomes import Caution
+from bayes_mirglmm.results.effects import chosen_samples
 from bayes_mirglmm.results.shared_samples import (
-    ISOMIR_MEAN,
-    SAMPLES,
     SHARED,
     sample_directions_table,
     shared_cautions_of,
@@ -125,30 +124,3 @@ def sample_covariance(
     covariance = learned_covariance(shared.cohort, shared.effects(weights.to_numpy(dtype=float)[0]))
     names = fit.data["sample"].values
     return pd.DataFrame(covariance, index=names, columns=names)
-
-
-def chosen_samples(fit: "Fit", samples: str | None, estimand: str | None = None) -> str:
-    """Return how effects take the samples: as asked for, else as the fit was made.
-
-    Raises
-    ------
-    InputError
-        The choice is unknown, or not one of this fit.
-    """
-    chosen = fit.samples_taken if samples is None else samples
-    if chosen not in SAMPLES:
-        raise InputError(f"samples={samples!r} is not known: choose one of {', '.join(SAMPLES)}.")
-    if chosen == SHARED and fit.method.has_draws:
-        raise InputError(
-            "samples='shared' is of fits by maximum likelihood: take fit.ml.effects(samples='shared')."
-        )
-    if chosen == SHARED and fit.design.random:
-        raise InputError(
-            "samples='shared' takes fixed effects alone: put the groups of samples into the formula as a factor, "
-            "without (1 | ...), or use samples='independent'."
-        )
-    if chosen != SHARED and estimand not in (None, ISOMIR_MEAN):
-        raise InputError(
-            f"estimand={estimand!r} is of samples='shared': the fixed effects of the model are {ISOMIR_MEAN}."
-        )
-    return chosen

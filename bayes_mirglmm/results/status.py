@@ -1,9 +1,5 @@
-"""The tables that account for every miRNA of the input and for the draws, as methods of a fit.
+"""The tables that account for every miRNA of the input and for the draws, as methods of a fit."""
 
-Also what a saturated design, which leaves nothing to test with, does to the tables.
-"""
-
-import warnings
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,16 +10,12 @@ from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.evidence.lrt import ROUNDING
 from bayes_mirglmm.methods.registry import method_named, methods_with_draws
 from bayes_mirglmm.outcomes import CONVERGED
+from bayes_mirglmm.results.inference import saturated_sentence
 from bayes_mirglmm.results.posterior_tables import drawn_position
 from bayes_mirglmm.results.selection import converged, fitted, selected
 
 if TYPE_CHECKING:
     from bayes_mirglmm.results.fit_result import Fit
-
-#: Columns of the tables that test or call something.
-P_VALUES = (
-    "p_value", "p_value_chi2", "p_adjusted", "s_value", "p_shared", "p_shared_adjusted", "p_within"
-)  # fmt: skip
 
 
 def status(fit: "Fit") -> pd.DataFrame:
@@ -105,28 +97,6 @@ def status_table(data: xr.Dataset, residual_df: float) -> pd.DataFrame:
     for name in method_named(data.attrs["method"]).in_status:
         table[name] = selected(data, name)
     return table
-
-
-def saturated_sentence(data: xr.Dataset) -> str:
-    """Return the reason for which a saturated design has no intervals."""
-    return (
-        f"The design is saturated ({data.sizes['sample']} samples, {data.attrs['rank']} coefficients): no "
-        "degrees of freedom are left for t intervals, and nothing is tested. Simplify the formula, or add samples."
-    )
-
-
-def warn_if_saturated(fit: "Fit") -> None:
-    """Warn, once for each fit, where no degrees of freedom are left."""
-    if fit.residual_df < 1 and not fit.warned:
-        fit.warned = True
-        warnings.warn(saturated_sentence(fit.data), UserWarning, stacklevel=3)
-
-
-def untested_if_saturated(fit: "Fit", table: pd.DataFrame) -> pd.DataFrame:
-    """Return a table without p-values where no degrees of freedom are left to judge anything by."""
-    if fit.design.residual_df >= 1:
-        return table
-    return table.assign(**{name: np.nan for name in P_VALUES if name in table})
 
 
 def _reasons(data: xr.Dataset, residual_df: float) -> np.ndarray:

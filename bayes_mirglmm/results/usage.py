@@ -16,6 +16,7 @@ from bayes_mirglmm.evidence.lrt import likelihood_ratio_test
 from bayes_mirglmm.evidence.multiple_testing import benjamini_hochberg
 from bayes_mirglmm.methods.registry import methods_with_draws
 from bayes_mirglmm.outcomes import CONVERGED
+from bayes_mirglmm.results.inference import untested_if_saturated
 from bayes_mirglmm.results.shared_usage import check_usage_test
 from bayes_mirglmm.results.shared_usage import shared_usage as shared_test
 from bayes_mirglmm.results.shared_usage_tables import (
@@ -23,7 +24,6 @@ from bayes_mirglmm.results.shared_usage_tables import (
     shared_contrasts_table,
     shared_directions_table,
 )
-from bayes_mirglmm.results.status import untested_if_saturated
 
 if TYPE_CHECKING:
     from bayes_mirglmm.results.fit_result import Fit
