@@ -81,8 +81,8 @@ def main() -> None:
     parts = []
     for engine, how in OURS.items():
         own = ours(data, *how)
-        part = theirs[theirs["engine"] == engine].join(own, on="mirna", rsuffix="_ours")
-        parts.append(part)
+        part = theirs[theirs["engine"] == engine]
+        parts.append(part.merge(own, left_on="mirna", right_index=True, suffixes=("", "_ours")))
     table = pd.concat(parts)
     versions = table["versions"].iloc[0]
     what = f"{versions}; {FORMULA}; --every {options.every} --lme4-every {options.lme4_every}"
