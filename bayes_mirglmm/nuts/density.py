@@ -9,6 +9,7 @@ import math
 import numpy as np
 
 from bayes_mirglmm.kernels.compilation import kernel
+from bayes_mirglmm.kernels.dense import times_vector
 from bayes_mirglmm.nuts.form import HEADER
 from bayes_mirglmm.nuts.likelihood import negative_binomial, poisson
 from bayes_mirglmm.nuts.scales import (
@@ -17,7 +18,7 @@ from bayes_mirglmm.nuts.scales import (
     half_normal,
     half_normal_slope,
 )
-from bayes_mirglmm.nuts.term_density import place, place_back, pool, pool_back
+from bayes_mirglmm.nuts.term_density import place, place_back, pool, pool_back, transposed_times_vector
 
 
 @kernel
@@ -142,12 +143,8 @@ def log_density(point: np.ndarray, pack: np.ndarray, gradient: np.ndarray) -> fl
     )
 
     # beta + c and what terms add to it, in directions in which the priors of beta and c are both independent.
-    centre = np.empty(p)
+    centre = times_vector(to_beta, term_effect) + beta_mean
     beta_pull = np.zeros(p)
-    for a in range(p):
-        centre[a] = beta_mean[a]
-        for w in range(width):
-            centre[a] += to_beta[a, w] * term_effect[w]
     for a in range(p):
         along = 0.0
         for b in range(p):
@@ -170,22 +167,18 @@ def log_density(point: np.ndarray, pack: np.ndarray, gradient: np.ndarray) -> fl
         if own[a] == 0.0:
             for i in range(n):
                 row[i] += x[i, a] * beta[a]
-    for i in range(outside):
-        for w in range(width):
-            row[i] += to_outside[i, w] * term_effect[w]
+    if outside > 0:
+        row += times_vector(to_outside, term_effect)
     standard = np.empty(residuals)
-    away = np.empty(residuals)  # pseudo-observation less prior mean, which is the random terms'
+    along_residuals = times_vector(to_residual, term_effect)  # their prior mean
+    away = residual_pseudo - along_residuals
     for q in range(residuals):
-        mean = 0.0
-        for w in range(width):
-            mean += to_residual[q, w] * term_effect[w]
-        away[q] = residual_pseudo[q] - mean
         more = residual_information[q] * sigma * sigma
         standard[q] = (residual_information[q] * sigma * away[q]) / (1.0 + more)
         standard[q] += residual[q] / math.sqrt(1.0 + more)
         value -= 0.5 * (standard[q] * standard[q] + math.log1p(more))
-        for i in range(n):
-            row[i] += complement[i, q] * (mean + sigma * standard[q])
+        along_residuals[q] += sigma * standard[q]
+    row += times_vector(complement, along_residuals)
 
     # The isomiRs' own coefficients: v standardised under the prior, e under the pseudo-observation.
     v = np.empty((n_isomirs, k))
@@ -251,30 +244,26 @@ def log_density(point: np.ndarray, pack: np.ndarray, gradient: np.ndarray) -> fl
                 by_e[b] += by_seen * pseudo_root[j, a, b]
 
     # Back: sample effects, fixed effects, random terms.
-    by_term_effect = np.zeros(width)
+    by_residuals = transposed_times_vector(complement, by_row)
+    by_means = np.empty(residuals)
     for q in range(residuals):
         one = residual_information[q]
         more = one * sigma * sigma
-        by_r = 0.0
-        for i in range(n):
-            by_r += complement[i, q] * by_row[i]
+        by_r = by_residuals[q]
         by_own = by_r * sigma - standard[q]
         by_residual[q] = by_own / math.sqrt(1.0 + more)
         change = away[q] * one * (1.0 - more) / (1.0 + more)
         change = (change - residual[q] * one * sigma / math.sqrt(1.0 + more)) / (1.0 + more)
         by_sigma += by_r * standard[q] + by_own * change - one * sigma / (1.0 + more)
-        by_mean = by_r - by_own * one * sigma / (1.0 + more)
-        for w in range(width):
-            by_term_effect[w] += to_residual[q, w] * by_mean
+        by_means[q] = by_r - by_own * one * sigma / (1.0 + more)
     for a in range(p):
         if own[a] == 0.0:
             for i in range(n):
                 by_beta[a] += x[i, a] * by_row[i]
-        for w in range(width):
-            by_term_effect[w] += to_beta[a, w] * beta_pull[a]
-    for i in range(outside):
-        for w in range(width):
-            by_term_effect[w] += to_outside[i, w] * by_row[i]
+    by_term_effect = transposed_times_vector(to_residual, by_means)
+    by_term_effect += transposed_times_vector(to_beta, beta_pull)
+    if outside > 0:
+        by_term_effect += transposed_times_vector(to_outside, by_row)
     by_term_chol = np.zeros((n_scales, n_scales))
     by_information, by_score = np.empty(width), np.empty(width)
     place_back(

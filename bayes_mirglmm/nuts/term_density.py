@@ -9,10 +9,10 @@ import math
 
 import numpy as np
 
-from bayes_mirglmm.kernels.compilation import kernel
+from bayes_mirglmm.kernels.compilation import kernel, summing_kernel
 
 
-@kernel
+@summing_kernel
 def pool(
     to_residual: np.ndarray,
     weight: np.ndarray,
@@ -28,7 +28,7 @@ def pool(
             score[k] += a * pseudo[q]
 
 
-@kernel
+@summing_kernel
 def pool_back(
     to_residual: np.ndarray,
     weight: np.ndarray,
@@ -143,3 +143,13 @@ def size_of(blocks: np.ndarray, t: int) -> int:
         if int(blocks[a]) == t:
             size += 1
     return size
+
+
+@kernel
+def transposed_times_vector(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Return the product a' b, row by row of ``a``."""
+    out = np.zeros(a.shape[1])
+    for i in range(a.shape[0]):
+        for j in range(a.shape[1]):
+            out[j] += a[i, j] * b[i]
+    return out
