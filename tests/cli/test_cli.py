@@ -128,7 +128,7 @@ def test_every_option_reaches_the_library(run, files, tmp_path: Path, monkeypatc
         "nuisance": (), "draws": 90, "chains": 3, "tune": 80, "target_accept": 0.7, "n_jobs": 2, "seed": 7,
         "progress": False, "throw": False, "isomirs": 41, "usage_test": "shared",
         "samples": "shared", "max_seconds": 60.0, "ledger": tmp_path / "run", "resume": False, "shard": None,
-        "executor": None,
+        "executor": None, "mirnas": None,
     }  # fmt: skip
     run(
         "fit",
