@@ -12,6 +12,7 @@ __version__ = version("bayes-mirglmm")
 
 if TYPE_CHECKING:
     from bayes_mirglmm.comparison.compare import Comparison, compare
+    from bayes_mirglmm.comparison.reproduce import reproduce
     from bayes_mirglmm.counts.filtering import filter_counts
     from bayes_mirglmm.counts.inspection import inspect_counts
     from bayes_mirglmm.counts.isomir_types import isomir_types
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
         plot_variance_components,
         plot_volcano,
     )
-    from bayes_mirglmm.readers import from_dataframe, read_counts
+    from bayes_mirglmm.readers import convert, from_dataframe, read_counts
     from bayes_mirglmm.report import write_findings, write_report
     from bayes_mirglmm.results import Fit, load
     from bayes_mirglmm.simulation import simulate_into
@@ -54,6 +55,7 @@ _HOME = {
     "MirglmmError": "errors",
     "build_model": "model",
     "compare": "comparison.compare",
+    "convert": "readers",
     "filter_counts": "counts.filtering",
     "fit": "fitting.fit",
     "from_dataframe": "readers",
@@ -82,6 +84,7 @@ _HOME = {
     "plot_variance_components": "plots",
     "plot_volcano": "plots",
     "read_counts": "readers",
+    "reproduce": "comparison.reproduce",
     "simulate": "simulation.from_model",
     "simulate_into": "simulation",
     "sum_replicates": "counts.replicates",
@@ -97,6 +100,7 @@ __all__ = [
     "__version__",
     "build_model",
     "compare",
+    "convert",
     "filter_counts",
     "fit",
     "from_dataframe",
@@ -125,6 +129,7 @@ __all__ = [
     "plot_variance_components",
     "plot_volcano",
     "read_counts",
+    "reproduce",
     "simulate",
     "simulate_into",
     "sum_replicates",

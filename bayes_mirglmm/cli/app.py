@@ -12,6 +12,7 @@ from typer.main import get_command
 import bayes_mirglmm
 from bayes_mirglmm.cli.compare import compare
 from bayes_mirglmm.cli.console import release, report_error
+from bayes_mirglmm.cli.convert import convert
 from bayes_mirglmm.cli.demo import demo
 from bayes_mirglmm.cli.findings import findings
 from bayes_mirglmm.cli.fit import fit
@@ -19,6 +20,7 @@ from bayes_mirglmm.cli.inspect import inspect
 from bayes_mirglmm.cli.language import spoken
 from bayes_mirglmm.cli.normalize import normalize
 from bayes_mirglmm.cli.report import report
+from bayes_mirglmm.cli.reproduce import reproduce
 from bayes_mirglmm.cli.scale_out import merge
 from bayes_mirglmm.cli.simulate import simulate
 from bayes_mirglmm.cli.simulate_into import simulate_into, with_command_of_its_own
@@ -41,7 +43,20 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, inspect, fit, merge, report, findings, compare, normalize, simulate, simulate_into):
+for command in (
+    demo,
+    inspect,
+    convert,
+    fit,
+    merge,
+    report,
+    findings,
+    reproduce,
+    compare,
+    normalize,
+    simulate,
+    simulate_into,
+):
     app.command()(command)
 
 

@@ -16,6 +16,7 @@ from bayes_mirglmm.readers import (
     r,
     seqbuster,
     srnabench,
+    store,
     table,
 )
 from bayes_mirglmm.readers._open import Head
@@ -23,7 +24,7 @@ from bayes_mirglmm.readers._refused import refuse
 
 #: In the order of detection: the particular ones first, any table last.
 FORMATS: tuple[ModuleType, ...] = (
-    *(r, anndata, mirgff3, mirge, gdc, seqbuster, mirtop, srnabench, isomirsea, isomirmap, quagmir),
+    *(r, store, anndata, mirgff3, mirge, gdc, seqbuster, mirtop, srnabench, isomirsea, isomirmap, quagmir),
     table,
 )
 ALIASES = {
@@ -54,7 +55,7 @@ def choose(heads: Sequence[Head], format: str) -> ModuleType:
             names = ", ".join(["auto", *(m.NAME for m in FORMATS)])
             raise InputError(f"format={format!r} is unknown. Formats: {names}.")
         for head in heads:
-            kinds = {r: ("r",), anndata: ("hdf5", "zarr")}.get(module, ("text",))
+            kinds = {r: ("r",), anndata: ("hdf5", "zarr"), store: ("zarr",)}.get(module, ("text",))
             if head.kind not in kinds:
                 raise InputError(
                     f"{head.source} is not of format {module.NAME!r}: leave out format=, or correct it."

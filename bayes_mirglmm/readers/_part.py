@@ -52,6 +52,7 @@ class Part:
     notes: list[Note] = field(default_factory=list)
     sample_table: pd.DataFrame | None = None
     origins: list[str] | None = None
+    summed: bool = False  #: whether files of one sample were added up
 
 
 def pooled(part: Part, pool: dict[str, str]) -> Part:

@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Sequence
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -12,7 +13,7 @@ from bayes_mirglmm.counts.container import RESERVED, some
 from bayes_mirglmm.counts.replicates import one_row_each
 from bayes_mirglmm.counts.replicates import sum_replicates as add_up
 from bayes_mirglmm.errors import InputError
-from bayes_mirglmm.readers import anndata, r
+from bayes_mirglmm.readers import anndata, r, store
 from bayes_mirglmm.readers import table as table_reader
 from bayes_mirglmm.readers._delimited import RARE_APART
 from bayes_mirglmm.readers._files import PathLike, find_files, listed_files
@@ -88,8 +89,87 @@ def read_counts(
             duplicates=duplicates or "refuse",
             **options,
         )
+    part, table, name = _gathered(
+        path_or_paths,
+        samples,
+        format,
+        samples_only=samples_only,
+        sum_replicates=sum_replicates,
+        duplicates=duplicates,
+        apart=drop_rare and sum_replicates is None,
+        options=options,
+    )
+    return _counts(part, table, name, sum_replicates)
+
+
+def convert(
+    path_or_paths: PathLike | Sequence[PathLike] | Any,
+    out: PathLike,
+    samples: PathLike | pd.DataFrame | None = None,
+    format: str = "auto",
+    *,
+    samples_only: bool = False,
+    duplicates: str | None = None,
+    force: bool = False,
+    **options: Any,
+) -> Path:
+    """Write counts of any format to a store: a zarr folder, chunked along isomiRs.
+
+    A store is read again in a small part of the time and memory that the text takes, for example by each of many jobs
+    that fit a part of the miRNAs. It holds all counts, duplicates merged, and the sample table.
+
+    Parameters
+    ----------
+    path_or_paths, samples, format, samples_only, duplicates, **options
+        As in :func:`read_counts`.
+    out : path
+        The folder, ``cohort.zarr`` say.
+    force : bool
+        Replace a store that is there.
+
+    Returns
+    -------
+    pathlib.Path
+        ``out``, absolute.
+
+    Raises
+    ------
+    InputError
+        As :func:`read_counts`; or something is there already that is not to be replaced, or zarr is not installed.
+    SaveError
+        The disk does not take it.
+    """
+    target = Path(out).expanduser().absolute()
+    part, table, _ = _gathered(
+        path_or_paths,
+        samples,
+        format,
+        samples_only=samples_only,
+        sum_replicates=None,
+        duplicates=duplicates,
+        apart=True,
+        options=options,
+    )
+    _counts(
+        part, table, "store", None
+    )  # whatever is wrong with the counts is said before anything is written
+    store.write(part, table, target, force=force)
+    return target
+
+
+def _gathered(
+    path_or_paths: Any,
+    samples: PathLike | pd.DataFrame | None,
+    format: str,
+    *,
+    samples_only: bool,
+    sum_replicates: str | None,
+    duplicates: str | None,
+    apart: bool,
+    options: dict[str, Any],
+) -> tuple[Part, pd.DataFrame | None, str]:
+    """Read files to one part; return it with its sample table and the name of the format."""
     notes: list[Note] = []
-    apart = False
     table = _checked(sample_frame(samples, notes), samples_only)
     if anndata.is_anndata(path_or_paths):
         _known(options, anndata, {"layer", "mirna"})
@@ -101,22 +181,22 @@ def read_counts(
         _known(options, module)
         if samples_only and module in (table_reader, r):
             options["samples_only"] = True
-        apart = drop_rare and sum_replicates is None
         token = RARE_APART.set(apart)
         try:
             parts = module.read(heads, table, **options)
         finally:
             RARE_APART.reset(token)
-    return _assembled(
+    policy = duplicates or module.POLICY
+    part, table = _one_part(
         parts,
         table,
-        module.NAME,
-        duplicates or module.POLICY,
+        policy,
         notes,
         samples_only=samples_only,
         sum_replicates=sum_replicates,
         apart=apart,
     )
+    return part, table, module.NAME
 
 
 def from_dataframe(
@@ -178,29 +258,24 @@ def from_dataframe(
         samples_only=samples_only,
         missing=missing,
     )
-    return _assembled(
-        [part],
-        table,
-        "dataframe",
-        duplicates,
-        notes,
-        samples_only=samples_only,
-        sum_replicates=sum_replicates,
+    part, table = _one_part(
+        [part], table, duplicates, notes, samples_only=samples_only, sum_replicates=sum_replicates
     )
+    return _counts(part, table, "dataframe", sum_replicates)
 
 
-def _assembled(
+def _one_part(
     parts: Sequence[Part],
     samples: pd.DataFrame | None,
-    format: str,
     duplicates: str,
     notes: list[Note],
     *,
     samples_only: bool,
     sum_replicates: str | None,
     apart: bool = False,
-) -> xr.Dataset:
-    by_name = samples is not None and sum_replicates in ("sample", samples.attrs.get("sample_column"))
+) -> tuple[Part, pd.DataFrame | None]:
+    """Join what was read; return it, and the sample table that belongs to it."""
+    by_name = _by_name(samples, sum_replicates)
     part = join(
         [without_duplicates(part, duplicates) for part in parts],
         sum_samples=by_name,
@@ -222,8 +297,18 @@ def _assembled(
         table = part.sample_table.set_axis([str(s) for s in part.sample_table.index])
         same = [c for c in table.columns if c == "sample" and list(table[c].astype(str)) == list(table.index)]
         samples = _renamed(table.drop(columns=same), part.notes)
+    part.summed = by_name
+    return part, samples
+
+
+def _by_name(samples: pd.DataFrame | None, sum_replicates: str | None) -> bool:
+    """Whether several files belong to one sample."""
+    return samples is not None and sum_replicates in ("sample", samples.attrs.get("sample_column"))
+
+
+def _counts(part: Part, samples: pd.DataFrame | None, format: str, sum_replicates: str | None) -> xr.Dataset:
     counts = to_counts(part, samples, format)
-    return counts if sum_replicates is None or by_name else add_up(counts, sum_replicates)
+    return counts if sum_replicates is None or part.summed else add_up(counts, sum_replicates)
 
 
 def _checked(samples: pd.DataFrame | None, samples_only: bool) -> pd.DataFrame | None:

@@ -38,7 +38,7 @@ def test_files_without_isomirs_are_named_with_the_one_to_give(put, text, message
 def test_unknown_formats_and_options_are_answered_with_the_known_ones(put):
     path = put("x.tsv", TABLE)
     with pytest.raises(
-        InputError, match=r"format='excel' is unknown\. Formats: auto, r, anndata, mirgff3, .*, table"
+        InputError, match=r"format='excel' is unknown\. Formats: auto, r, store, anndata, mirgff3, .*, table"
     ):
         read_counts(path, format="excel")
     with pytest.raises(
