@@ -133,4 +133,4 @@ def _remedy(column: np.ndarray) -> str:
 
 
 def _large(text: str) -> bool:
-    return float(text) > MAX_COUNT
+    return (int(text) if text.isdecimal() and len(text) < 1000 else float(text)) > MAX_COUNT
