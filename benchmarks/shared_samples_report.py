@@ -49,6 +49,21 @@ def truth_table(cache: Cache, part: Part = TRUTH, methods: tuple[str, ...] = MET
     return _labelled(summarise(pd.DataFrame(rows), ["scenario", "data", "method"]))
 
 
+def with_recorded_peers(table: pd.DataFrame) -> pd.DataFrame:
+    """Add R's methods from the accuracy benchmark where it has them: on the same data sets of a scenario and more."""
+    parts = [table]
+    for name, key in (("accuracy_table", "source"), ("accuracy_variants", "variant")):
+        recorded = pd.read_csv(RESULTS / f"{name}.tsv", sep="\t", comment="#")
+        recorded = recorded[recorded["method"].isin(PEERS)].rename(columns={key: "scenario"})
+        about = table.drop_duplicates("scenario").set_index("scenario")["data"]
+        has = set(table.loc[table["method"].isin(PEERS), "scenario"])
+        wanted = recorded[recorded["scenario"].isin(set(about.index) - has)]
+        parts.append(wanted.assign(data=wanted["scenario"].map(about))[[c for c in table if c in wanted]])
+        table = pd.concat(parts, ignore_index=True)
+        parts = [table]
+    return _labelled(table)
+
+
 def nulls_table(cache: Cache) -> pd.DataFrame:
     """Return how often each method is wrong where nothing was changed."""
     rows = []
@@ -154,7 +169,7 @@ def _labelled(table: pd.DataFrame) -> pd.DataFrame:
 
 
 TABLES = {
-    "truth": truth_table,
+    "truth": lambda cache: with_recorded_peers(truth_table(cache)),
     "nulls": nulls_table,
     "known": known_table,
     "replication": replication_table,

@@ -24,7 +24,9 @@ from shared_samples_data import (
 OWN = ("ml", "ml_shared")
 PEERS = ("limma", "deseq2", "edger")
 Part = tuple[tuple[Scenario | Trial, int], ...]
-_SEVEN = SCENARIOS["samples_7"]
+_THREE = replace(SCENARIOS["samples_3"], about="TCGA normal tissue, 3 against 3")
+_SEVEN = replace(SCENARIOS["samples_7"], about="amygdala, 7 against 7")
+_UP = replace(SCENARIOS["all_up"], about="TCGA normal tissue, 5 against 5; all 40 changed miRNAs up")
 
 
 def _more(name: str, base: Scenario, about: str, **options: object) -> Scenario:
@@ -75,18 +77,18 @@ _PROTECTION = (
 _TRIALS = (*_DESIGNS, *_PROTECTION)
 NULL_SETS = dict.fromkeys((trial.name for trial in _TRIALS), 15) | {"both_tissues": 60, "laboratories_20": 60}
 TRUTH: Part = (
-    (SCENARIOS["samples_3"], 25),
+    (_THREE, 25),
     (TABLE[1], 25),
     (TABLE[0], 25),
     (_SEVEN, 25),
     *((trial, trial.sets) for trial in _DESIGNS),
     (SCENARIOS["samples_10"], 8),
     (SCENARIOS["samples_20"], 8),
-    (_more("weak_7", _SEVEN, "7 against 7, amygdala; effect 1.5 in [1, 2]", effect=1.5), 8),
-    (SCENARIOS["all_up"], 12),
-    (_more("all_up_7", _SEVEN, "7 against 7, amygdala; all 40 changed miRNAs up", direction="up"), 8),
+    (_more("weak_7", _SEVEN, "amygdala, 7 against 7; effect 1.5 in [1, 2]", effect=1.5), 8),
+    (_UP, 12),
+    (_more("all_up_7", _SEVEN, "amygdala, 7 against 7; all 40 changed miRNAs up", direction="up"), 8),
     (_more("most_5", TABLE[0], "TCGA normal tissue, 5 against 5; 70 miRNAs changed", n_bins=35), 8),
-    (_more("most_7", _SEVEN, "7 against 7, amygdala; 70 miRNAs changed", n_bins=35), 8),
+    (_more("most_7", _SEVEN, "amygdala, 7 against 7; 70 miRNAs changed", n_bins=35), 8),
     *((trial, trial.sets) for trial in _PROTECTION),
 )
 NULLS: Part = (
@@ -112,7 +114,7 @@ KNOWN: Part = (
 REPLICATION: Part = ((SCENARIOS["halves"], 10),)
 #: Where other ways are compared, and where the covariance is put into the model.
 WAYS: Part = tuple((s, n) for s, n in TRUTH if isinstance(s, Scenario))
-IN_MODEL: Part = tuple((s, 8) for s in (SCENARIOS["samples_3"], TABLE[1], TABLE[0], _SEVEN))
+IN_MODEL: Part = tuple((s, 8) for s in (_THREE, TABLE[1], TABLE[0], _SEVEN))
 SCENARIOS.update({s.name: s for s, _ in (*TRUTH, *NULLS) if isinstance(s, Scenario)})
 PARTS: dict[str, Part] = {"truth": TRUTH, "nulls": NULLS, "known": KNOWN, "replication": REPLICATION}
 _KNOWN_SOURCES = {"ratiometric": ratiometric, "across": ratiometric_across}
