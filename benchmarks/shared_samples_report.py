@@ -30,15 +30,22 @@ SHORT = {
 }
 
 
-def truth_table(cache: Cache, part: Part = TRUTH, methods: tuple[str, ...] = METHODS) -> pd.DataFrame:
-    """Return the numbers of each method in each scenario with changed miRNAs; of the own also what was learned."""
+def truth_table(
+    cache: Cache, part: Part = TRUTH, methods: tuple[str, ...] = METHODS, *, alike: bool = False
+) -> pd.DataFrame:
+    """Return the numbers of each method in each scenario with changed miRNAs; of the own also what was learned.
+
+    ``alike`` takes only the data sets that every method has.
+    """
     rows = []
     for scenario, sets in part:
         for n in range(sets):
             truth = cache.read(scenario.name, n, "truth", "mirnas")
             about = cache.read(scenario.name, n, "ml_shared", "about")
-            for method in methods:
-                found = cache.read(scenario.name, n, method, "mirnas")
+            tables = {method: cache.read(scenario.name, n, method, "mirnas") for method in methods}
+            if alike and any(found is None for found in tables.values()):
+                continue
+            for method, found in tables.items():
                 if truth is None or found is None:
                     continue
                 row = {"scenario": scenario.name, "data": scenario.about, "method": method}
@@ -153,7 +160,7 @@ def ways_table(cache: Cache) -> pd.DataFrame:
 
 def in_model_table(cache: Cache) -> pd.DataFrame:
     """Return effects after the fit beside those of a second fit that has the learned covariance in the model."""
-    return truth_table(cache, IN_MODEL, ("ml", "ml_shared", "ml_in_model"))
+    return truth_table(cache, IN_MODEL, ("ml", "ml_shared", "ml_in_model"), alike=True)
 
 
 def _labelled(table: pd.DataFrame) -> pd.DataFrame:
