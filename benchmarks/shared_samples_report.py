@@ -31,11 +31,11 @@ SHORT = {
 
 
 def truth_table(
-    cache: Cache, part: Part = TRUTH, methods: tuple[str, ...] = METHODS, *, alike: bool = False
+    cache: Cache, part: Part = TRUTH, methods: tuple[str, ...] = METHODS, needed: tuple[str, ...] = OWN
 ) -> pd.DataFrame:
     """Return the numbers of each method in each scenario with changed miRNAs; of the own also what was learned.
 
-    ``alike`` takes only the data sets that every method has.
+    Of the data sets that all of the methods ``needed`` have.
     """
     rows = []
     for scenario, sets in part:
@@ -43,7 +43,7 @@ def truth_table(
             truth = cache.read(scenario.name, n, "truth", "mirnas")
             about = cache.read(scenario.name, n, "ml_shared", "about")
             tables = {method: cache.read(scenario.name, n, method, "mirnas") for method in methods}
-            if alike and any(found is None for found in tables.values()):
+            if any(tables[method] is None for method in needed):
                 continue
             for method, found in tables.items():
                 if truth is None or found is None:
@@ -58,16 +58,14 @@ def truth_table(
 
 def with_recorded_peers(table: pd.DataFrame) -> pd.DataFrame:
     """Add R's methods from the accuracy benchmark where it has them: on the same data sets of a scenario and more."""
-    parts = [table]
     for name, key in (("accuracy_table", "source"), ("accuracy_variants", "variant")):
         recorded = pd.read_csv(RESULTS / f"{name}.tsv", sep="\t", comment="#")
         recorded = recorded[recorded["method"].isin(PEERS)].rename(columns={key: "scenario"})
         about = table.drop_duplicates("scenario").set_index("scenario")["data"]
         has = set(table.loc[table["method"].isin(PEERS), "scenario"])
         wanted = recorded[recorded["scenario"].isin(set(about.index) - has)]
-        parts.append(wanted.assign(data=wanted["scenario"].map(about))[[c for c in table if c in wanted]])
-        table = pd.concat(parts, ignore_index=True)
-        parts = [table]
+        wanted = wanted.assign(data=wanted["scenario"].map(about))
+        table = pd.concat([table, wanted[[c for c in table if c in wanted]]], ignore_index=True)
     return _labelled(table)
 
 
@@ -155,12 +153,14 @@ def replication_table(cache: Cache) -> pd.DataFrame:
 
 def ways_table(cache: Cache) -> pd.DataFrame:
     """Return the effects beside those that other ways to use what samples share give."""
-    return truth_table(cache, WAYS, ("ml_shared", "ml_joint", "ml_joint_left_out"))
+    methods = ("ml_shared", "ml_joint", "ml_joint_left_out")
+    return truth_table(cache, WAYS, methods, methods)
 
 
 def in_model_table(cache: Cache) -> pd.DataFrame:
     """Return effects after the fit beside those of a second fit that has the learned covariance in the model."""
-    return truth_table(cache, IN_MODEL, ("ml", "ml_shared", "ml_in_model"), alike=True)
+    methods = ("ml", "ml_shared", "ml_in_model")
+    return truth_table(cache, IN_MODEL, methods, methods)
 
 
 def _labelled(table: pd.DataFrame) -> pd.DataFrame:
@@ -251,7 +251,7 @@ def _wide(table: pd.DataFrame, key: str, cell: object) -> str:
     rows = []
     for name in dict.fromkeys(table[key]):
         own = table[table[key] == name].set_index("method")
-        sets = int(own["sets"].max())
+        sets = int(own.loc[own.index.difference(PEERS), "sets"].min())
         row = {f"{key} (data sets)": f"{name} ({sets})"}
         for method in methods:
             row[SHORT[method]] = cell(own.loc[method]) if method in own.index else "\u2013"  # type: ignore[operator]

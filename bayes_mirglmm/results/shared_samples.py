@@ -33,6 +33,9 @@ ESTIMANDS = (ISOMIR_MEAN, WEIGHTED_MEAN)
 INDEPENDENT, SHARED = "independent", "shared"
 SAMPLES = (INDEPENDENT, SHARED)
 DIRECTIONS = 5
+#: Share of unchanged miRNAs below, and noise ratio above which borrowing may take effects for noise: so it did between
+#: halves of the TCGA patients, tumour against normal tissue.
+FEW_UNCHANGED, LARGE_NOISE = 0.6, 1.5
 TOTAL = "log(total)"
 
 
@@ -222,6 +225,14 @@ def shared_cautions_of(shared: SharedSamples, weights: pd.DataFrame) -> list[Cau
                 "on many miRNAs and a shared difference of the groups (degradation, batch, cell composition) cannot "
                 "be told apart; nothing was borrowed across samples, and p_beyond_shared takes what they do together "
                 "for noise."
+            )
+            found.append(Caution("shared_direction", sentence))
+        elif at.null_share < FEW_UNCHANGED and at.noise_ratio > LARGE_NOISE:
+            sentence = (
+                f"{name}: {100 * (1 - at.null_share):.0f} % of the miRNAs change, and their noise along it would be "
+                f"{at.noise_ratio:.1f} times that of other directions. Where effects follow what samples alike in it "
+                "differ in (more or less tumour in a tumour), what is borrowed across samples takes part of them away: "
+                "compare with samples='independent'."
             )
             found.append(Caution("shared_direction", sentence))
     return found

@@ -1,5 +1,8 @@
 """Effects under what the samples share, as users see them: tables, estimands, refusals, saving."""
 
+from types import SimpleNamespace
+from typing import cast
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,7 +12,7 @@ from bayes_mirglmm.cohort.cohort_effects import cohort_effects, learn_cohort
 from bayes_mirglmm.cohort.responses import log_scale_responses
 from bayes_mirglmm.outcomes import from_metadata
 from bayes_mirglmm.results.residuals import fitted_means
-from bayes_mirglmm.results.shared_samples import in_words
+from bayes_mirglmm.results.shared_samples import SharedSamples, in_words, shared_cautions_of
 
 TERM = "group[T.case]"
 
@@ -171,6 +174,31 @@ def test_the_covariance_of_the_samples_goes_into_a_second_fit(fit: bm.Fit, simul
     assert again.effects(TERM)["estimate"].corr(fit.effects(TERM)["estimate"]) > 0.9
     with pytest.raises(bm.InputError, match=r"are 2 coefficients.*name one, as in fit.sample_covariance"):
         fit.sample_covariance(["Intercept", TERM])
+
+
+@pytest.mark.parametrize(
+    ("null_share", "noise_ratio", "borrowed", "words"),
+    [
+        (0.4, 2.0, True, "60 % of the miRNAs change, and their noise along it would be 2.0 times"),
+        (0.4, 1.2, True, ""),
+        (0.7, 2.0, True, ""),
+        (0.4, 2.0, False, "nothing was borrowed across samples"),
+    ],
+)
+def test_many_effects_along_much_noise_are_a_caution(
+    null_share: float, noise_ratio: float, borrowed: bool, words: str
+):
+    contrast = SimpleNamespace(
+        null_share=null_share, noise_ratio=noise_ratio, noise_p_value=0.001, borrowed=borrowed
+    )
+    shared = SimpleNamespace(
+        cohort=SimpleNamespace(responses=[None] * 100),
+        effects=lambda weights: SimpleNamespace(contrast=contrast),
+    )
+    weights = pd.DataFrame([[0.0, 1.0]], index=[TERM], columns=["Intercept", TERM])
+    said = shared_cautions_of(cast(SharedSamples, shared), weights)
+    assert [caution.kind for caution in said] == ["shared_direction"] * bool(words)
+    assert all(words in caution and caution.startswith(f"{TERM}: ") for caution in said)
 
 
 def test_known_offsets_are_kept(simulation):
