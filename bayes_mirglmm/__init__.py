@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from bayes_mirglmm.comparison.reproduce import reproduce
     from bayes_mirglmm.counts.filtering import filter_counts
     from bayes_mirglmm.counts.inspection import inspect_counts
+    from bayes_mirglmm.counts.isomir_alterations import isomir_alterations
     from bayes_mirglmm.counts.isomir_types import isomir_types
     from bayes_mirglmm.counts.normalized import normalized
     from bayes_mirglmm.counts.replicates import sum_replicates
@@ -25,9 +26,11 @@ if TYPE_CHECKING:
     from bayes_mirglmm.model.source import model_source
     from bayes_mirglmm.plots import (
         plot_bayes_factors,
+        plot_counts,
         plot_cpm,
         plot_diagnostics,
         plot_forest,
+        plot_heatmap,
         plot_isomir_forest,
         plot_isomirs,
         plot_lrt_histogram,
@@ -39,6 +42,8 @@ if TYPE_CHECKING:
         plot_samples,
         plot_shared_directions,
         plot_shared_samples,
+        plot_type_shifts,
+        plot_upset,
         plot_variance_components,
         plot_volcano,
     )
@@ -60,6 +65,7 @@ _HOME = {
     "fit": "fitting.fit",
     "from_dataframe": "readers",
     "inspect_counts": "counts.inspection",
+    "isomir_alterations": "counts.isomir_alterations",
     "isomir_types": "counts.isomir_types",
     "load": "results",
     "load_model": "model",
@@ -67,6 +73,10 @@ _HOME = {
     "model_source": "model.source",
     "normalized": "counts.normalized",
     "plot_bayes_factors": "plots",
+    "plot_counts": "plots",
+    "plot_heatmap": "plots",
+    "plot_type_shifts": "plots",
+    "plot_upset": "plots",
     "plot_cpm": "plots",
     "plot_diagnostics": "plots",
     "plot_forest": "plots",
@@ -105,6 +115,7 @@ __all__ = [
     "fit",
     "from_dataframe",
     "inspect_counts",
+    "isomir_alterations",
     "isomir_types",
     "load",
     "load_model",
@@ -112,9 +123,11 @@ __all__ = [
     "model_source",
     "normalized",
     "plot_bayes_factors",
+    "plot_counts",
     "plot_cpm",
     "plot_diagnostics",
     "plot_forest",
+    "plot_heatmap",
     "plot_isomir_forest",
     "plot_isomirs",
     "plot_lrt_histogram",
@@ -126,6 +139,8 @@ __all__ = [
     "plot_samples",
     "plot_shared_directions",
     "plot_shared_samples",
+    "plot_type_shifts",
+    "plot_upset",
     "plot_variance_components",
     "plot_volcano",
     "read_counts",

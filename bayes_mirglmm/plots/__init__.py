@@ -10,9 +10,11 @@ Call from outside: what ``__all__`` lists. Colours, figures and legends stand in
 """
 
 from bayes_mirglmm.plots.bayes_factors import plot_bayes_factors
+from bayes_mirglmm.plots.counts import plot_counts
 from bayes_mirglmm.plots.cpm import plot_cpm
 from bayes_mirglmm.plots.diagnostics import plot_diagnostics
 from bayes_mirglmm.plots.forest import plot_forest
+from bayes_mirglmm.plots.heatmap import plot_heatmap
 from bayes_mirglmm.plots.isomir_forest import plot_isomir_forest
 from bayes_mirglmm.plots.isomirs import plot_isomirs
 from bayes_mirglmm.plots.lrt_histogram import plot_lrt_histogram
@@ -24,14 +26,18 @@ from bayes_mirglmm.plots.rootogram import plot_rootogram
 from bayes_mirglmm.plots.samples import plot_samples
 from bayes_mirglmm.plots.shared_directions import plot_shared_directions
 from bayes_mirglmm.plots.shared_samples import plot_shared_samples
+from bayes_mirglmm.plots.type_shifts import plot_type_shifts
+from bayes_mirglmm.plots.upset import plot_upset
 from bayes_mirglmm.plots.variance_components import plot_variance_components
 from bayes_mirglmm.plots.volcano import plot_volcano
 
 __all__ = [
     "plot_bayes_factors",
+    "plot_counts",
     "plot_cpm",
     "plot_diagnostics",
     "plot_forest",
+    "plot_heatmap",
     "plot_isomir_forest",
     "plot_isomirs",
     "plot_lrt_histogram",
@@ -43,6 +49,8 @@ __all__ = [
     "plot_samples",
     "plot_shared_directions",
     "plot_shared_samples",
+    "plot_type_shifts",
+    "plot_upset",
     "plot_variance_components",
     "plot_volcano",
 ]

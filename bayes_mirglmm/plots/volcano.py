@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayes_mirglmm.plots.canvas import canvas, label_axes, legend_below, picture
-from bayes_mirglmm.plots.changes import changes
+from bayes_mirglmm.plots.changes import Changes, changes
 from bayes_mirglmm.plots.hit_points import draw_hits, name_hits
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -86,6 +87,7 @@ def plot_volcano(
     reach = 1.15 * max(np.abs(x).max(initial=0.0), 0.5)
     axes.set(xlim=(-reach, reach), ylim=(bottom, top))
     axes.axvline(0, color="0.8", lw=0.8, zorder=0)
+    _draw_thresholds(axes, found, shown, beyond)
     more = f"of more than {beyond:g} log2" if beyond else ""
     missing = len(table) - len(shown)
     lacking = f"{missing} more without {LACKING[found.measure]}" if missing else ""
@@ -94,3 +96,17 @@ def plot_volcano(
     label_axes(axes, ("log2 fold change", found.name), (AXIS[found.measure], more), heading)
     name_hits(axes, shown, x, y, labels, hits_only=False)
     return figure
+
+
+def _draw_thresholds(axes: "Axes", found: Changes, shown: "pd.DataFrame", beyond: float) -> None:
+    """Draw where calls begin: midway between the last hit and the next miRNA; and the size that was asked for."""
+    style: dict[str, Any] = {"color": "0.6", "lw": 0.8, "ls": (0, (4, 3)), "zorder": 0}
+    hit, value = shown["hit"].to_numpy(dtype=bool), shown["measure"].to_numpy(dtype=float)
+    if hit.any():
+        y = value if found.measure == "probability" else -np.log10(np.maximum(value, 1e-300))
+        lowest = y[hit].min()
+        below = y[~hit & (y <= lowest)]
+        axes.axhline(0.5 * (lowest + below.max()) if len(below) else lowest, **style)
+    if beyond:
+        for at in (-beyond, beyond):
+            axes.axvline(at, **style)

@@ -17,8 +17,10 @@ from bayes_mirglmm.report.comparisons import Comparison, comparisons
 from bayes_mirglmm.report.diagnostics import diagnostics, statuses
 from bayes_mirglmm.report.isomirs import isomir_columns
 from bayes_mirglmm.report.origin import notes, origin, prior_rows, sample_rows
+from bayes_mirglmm.report.samples import sample_pictures
 from bayes_mirglmm.report.shared_usage import LEADS
 from bayes_mirglmm.report.verdict import verdict
+from bayes_mirglmm.report.words import WORDS
 from bayes_mirglmm.results.hits import FDR, usage_column
 from bayes_mirglmm.results.selection import mean_cpm
 from bayes_mirglmm.results.terms import INTERCEPT
@@ -67,6 +69,7 @@ def gather(
     usage = fit.usage()
     # One coefficient is enough for the diagnostics: its draws are those of all.
     effects = found[0].table if found else fit.effects(INTERCEPT)
+    samples = sample_pictures(fit)
     return {
         "version": __version__,
         "formula": fit.formula,
@@ -85,7 +88,9 @@ def gather(
         "has_comparisons": bool(found),
         "has_usage": bool(len(usage)),
         "usage_lead": LEADS[fit.usage_test],
-        "data": page_data(fit, found, usage, effects, contrasts, types),
+        "words": WORDS,
+        "data_has_samples": samples is not None,
+        "data": page_data(fit, found, usage, effects, contrasts, types) | {"samples": samples},
     }
 
 

@@ -14,6 +14,7 @@ from bayes_mirglmm.counts.isomir_types import TYPES
 from bayes_mirglmm.plots.isomir_lines import IsomirLines, isomir_lines
 from bayes_mirglmm.report.compact import compact
 from bayes_mirglmm.report.comparisons import Comparison
+from bayes_mirglmm.report.samples import pairs_of
 from bayes_mirglmm.results.inference import LOG_2
 from bayes_mirglmm.results.isomir_kinds import Types, types_in
 from bayes_mirglmm.results.selection import isomir_position
@@ -194,5 +195,6 @@ def _samples(fit: "Fit", counts: np.ndarray, start: np.ndarray) -> dict[str, Any
     return {
         "name": [str(name) for name in fit.data["sample"].values],
         "at": compact(at, DIGITS),
+        "pair": pairs_of(fit),
         "cpm": [compact(row, DIGITS) for row in per_million],
     }

@@ -22,10 +22,12 @@ SCRIPTS = (
     "elements.js",
     "numbers.js",
     "axes.js",
+    "saving.js",
     "table.js",
     "scatter.js",
     "filters.js",
     "mirna.js",
+    "samples.js",
     "start.js",
 )
 #: What could end a script block, start an entity, or (U+2028, U+2029) end a line of JavaScript.

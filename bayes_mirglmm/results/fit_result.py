@@ -29,6 +29,7 @@ from bayes_mirglmm.results import residuals as _residuals
 from bayes_mirglmm.results import samples as _samples
 from bayes_mirglmm.results import status as _status
 from bayes_mirglmm.results import summarise as _summarise
+from bayes_mirglmm.results import type_shifts as _types
 from bayes_mirglmm.results import usage as _usage
 from bayes_mirglmm.results.run_folder import SHARED_TABLES, TABLES
 from bayes_mirglmm.results.schema import validate_fit_data
@@ -204,6 +205,7 @@ class Fit:
     usage = _usage.usage
     usage_shared = _usage.usage_shared
     shared_directions = _usage.shared_directions
+    type_shifts = _types.type_shifts
     bayes_factor_curve = _curve.bayes_factor_curve
     variance_components = _components.variance_components
     status = _status.status

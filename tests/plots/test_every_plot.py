@@ -14,7 +14,7 @@ from bayes_mirglmm import plots
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.results import Fit
 
-OF_A_MIRNA = ("plot_isomirs", "plot_isomir_forest", "plot_cpm", "plot_ppc", "plot_rootogram")
+OF_A_MIRNA = ("plot_counts", "plot_isomirs", "plot_isomir_forest", "plot_cpm", "plot_ppc", "plot_rootogram")
 BAYESIAN = ("plot_bayes_factors", "plot_ppc", "plot_diagnostics", "plot_probability")
 OF_MANY = "plot_shared_samples"  # learns from ten miRNAs or more
 VARIANTS = [

@@ -419,3 +419,26 @@ def contrast(one: str, other: str) -> float:
 
     high, low = sorted((luminance(one), luminance(other)), reverse=True)
     return (high + 0.05) / (low + 0.05)
+
+
+def test_the_glossary_of_the_documents_is_that_of_the_page():
+    from bayes_mirglmm.report.words import WORDS
+
+    page = (Path(bm.__file__).parents[1] / "docs" / "glossary.md").read_text(encoding="utf-8")
+    entries = dict(re.findall(r"^## (.+)\n\n(.+)$", page, re.MULTILINE))
+    assert entries == WORDS
+
+
+def test_the_page_has_the_samples_in_a_plane_and_a_heat_map(hostile: Fit, intercept_only: Fit):
+    from bayes_mirglmm.plots.clusters import clustered
+    from bayes_mirglmm.report.samples import sample_pictures
+
+    found = sample_pictures(hostile)
+    assert found is not None
+    heat = clustered(hostile)
+    assert found["heat"]["mirnas"] == heat.names
+    assert found["heat"]["samples"] == heat.samples.tolist()
+    np.testing.assert_allclose(found["heat"]["values"], heat.values, rtol=0.01, atol=1e-3)
+    assert len(found["plane"]["x"]) == len(found["names"]) == hostile.data.sizes["sample"]
+    assert found["group"]["levels"] == ["ctrl", "<i>case</i>"]
+    assert sample_pictures(intercept_only) is not None

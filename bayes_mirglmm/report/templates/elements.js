@@ -59,7 +59,11 @@ const tooltip = {
 };
 
 function download(name, text) {
-  const url = URL.createObjectURL(new Blob(["\ufeff", text], { type: "text/csv;charset=utf-8" }));
+  saveBlob(name, new Blob(["\ufeff", text], { type: "text/csv;charset=utf-8" }));
+}
+
+function saveBlob(name, blob) {
+  const url = URL.createObjectURL(blob);
   const link = el("a", { href: url, download: name });
   document.body.append(link);
   link.click();

@@ -227,7 +227,7 @@ class MirnaView {
       this.handle(member, line);
       return svg("g", { onpointermove: (event) => this.hover(member, event), onpointerleave: () => this.hover(null) }, line, dots, reach);
     });
-    this.left.append(el("figure", {},
+    this.add(this.left, "isomirs", el("figure", {},
       el("figcaption", {}, el("strong", {}, "IsomiRs"), " lines: model; dots: counts pooled over samples.",
         el("div", {}, el("span", { class: "key" }, el("i", { class: "mirna" }), "miRNA"), this.keys())),
       drawing(width, height, `Expression of ${this.members.length} isomiRs along ${lines.variable}; the numbers are in the table below`,
@@ -249,23 +249,30 @@ class MirnaView {
     const range = [ends[0] - margin, ends[1] + margin];
     const y = linear(range, [box.bottom, box.top]);
     const seen = new Map();
+    const heightOf = (value) => (value > 0 ? y(Math.log10(value)) : box.bottom);
+    const joined = new Map();
+    samples.pair?.forEach((pair, i) => pair >= 0 && joined.set(pair, [...(joined.get(pair) || []), i]));
+    const pairs = [...joined.values()].filter((own) => own.length > 1).map((own) => {
+      const path = [...own].sort((a, b) => samples.at[a] - samples.at[b]).map((i, k) => `${k ? "L" : "M"}${scale(samples.at[i]).toFixed(1)} ${heightOf(cpm[i]).toFixed(1)}`);
+      return svg("path", { class: "pair", d: path.join("") });
+    });
     const dots = cpm.map((value, i) => {
       const at = samples.at[i];
       const before = seen.get(at) || 0;
       seen.set(at, before + 1);
-      const aside = lines.factor ? (((before * 7) % 11) - 5) * 2.2 : 0;
+      const aside = lines.factor && !pairs.length ? (((before * 7) % 11) - 5) * 2.2 : 0;
       const text = [samples.name[i], `${amount(value)} CPM`];
       return svg("circle", {
-        class: "point", r: 3.4, cx: scale(at) + aside, cy: value > 0 ? y(Math.log10(value)) : box.bottom,
+        class: "point", r: 3.4, cx: scale(at) + aside, cy: heightOf(value),
         onpointermove: (event) => tooltip.show(text, event.clientX, event.clientY), onpointerleave: () => tooltip.hide(),
       });
     });
     const none = cpm.filter((v) => !(v > 0)).length;
-    this.left.append(el("figure", {},
-      el("figcaption", {}, el("strong", {}, "Samples"), ` isomiRs summed, CPM of all reads${none ? `; ${none} without reads, at the bottom` : ""}.`),
+    this.add(this.left, "samples", el("figure", {},
+      el("figcaption", {}, el("strong", {}, "Samples"), ` isomiRs summed, CPM of all reads${none ? `; ${none} without reads, at the bottom` : ""}${pairs.length ? "; lines join pairs" : ""}.`),
       drawing(width, height, `Counts per million of ${cpm.length} samples`,
         yAxis(y, logTicks(range), { ...box, label: "counts per million" }),
-        xAxis(scale, ticks, { ...box, label: lines.variable }), dots)));
+        xAxis(scale, ticks, { ...box, label: lines.variable }), pairs, dots)));
   }
 
   forest() {
@@ -308,13 +315,18 @@ class MirnaView {
       ]);
     const percent = `${+(100 * this.data.prob).toPrecision(4)} %`;
     const unit = effect.comparison ? "log2 fold change" : "log2 CPM";
-    this.right.append(el("figure", {},
+    this.add(this.right, "forest", el("figure", {},
       el("figcaption", {}, el("strong", {}, `IsomiRs, ${unit}`), ` ${effect.label}, with ${percent} intervals; dashed: the miRNA.`,
         el("div", {}, this.keys())),
       // The scale scrolls with the rows, so that a scroll bar narrows both.
       el("div", { class: "forest", tabindex: "0", role: "region", "aria-label": "Fold changes of the isomiRs" },
         el("div", { class: "forest-head" }, head),
         drawing(width, height, `Fold changes of ${order.length} isomiRs; the numbers are in the table below`, grid(height), rows))));
+  }
+
+  add(host, what, figure) {
+    host.append(figure);
+    savable(figure, `${this.data.mirnas.mirna[this.row]}_${what}`);
   }
 
   handle(member, element) {

@@ -14,6 +14,7 @@ class Scatter {
     this.figure = el("figure", {}, el("figcaption", {}, el("strong", {}, this.title), ` ${this.caption}`));
     this.host = el("div");
     this.figure.append(this.host);
+    savable(this.figure, this.title.toLowerCase());
     host.append(this.figure);
   }
 

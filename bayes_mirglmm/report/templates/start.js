@@ -104,7 +104,14 @@ byId("left-out").addEventListener("toggle", () => {
   byId("left-out-list").replaceChildren(...names.map((name) => el("div", {}, name)));
 });
 
+const samplePictures = data.samples && new SamplePictures(byId("sample-pictures"), data.samples, (name) => {
+  const row = data.mirnas.mirna.indexOf(name);
+  if (row >= 0) open(row, null);
+});
+samplePictures?.draw();
+
 addEventListener("resize", settled(() => {
+  samplePictures?.draw();
   for (const picture of pictures) picture.draw();
   if (view.dialog.open) view.drawPictures();
 }));
