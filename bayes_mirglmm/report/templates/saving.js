@@ -1,7 +1,7 @@
 // Pictures as files: SVG as it is drawn, and PNG at twice its size. What the page's style gives becomes attributes.
 
 const DRAWN = ["fill", "fill-opacity", "stroke", "stroke-width", "stroke-opacity", "stroke-dasharray", "stroke-linecap", "opacity",
-  "font-family", "font-size", "font-weight", "text-anchor", "dominant-baseline", "visibility", "display"];
+  "stroke-linejoin", "paint-order", "font-family", "font-size", "font-weight", "text-anchor", "dominant-baseline", "visibility", "display"];
 const TRANSPARENT = /^(transparent|rgba\(0, 0, 0, 0\))$/;
 
 // One SVG of all that a figure draws, from top to bottom.
