@@ -1,6 +1,7 @@
 """Maximum likelihood, nested Laplace and NUTS side by side on real miRNAs: log fold changes and Bayes factors.
 
     python benchmarks/agreement.py [--draws 8000] [--seeds 4]
+    python benchmarks/agreement.py --laplace            # that of method="laplace" anew, NUTS as it stands in the tables
 
 Thirty miRNAs of two data sets (agreement_nuts.py chose them). Each is fitted by method="nuts" with long chains, by
 method="laplace" with several seeds and by maximum likelihood; nuts_reference_posterior.tsv and
@@ -85,19 +86,13 @@ def posterior_table(fits, reference: pd.DataFrame) -> pd.DataFrame:
                 "dataset": dataset, "mirna": mirna,
                 "n_isomirs": int(nuts.status().set_index("mirna").loc[mirna, "n_isomirs"]),
                 "status": own_row(nuts.ml.status(), mirna)["status"], "pareto_k": effects[0]["pareto_k"],
-                "nuts_mean": own["mean"], "nuts_sd": own["sd"], "nuts_r_hat": diagnostics.loc[mirna, "r_hat"],
+                "nuts_mean": own["mean"], "nuts_sd": own["sd"],
+                "nuts_lower": own["lower"], "nuts_upper": own["upper"], "nuts_r_hat": diagnostics.loc[mirna, "r_hat"],
                 "nuts_ess": diagnostics.loc[mirna, "ess_bulk"],
                 "nuts_divergences": diagnostics.loc[mirna, "divergences"],
             }  # fmt: skip
-            for name, column in SUMMARIES.items():
-                found = (np.array([e[column] for e in effects]) - own[name]) / own["sd"]
-                row |= {
-                    name: found[0],
-                    f"{name}_all_seeds": found.mean(),
-                    f"{name}_sd_of_seeds": found.std(ddof=1),
-                    f"{name}_mcse_nuts": own[f"mcse_{name}"] / own["sd"],
-                }
-            row["sd_ratio"] = np.mean([e["std_error"] for e in effects]) / own["sd"]
+            row |= {f"{name}_mcse_nuts": own[f"mcse_{name}"] / own["sd"] for name in SUMMARIES}
+            row |= of_laplace(effects, own)
             row |= {
                 "ml": (ml["estimate"] - own["mean"]) / own["sd"],
                 "ml_se_ratio": ml["std_error"] / own["sd"],
@@ -111,6 +106,43 @@ def posterior_table(fits, reference: pd.DataFrame) -> pd.DataFrame:
                 }
             rows.append(row)
     return pd.DataFrame(rows).sort_values(["dataset", "n_isomirs", "mirna"])
+
+
+def of_laplace(effects: list[pd.Series], nuts: dict[str, float]) -> dict[str, float]:
+    """Differences of the nested posterior from NUTS, in its SDs."""
+    row = {}
+    for name, column in SUMMARIES.items():
+        found = (np.array([e[column] for e in effects]) - nuts[name]) / nuts["sd"]
+        row |= {
+            name: found[0],
+            f"{name}_all_seeds": found.mean(),
+            f"{name}_sd_of_seeds": found.std(ddof=1),
+        }
+    return row | {"sd_ratio": np.mean([e["std_error"] for e in effects]) / nuts["sd"]}
+
+
+def laplace_anew(posterior: pd.DataFrame, evidence: pd.DataFrame, seeds: int) -> None:
+    """Write the columns of the nested posterior anew into both tables."""
+    for dataset, mirnas in chosen().items():
+        every = counts(dataset)
+        own = every.isel(isomir=np.flatnonzero(np.isin(every["mirna"].values, mirnas)))
+        options = {"reference": {"group": REFERENCE[dataset]}, "progress": False}
+        fits = [bm.fit(own, FORMULA, method="laplace", seed=s, **options) for s in range(1, seeds + 1)]
+        for mirna in mirnas:
+            i = posterior.index[(posterior["dataset"] == dataset) & (posterior["mirna"] == mirna)][0]
+            effects = [own_row(fit.effects(), mirna) for fit in fits]
+            nuts = {name: posterior.loc[i, f"nuts_{name}"] for name in (*SUMMARIES, "sd")}
+            for name, value in (of_laplace(effects, nuts) | {"pareto_k": effects[0]["pareto_k"]}).items():
+                posterior.loc[i, name] = value
+            usage = [own_row(fit.usage(), mirna) for fit in fits]
+            log_bf = np.array([u["log_bf10"] for u in usage])
+            i = evidence.index[(evidence["dataset"] == dataset) & (evidence["mirna"] == mirna)][0]
+            bridge = evidence.loc[i, "bridge"]
+            evidence.loc[i, ["laplace", "laplace_error"]] = log_bf[0], usage[0]["log_bf10_error"]
+            evidence.loc[i, ["difference", "difference_all_seeds"]] = (
+                log_bf[0] - bridge,
+                log_bf.mean() - bridge,
+            )
 
 
 def evidence_table(fits, reference: pd.DataFrame) -> pd.DataFrame:
@@ -229,12 +261,21 @@ def main() -> None:
     )
     parser.add_argument("--draws", type=int, default=8000, help="of each of four chains of NUTS")
     parser.add_argument("--seeds", type=int, default=4)
+    parser.add_argument("--laplace", action="store_true", help="method='laplace' anew, NUTS from the tables")
     parser.add_argument("--page", action="store_true", help="fill the page from the tables that are there")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     note = f"python benchmarks/agreement.py --draws {options.draws} --seeds {options.seeds}"
     read = {"sep": "\t", "comment": "#"}
-    if not options.page:
+    if options.laplace:
+        tables = [
+            pd.read_csv(RESULTS / f"agreement_{name}.tsv", **read) for name in ("posterior", "evidence")
+        ]
+        laplace_anew(*tables, options.seeds)
+        note = f"python benchmarks/agreement.py --laplace --seeds {options.seeds} (NUTS: --draws 8000, 2026-11-24)"
+        for name, table in zip(("posterior", "evidence"), tables, strict=True):
+            write(f"agreement_{name}.tsv", table, note)
+    elif not options.page:
         fits = {
             dataset: fits_of(dataset, mirnas, options.draws, options.seeds)
             for dataset, mirnas in chosen().items()

@@ -14,7 +14,7 @@ import numpy as np
 from bayes_mirglmm.kernels.compilation import cache_folder, kernel
 from bayes_mirglmm.kernels.dense import times, times_vector
 from bayes_mirglmm.marginal.draws import draw_effects
-from bayes_mirglmm.marginal.likelihood import log_likelihood, saturated
+from bayes_mirglmm.marginal.likelihood import exponentiate, log_likelihood, saturated
 from bayes_mirglmm.marginal.objective import Point, find_mode, prior_constant, step_from, unpack
 from bayes_mirglmm.marginal.precision import Factor, factor, solve_precision
 from bayes_mirglmm.marginal.problem import Problem
@@ -212,7 +212,9 @@ def _linearise(
             for j in range(n_isomirs):
                 w[i, j] += zl[i, a] * v[a, j]
         for j in range(n_isomirs):
-            mu[i, j] = math.exp(w[i, j])
+            mu[i, j] = w[i, j]
+    exponentiate(mu)
+    for i in range(n):
         total = 0.0
         for j in range(n_isomirs):
             m = mu[i, j]

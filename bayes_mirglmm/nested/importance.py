@@ -21,8 +21,9 @@ EVIDENCE_STAGES = (256, 256, 512)  # enough where the evidence alone is wanted, 
 REFINEMENT = 1024  # points of each further stage
 REFINEMENTS = 4
 FEWEST_EFFECTIVE = 400  # below this quantiles of the tails are too rough
-DF = 5.0  # of the Student-t proposals
-INFLATION = 1.15  # of their scale matrix: too wide costs little, too narrow costs the tails
+DF = 5.0  # of the Student-t proposals, in up to 8 dimensions: in many more its length varies too much
+INFLATION = 1.15  # of their scale matrix, at most: too wide costs little, too narrow costs the tails
+WIDENING = 0.75  # what the inflations of all directions come to: in many dimensions they multiply
 BITS = 32
 
 
@@ -103,7 +104,7 @@ def importance_sample(
     mixture = _Mixture(len(location))
     for number in range(len(stages) + refinements):
         count = stages[number] if number < len(stages) else REFINEMENT
-        root = np.linalg.cholesky(INFLATION * covariance)
+        root = np.linalg.cholesky(min(INFLATION, 1.0 + WIDENING / len(location)) * covariance)
         x = student_points(count, location, root, rng)
         mixture.add(location, root, x, log_density(x))
         log_weights = mixture.log_weights()
@@ -156,18 +157,24 @@ def student_points(
     d = len(location)
     shift = rng.integers(2**BITS, size=d + 1, dtype=np.uint64)
     uniform = ((sobol(count, d + 1) ^ shift) + 0.5) / 2.0**BITS
-    chi2 = 2.0 * special.gammaincinv(DF / 2.0, uniform[:, d])
-    return location + special.ndtri(uniform[:, :d]) @ root.T * np.sqrt(DF / chi2)[:, None]
+    df = degrees_of_freedom(d)
+    chi2 = 2.0 * special.gammaincinv(df / 2.0, uniform[:, d])
+    return location + special.ndtri(uniform[:, :d]) @ root.T * np.sqrt(df / chi2)[:, None]
 
 
 def log_student(x: np.ndarray, location: np.ndarray, root: np.ndarray) -> np.ndarray:
     """Return the log density (N,) of the multivariate Student-t at ``x`` (N, d)."""
     d = len(location)
     z = np.linalg.solve(root, (x - location).T)
-    constant = special.gammaln((DF + d) / 2.0) - special.gammaln(DF / 2.0) - 0.5 * d * np.log(DF * np.pi)
-    return (
-        constant - np.log(np.diag(root)).sum() - 0.5 * (DF + d) * np.log1p(np.einsum("dn,dn->n", z, z) / DF)
-    )
+    df = degrees_of_freedom(d)
+    constant = special.gammaln((df + d) / 2.0) - special.gammaln(df / 2.0) - 0.5 * d * np.log(df * np.pi)
+    square = np.einsum("dn,dn->n", z, z)
+    return constant - np.log(np.diag(root)).sum() - 0.5 * (df + d) * np.log1p(square / df)
+
+
+def degrees_of_freedom(d: int) -> float:
+    """Return those of the proposals in ``d`` dimensions."""
+    return max(DF, d - 3.0)
 
 
 @cache
