@@ -28,15 +28,18 @@ from usage_shared_data import (
     Cohort,
     group_free,
     of_mirnas,
+    other_columns,
     plant,
+    profiles_of,
     relabelling,
     samples_of,
-    shared_test,
     split,
     with_planted,
 )
 
 import bayes_mirglmm as bm
+from bayes_mirglmm.cohort.usage_profiles import UsageProfiles
+from bayes_mirglmm.cohort.usage_test import SharedUsageTest, shared_usage_test
 
 RESULTS = Path(__file__).resolve().parent / "results"
 PAGE = RESULTS.parent.parent / "docs" / "explanation" / "shared_usage.md"
@@ -44,6 +47,7 @@ IMAGE = RESULTS.parent.parent / "docs" / "images" / "usage_shared.png"
 LEVEL, FDR = 0.05, 0.10
 PLANTED_WORDS = {"slope_sd_0.25": "SD 0.25", "slope_sd_0.5": "SD 0.5", "type_0.7": "early ends, 0.7"}
 TESTS = ("lrt", "shared")
+DESIGNS = {"three": "three groups", "number": "a number"}  # in place of two groups
 CASES = [(cohort, size) for cohort in COHORTS for size in cohort.sizes]
 
 
@@ -55,6 +59,7 @@ class Work:
         for name in ("cells", "lrt", "rows"):
             (folder / name).mkdir(parents=True, exist_ok=True)
         self._counts: dict[str, xr.Dataset] = {}
+        self._profiles: dict[str, UsageProfiles] = {}
 
     def split(self, cohort: Cohort, size: int, number: int) -> xr.Dataset:
         if cohort.name not in self._counts:
@@ -79,6 +84,17 @@ class Work:
         stem = f"{cohort.name}-{size}-null-{number}"
         return self.kept("cells", stem, lambda: group_free(self.split(cohort, size, number), cohort.formula))
 
+    def null_profiles(self, cohort: Cohort, size: int, number: int) -> UsageProfiles:
+        stem = f"{cohort.name}-{size}-{number}"
+        if stem not in self._profiles:
+            self._profiles[stem] = profiles_of(self.cells(cohort, size, number))
+        return self._profiles[stem]
+
+
+def shared_test(profiles: UsageProfiles, cells: dict[str, Any], columns: np.ndarray) -> SharedUsageTest:
+    """Test every miRNA along ``columns``."""
+    return shared_usage_test(profiles, columns, cells["strata"], linked=cells["linked"], relabellings=19)
+
 
 def run(folder: Path, splits: int, planted: int) -> None:
     """Do what is not done yet; every cohort in turn, so that a run that is stopped has some of each."""
@@ -89,16 +105,28 @@ def run(folder: Path, splits: int, planted: int) -> None:
                 f"{cohort.name}-{size}-null-{number}-shared",
                 lambda c=cohort, n=size, k=number: null_row(work, c, n, k),
             )
+    for number in range(2 * SETS):
+        for cohort, size in CASES:
+            for design in () if cohort.within else DESIGNS:
+                work.row(
+                    f"{cohort.name}-{size}-{design}-{number}-shared",
+                    lambda c=cohort, n=size, k=number, d=design: null_row(work, c, n, k, d),
+                )
     for number in range(planted):
         for cohort, size in CASES:
             for stem, make in planted_rows(work, cohort, size, number):
                 work.row(stem, make)
 
 
-def null_row(work: Work, cohort: Cohort, size: int, number: int) -> dict[str, Any]:
+def null_row(work: Work, cohort: Cohort, size: int, number: int, design: str = "null") -> dict[str, Any]:
     """Test a split without any difference under what samples share."""
     cells = work.cells(cohort, size, number % SETS)
-    found = shared_test(cells, relabelling(cohort, size, number))
+    profiles = work.null_profiles(cohort, size, number % SETS)
+    if design == "null":
+        columns = cells["columns"][relabelling(cohort, size, number)]
+    else:
+        columns = other_columns(design, 2 * size, number)
+    found = shared_test(profiles, cells, columns)
     row = measure("shared", found.p_value, np.zeros(len(found.p_value), dtype=bool))
     row |= {"within_share": float((found.p_within <= LEVEL).mean()), "mirnas": len(found.p_value)}
     row["log_bf_shared_above_1"] = float((found.log_bayes_factor > 1.0).mean())
@@ -127,7 +155,8 @@ def planted_rows(
             if test == "shared":
                 own = work.kept("cells", name, lambda: group_free(some, cohort.formula))
                 cells = with_planted(work.cells(cohort, size, number), own)
-                p = pd.Series(shared_test(cells, np.arange(2 * size)).p_value, index=cells["names"])
+                found = shared_test(profiles_of(cells), cells, cells["columns"])
+                p = pd.Series(found.p_value, index=cells["names"])
             else:
                 p = lrt(work.split(cohort, size, number), f"{stem}-null-{number}").copy()
                 p.update(lrt(some, name))
@@ -213,10 +242,23 @@ def nulls_table(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(found)
 
 
+def designs_table(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the same for variables of other kinds than two groups."""
+    found = []
+    for (name, about, n, design), group in rows[rows["setting"].isin(DESIGNS)].groupby(
+        ["cohort", "about", "n", "setting"], sort=False
+    ):
+        share = group["shared_share"].astype(float)
+        row = {"cohort": name, "about": about, "samples": 2 * int(n), "design": DESIGNS[design]}
+        row |= {"splits": len(share), "mean": share.mean(), "sd": share.std(), "q95": share.quantile(0.95)}
+        found.append(row | {"largest": share.max(), "any_at_fdr_10": group["shared_any"].mean()})
+    return pd.DataFrame(found)
+
+
 def planted_table(rows: pd.DataFrame) -> pd.DataFrame:
     """Return ranking and power over splits with planted usage."""
     found = []
-    part = rows[rows["setting"] != "null"]
+    part = rows[rows["setting"].isin(SETTINGS)]
     for (name, about, n, setting), group in part.groupby(["cohort", "about", "n", "setting"], sort=False):
         both = group.dropna(subset=[f"{test}_auc" for test in TESTS])
         row = {"cohort": name, "about": about, "n": int(n), "setting": setting, "splits": len(both)}
@@ -307,7 +349,7 @@ def main() -> None:
     if not arguments.tables:
         run(arguments.folder, arguments.splits, arguments.planted)
     rows = collect(arguments.folder)
-    tables = {"nulls": nulls_table(rows), "planted": planted_table(rows)}
+    tables = {"nulls": nulls_table(rows), "designs": designs_table(rows), "planted": planted_table(rows)}
     for name, table in tables.items():
         table.to_csv(RESULTS / f"usage_shared_{name}.tsv", sep="\t", index=False, float_format="%.4g")
         print(table.round(3).to_string(index=False))

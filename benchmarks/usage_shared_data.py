@@ -9,8 +9,7 @@ import xarray as xr
 from accuracy_data import SEED, SHARED, real
 
 import bayes_mirglmm as bm
-from bayes_mirglmm.cohort.usage_profiles import mirna_scores, usage_profiles
-from bayes_mirglmm.cohort.usage_test import SharedUsageTest, shared_usage_test
+from bayes_mirglmm.cohort.usage_profiles import UsageProfiles, mirna_scores, usage_profiles
 from bayes_mirglmm.counts.container import sample_table
 from bayes_mirglmm.counts.isomir_features import isomir_features
 from bayes_mirglmm.counts.isomir_types import sequence_of
@@ -128,6 +127,15 @@ def relabelling(cohort: Cohort, size: int, number: int) -> np.ndarray:
     return np.concatenate([rng.permutation(order[i : i + block]) for i in range(0, n, block)])
 
 
+def other_columns(design: str, n: int, number: int) -> np.ndarray:
+    """Return columns of a random variable without meaning: ``three`` groups, or a ``number``; shape (n, L)."""
+    rng = np.random.default_rng([SEED, number, n, len(design)])
+    if design == "three":
+        return (rng.permutation(np.arange(n) % 3)[:, None] == np.arange(3)) / np.sqrt(2.0)
+    values = rng.normal(size=(n, 1))
+    return values / (2.0 * values.std())
+
+
 def plant(counts: xr.Dataset, setting: str, number: int) -> tuple[xr.Dataset, set[str]]:
     """Multiply isomiRs of some miRNAs in half B, and round at random; the miRNA's total stays what it was.
 
@@ -214,11 +222,10 @@ def with_planted(null: dict[str, Any], planted: dict[str, Any]) -> dict[str, Any
     return made
 
 
-def shared_test(found: dict[str, Any], order: np.ndarray) -> SharedUsageTest:
-    """Test every miRNA, the samples relabelled by ``order``."""
+def profiles_of(found: dict[str, Any]) -> UsageProfiles:
+    """Return the profiles of all miRNAs, which know nothing of the groups."""
     scored = [
         mirna_scores(counts.astype(float), mean, theta, found["others"])
         for counts, mean, theta in zip(found["counts"], found["mean"], found["theta"], strict=True)
     ]
-    profiles = usage_profiles([s for s, _ in scored], [w for _, w in scored], found["others"])
-    return shared_usage_test(profiles, found["columns"][order], found["strata"], linked=found["linked"])
+    return usage_profiles([s for s, _ in scored], [w for _, w in scored], found["others"])

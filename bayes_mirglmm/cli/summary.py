@@ -18,6 +18,7 @@ from bayes_mirglmm.results.hits import (
     surest_first,
     usage_column,
 )
+from bayes_mirglmm.results.outliers import outliers_sentence
 from bayes_mirglmm.results.shared_samples import ISOMIR_MEAN, SHARED, in_words
 from bayes_mirglmm.results.terms import (
     default_term,
@@ -70,6 +71,8 @@ def summarise(fit: "Fit", out: Path, files: dict[str, Path], omnibus: Sequence[s
         summary |= {"usage_verdict": about["verdict"], "usage_reason": about["reason"]}
         if about["verdict"] == "confounded":
             summary["usage_hits"] = None  # no list where usage and batch cannot be told apart
+    if len(fit) and (outliers := outliers_sentence(fit)):
+        summary["outliers"] = outliers
     bare = effects.loc[~effects["isomir_slope"], "term"].drop_duplicates()
     if tested and len(bare):
         summary["without_isomir_slopes"] = [name for name in terms if name in set(bare)]
@@ -129,6 +132,8 @@ def print_summary(reporter: Reporter, fit: "Fit", summary: dict[str, Any]) -> No
             reporter.say(f"  isomiR usage (log Bayes factor above {LOG_BF:g}): {summary['usage_bf_hits']:,}")
     if summary.get("usage_reason"):
         reporter.say(f"  isomiR usage: {summary['usage_reason']}")
+    if summary.get("outliers"):
+        reporter.say(f"  {summary['outliers']}")
     if summary["top"]:
         method = fit.method
         rank, call = method.ranks_by, method.calls_by

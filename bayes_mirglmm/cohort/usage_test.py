@@ -15,6 +15,7 @@ from bayes_mirglmm.cohort.relabelled_null import RelabelledNull, relabelled_null
 from bayes_mirglmm.cohort.rotation_test import column_rank, isomir_weights, rotation_p_values
 from bayes_mirglmm.cohort.score_bayes_factor import score_log_bayes_factors
 from bayes_mirglmm.cohort.shared_shift import (
+    RELABELLINGS,
     SharedShift,
     orthonormal,
     relabelled,
@@ -25,7 +26,7 @@ from bayes_mirglmm.cohort.usage_profiles import UsageProfiles
 
 FEWEST_MIRNAS = 10
 FEW_MIRNAS = 50
-RELABELLINGS = 30  # for the null distribution of p
+NULL_RELABELLINGS = 30  # for the null distribution of p
 OWN_PART = 0.1  # squared length of a relabelling beside the variable of interest, below which it says nothing
 
 
@@ -55,6 +56,7 @@ def shared_usage_test(
     *,
     linked: np.ndarray | None = None,
     prior_scale: float = 1.0,
+    relabellings: int = RELABELLINGS,
     seed: int = 1,
 ) -> SharedUsageTest:
     """Test every miRNA.
@@ -72,8 +74,10 @@ def shared_usage_test(
         Pairs of miRNAs that share reads.
     prior_scale : float
         Of the half-normal prior of the slope SD, for the Bayes factor.
+    relabellings : int
+        That the shared shift is compared with.
     seed : int
-        Of the relabellings that the shared shift is compared with.
+        Of all relabellings.
 
     Raises
     ------
@@ -87,13 +91,13 @@ def shared_usage_test(
     if rank == 0:
         raise ValueError("the columns of interest are explained by the others.")
     directions = orthonormal(inside, rank)
-    draws = relabelled(columns, strata, profiles.basis, rank, RELABELLINGS, seed)
+    draws = relabelled(columns, strata, profiles.basis, rank, NULL_RELABELLINGS, seed)
     others = np.concatenate(list(draws), axis=1)
     others = others[:, ((others - directions @ (directions.T @ others)) ** 2).sum(axis=0) > OWN_PART]
     fold = deal_folds(profiles.sizes, linked)
     moments = standardised_moments(profiles, fold, isomir_weights(profiles, inside), directions, others)
     covariance = shared_covariance(moments, directions)
-    shift = shared_shift(moments, columns, rank, strata, seed=seed)
+    shift = shared_shift(moments, columns, rank, strata, relabellings=relabellings, seed=seed)
     null = relabelled_null(profiles, covariance, inside, others)
     # the excess along the variable changes nothing beside it, so that one null distribution serves both
     within = without_shift(covariance, directions, shift.median)

@@ -10,6 +10,7 @@ from bayes_mirglmm.outcomes import LOW_EXPRESSION
 from bayes_mirglmm.report.comparisons import Comparison
 from bayes_mirglmm.report.shared_usage import shared_usage_text
 from bayes_mirglmm.results.hits import FDR, LOG_BF, count_hits, surest_first
+from bayes_mirglmm.results.outliers import outliers_sentence
 
 if TYPE_CHECKING:
     from bayes_mirglmm.results import Fit
@@ -26,7 +27,7 @@ def verdict(fit: "Fit", comparisons: Sequence[Comparison], usage: pd.DataFrame) 
         parts.append(f"{len(asked) - MOST_COMPARISONS} more comparisons are in the menu above the table.")
     if asked and len(fit):
         parts.append(_precision(fit, asked[0]))
-    parts += [_usage(fit, usage), _cautions(fit)]
+    parts += [_usage(fit, usage), outliers_sentence(fit) if len(fit) else "", _cautions(fit)]
     return [part for part in parts if part]
 
 

@@ -20,6 +20,7 @@ from bayes_mirglmm.results.inference import (
     untested_if_saturated,
     warn_if_saturated,
 )
+from bayes_mirglmm.results.outliers import flag_isomirs
 from bayes_mirglmm.results.posterior_tables import posterior_effects_table, posterior_isomir_table
 from bayes_mirglmm.results.selection import interval_level
 from bayes_mirglmm.results.shared_samples import ISOMIR_MEAN, SAMPLES, SHARED, shared_effects_table
@@ -122,7 +123,8 @@ def isomir_effects(
     ``terms`` may also name the intercept (that of an average sample, where covariates with isomiR slopes are at their
     mean) and nuisance slopes. Columns as in :meth:`effects`, with
     ``isomir`` after ``mirna``, and at the end ``deviation`` (b, the distance of the isomiR's effect from
-    the miRNA's) and, for coefficients, ``deviation_std_error``. p-values are adjusted over all isomiRs,
+    the miRNA's), for coefficients ``deviation_std_error``, and ``outlying_cells`` (counts of the isomiR that stand
+    far from the others, see :meth:`outlying_cells`). p-values are adjusted over all isomiRs,
     within each coefficient.
 
     Parameters
@@ -153,7 +155,7 @@ def isomir_effects(
         table = isomir_effects_table(fit.data, weights, label=label, df=fit.effect_df(weights), prob=level)
         table = untested_if_saturated(fit, table)
     warn_if_saturated(fit)
-    return table
+    return flag_isomirs(fit, table)
 
 
 def shrink(

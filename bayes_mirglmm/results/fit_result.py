@@ -21,6 +21,7 @@ from bayes_mirglmm.results import findings as _findings
 from bayes_mirglmm.results import inference as _inference
 from bayes_mirglmm.results import isomir_findings as _isomirs
 from bayes_mirglmm.results import omnibus as _omnibus
+from bayes_mirglmm.results import outliers as _outliers
 from bayes_mirglmm.results import posterior_draws as _draws
 from bayes_mirglmm.results import predictive as _predictive
 from bayes_mirglmm.results import probability as _probability
@@ -203,6 +204,7 @@ class Fit:
     omnibus = _omnibus.omnibus
     effect_df = _inference.effect_df
     usage = _usage.usage
+    outlying_cells = _outliers.outlying_cells
     usage_shared = _usage.usage_shared
     shared_directions = _usage.shared_directions
     type_shifts = _types.type_shifts

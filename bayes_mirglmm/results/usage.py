@@ -17,6 +17,7 @@ from bayes_mirglmm.evidence.multiple_testing import benjamini_hochberg
 from bayes_mirglmm.methods.registry import methods_with_draws
 from bayes_mirglmm.outcomes import CONVERGED
 from bayes_mirglmm.results.inference import untested_if_saturated
+from bayes_mirglmm.results.outliers import with_outliers
 from bayes_mirglmm.results.shared_usage import check_usage_test
 from bayes_mirglmm.results.shared_usage import shared_usage as shared_test
 from bayes_mirglmm.results.shared_usage_tables import (
@@ -44,7 +45,9 @@ def usage(
     likelihood ratio test of the fit by maximum likelihood that it started from, and: log_bf10 (natural log of
     the Bayes factor for isomiR slopes, within the model), log_bf10_error (its Monte Carlo error),
     slope_prior_scale (the prior that it belongs to), and the worse of both models' diagnostics. Where only one of
-    the two could be computed, the other is NaN, and :meth:`status` says why.
+    the two could be computed, the other is NaN, and :meth:`status` says why. At the end outlying_cells (counts of the
+    miRNA that stand far from the others; see :meth:`outlying_cells`) and p_value_without (p_value with those
+    replaced; NaN where there are none).
 
     On real data neither is calibrated within one data set: a sample-level factor that all miRNAs share
     inflates both. ``test="shared"`` learns what samples share from all miRNAs and tests what goes beyond it.
@@ -78,12 +81,12 @@ def usage(
     check_usage_test(test, fit.design)
     if beyond_global and test != "shared":
         raise InputError("beyond_global=True belongs to test='shared': give both.")
-    table = _model_usage(fit, prior_odds)
+    table = with_outliers(fit, _model_usage(fit, prior_odds))
     if test == "lrt":
         return table
     found = shared_columns(shared_test(fit, beyond_global=beyond_global))
     table = table.merge(found, on="mirna", how="outer", sort=False).pipe(_in_order, fit)
-    return untested_if_saturated(fit, table)
+    return untested_if_saturated(fit, table.fillna({"outlying_cells": 0}).astype({"outlying_cells": int}))
 
 
 def usage_shared(fit: "Fit") -> pd.DataFrame:

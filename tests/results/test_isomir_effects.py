@@ -20,7 +20,7 @@ TESTS = [
     "p_value",
     "p_adjusted",
 ]
-COLUMNS = ["mirna", "isomir", "term", *TESTS, "deviation", "deviation_std_error"]
+COLUMNS = ["mirna", "isomir", "term", *TESTS, "deviation", "deviation_std_error", "outlying_cells"]
 
 
 def test_columns_and_rows(fit):

@@ -4,7 +4,7 @@ from scipy import stats
 
 from bayes_mirglmm.design.build import build_design
 
-COLUMNS = ["mirna", "lrt", "df", "p_value", "p_value_chi2", "p_adjusted"]
+COLUMNS = ["mirna", "lrt", "df", "p_value", "p_value_chi2", "p_adjusted", "outlying_cells", "p_value_without"]
 
 
 def with_lrt(rng, make, design, values, **attributes):

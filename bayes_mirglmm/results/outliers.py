@@ -1,0 +1,188 @@
+"""Outlying cells of a fit, and the usage test without them."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from bayes_mirglmm.design.blocks import slope_columns
+from bayes_mirglmm.evidence.lrt import likelihood_ratio_test
+from bayes_mirglmm.evidence.outlying_cells import LEVEL, candidates, expected_counts, tail_probability
+from bayes_mirglmm.results.hits import FDR, usage_column
+from bayes_mirglmm.results.selection import fitted, model_index
+
+if TYPE_CHECKING:
+    from bayes_mirglmm.methods.maximum_likelihood import Plan
+    from bayes_mirglmm.records import MirnaRecord
+    from bayes_mirglmm.results.fit_result import Fit
+
+NAMED = 5
+COLUMNS = ("mirna", "isomir", "sample", "count", "expected", "p_value", "p_value_usage", "p_value_without")
+
+
+def outlying_cells(fit: "Fit") -> pd.DataFrame:
+    """Return counts that stand far from where the rest of their miRNA puts them, a row per cell.
+
+    A cell is first compared with medians over the samples of its group and over the isomiRs of its sample. Where it
+    stands out, the miRNA is fitted again with what the medians say in its place; it is flagged where the negative
+    binomial with the mean of that fit, and the larger dispersion of both, makes a count as far out less probable than
+    1 % over all cells of the data set.
+
+    Returns
+    -------
+    pandas.DataFrame
+        mirna, isomir, sample, count, expected (count by the fit without it), p_value (of a count as far out),
+        p_value_usage (the likelihood ratio test of usage as it is) and p_value_without (with the miRNA's flagged cells
+        replaced; NaN without a slope variable). Empty where no cell is flagged.
+    """
+    ml = fit.ml
+    known = ml.shared_cache.get("outlying_cells")
+    if not isinstance(known, pd.DataFrame):
+        known = _found(ml)
+        ml.shared_cache["outlying_cells"] = known
+    return known.copy()
+
+
+def with_outliers(fit: "Fit", table: pd.DataFrame) -> pd.DataFrame:
+    """Return a usage table with the number of flagged cells of each miRNA, and its p-value without them."""
+    cells = outlying_cells(fit)
+    by_mirna = cells.groupby("mirna")["p_value_without"].agg(["size", "first"])
+    return table.assign(
+        outlying_cells=table["mirna"].map(by_mirna["size"]).fillna(0).astype(int),
+        p_value_without=table["mirna"].map(by_mirna["first"]).astype(float),
+    )
+
+
+def flag_isomirs(fit: "Fit", table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table of isomiRs with the number of flagged cells of each."""
+    number = outlying_cells(fit).groupby(["mirna", "isomir"]).size().to_dict()
+    places = zip(table["mirna"], table["isomir"], strict=True)
+    return table.assign(outlying_cells=np.array([number.get(place, 0) for place in places], dtype=int))
+
+
+def outliers_sentence(fit: "Fit") -> str:
+    """Say how many miRNAs have outlying cells, and which calls of usage do not stand without them."""
+    cells = outlying_cells(fit)
+    if not len(cells):
+        return ""
+    number, worst = cells["mirna"].nunique(), cells.iloc[int(cells["p_value"].argmin())]
+    text = (
+        f"In {number:,} miRNA{'s' if number > 1 else ''} single counts stand far from the others (the farthest: "
+        f"{worst['count']:,} of {worst['isomir']}, {worst['mirna']}, in {worst['sample']}, where about "
+        f"{worst['expected']:,.0f} would be expected)."
+    )
+    if fit.slope is None:
+        return text
+    usage, call = fit.usage(), usage_column(fit)
+    lost = usage[(usage[call] <= FDR) & (usage["p_value_without"] > FDR)]["mirna"].astype(str).tolist()
+    if lost:
+        names = ", ".join(lost[:NAMED]) + (f" and {len(lost) - NAMED} more" if len(lost) > NAMED else "")
+        text += f" Without these the isomiR usage of {names} has a p-value above {FDR:g}: do not rely on it."
+    return text
+
+
+def _found(fit: "Fit") -> pd.DataFrame:
+    data = fit.data
+    owner, offset = data["isomir_mirna"].values, np.asarray(data["offset"].values, dtype=float)
+    groups = _groups(fit)
+    place = pd.Series(np.arange(len(owner))).groupby(owner, sort=False).indices
+    names = [str(name) for name in data["mirna"].values[fitted(data)]]
+    m = model_index(data)
+    size = dict(zip(data["mirna"].values, data["theta"].values[m, np.arange(len(m))], strict=True))
+    tests, rows, plan = None, [], None
+    for name in names:
+        counts = data["counts"].values[place[name]]
+        expected = expected_counts(counts.astype(float), offset, groups)
+        cells = candidates(counts, expected)
+        if not cells:
+            continue
+        plan = plan or _plan(fit)
+        isomirs = data["isomir"].values[place[name]]
+        record = _refit(plan, name, isomirs, counts, expected, cells)
+        flagged = {}
+        for cell in cells:
+            mean, theta = _mean(fit, record, plan, cell)
+            # without its farthest cells a miRNA looks calmer than it is: the larger dispersion of both fits judges
+            p_value = tail_probability(float(counts[cell]), mean, min(theta, size[name]))
+            if p_value * data["counts"].size < LEVEL:
+                flagged[cell] = (mean, p_value)
+        if not flagged:
+            continue
+        if len(flagged) < len(cells):
+            record = _refit(plan, name, isomirs, counts, expected, list(flagged))
+        tests = _p_values(fit) if tests is None else tests
+        without = _p_value(record, fit)
+        for (j, s), (mean, p_value) in flagged.items():
+            where = (name, isomirs[j], data["sample"].values[s], int(counts[j, s]), mean, p_value)
+            rows.append((*where, tests.get(name, np.nan), without))
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def _groups(fit: "Fit") -> np.ndarray:
+    slope = fit.slope
+    if slope is None or slope not in fit.design.factors:
+        return np.zeros(len(fit.design.samples), dtype=int)
+    return fit.design.table[slope].cat.codes.to_numpy().astype(int)
+
+
+def _plan(fit: "Fit") -> "Plan":
+    from bayes_mirglmm.methods.maximum_likelihood import Plan  # numba, which a loaded run may not need
+    from bayes_mirglmm.methods.options import Options
+
+    data = fit.data
+    curvature = str(data.attrs.get("curvature") or "observed")
+    options = Options("ml", curvature, "t", str(data.attrs["offset_method"]), None, fit.spec)
+    covariance = data["sample_covariance"].values if "sample_covariance" in data else None
+    offset = np.asarray(data["offset"].values, dtype=float)
+    return Plan(fit.design, offset, options, sample_covariance=covariance)
+
+
+def _refit(
+    plan: "Plan",
+    mirna: str,
+    isomirs: np.ndarray,
+    counts: np.ndarray,
+    expected: np.ndarray,
+    cells: list[tuple[int, int]],
+) -> "MirnaRecord":
+    from bayes_mirglmm.methods.maximum_likelihood import fit_mirna
+
+    changed = counts.copy()
+    for cell in cells:
+        changed[cell] = round(float(expected[cell]))
+    return fit_mirna(plan, mirna, list(isomirs), changed)
+
+
+def _mean(fit: "Fit", record: "MirnaRecord", plan: "Plan", cell: tuple[int, int]) -> tuple[float, float]:
+    """Return mean and size of a cell under the fuller model of a record; NaN where there is none."""
+    numbers = record.full or record.reduced
+    if numbers is None or numbers.b is None or numbers.u is None:
+        return float("nan"), float("nan")
+    j, s = cell
+    columns = plan.full if record.full is not None else plan.reduced
+    z = plan.design.z[s, columns]
+    b = numbers.b[j][: len(columns)] if numbers.b.shape[1] == len(columns) else numbers.b[j][columns]
+    log_mean = plan.offset[s] + plan.design.x[s] @ numbers.beta + z @ b + numbers.u[s]
+    if numbers.random_effect is not None:
+        log_mean = log_mean + fit.data["random_z"].values[s] @ numbers.random_effect
+    return float(np.exp(log_mean)), float(numbers.theta)
+
+
+def _p_values(fit: "Fit") -> dict[str, float]:
+    from bayes_mirglmm.results.usage import usage_table  # whose table has the flags
+
+    if fit.slope is None:
+        return {}
+    table = usage_table(fit.data, fit.design.blocks)
+    return dict(zip(table["mirna"].astype(str), table["p_value"], strict=True))
+
+
+def _p_value(record: "MirnaRecord", fit: "Fit") -> float:
+    """Return the p-value of usage of a record; NaN where a model is missing."""
+    slopes = len(slope_columns(fit.design.blocks))
+    if record.full is None or record.reduced is None or slopes < 1:
+        return float("nan")
+    test = likelihood_ratio_test(
+        np.array([record.full.log_likelihood]), np.array([record.reduced.log_likelihood]), slopes
+    )
+    return float(test.p_value[0])

@@ -1,0 +1,69 @@
+import numpy as np
+import pytest
+import xarray as xr
+
+import bayes_mirglmm as bm
+from bayes_mirglmm.report.verdict import verdict
+from bayes_mirglmm.results.outliers import outliers_sentence
+
+
+@pytest.fixture(scope="module")
+def counts() -> xr.Dataset:
+    return bm.simulate(4, n_mirnas=12, n_isomirs=8, usage=0.0, theta=20.0, seed=3).counts
+
+
+def times_a_hundred(counts: xr.Dataset, mirna: str, sample: int) -> tuple[xr.Dataset, str]:
+    """Multiply the most abundant isomiR of a miRNA in one sample."""
+    rows = np.flatnonzero(counts["mirna"].values == mirna)
+    row = int(rows[counts["counts"].values[rows].sum(axis=1).argmax()])
+    values = counts["counts"].values.copy()
+    values[row, sample] *= 100
+    made = counts.assign(counts=(("isomir", "sample"), values))
+    made = made.assign_coords(
+        total=counts["total"] + made["counts"].sum("isomir") - counts["counts"].sum("isomir")
+    )
+    return made, str(counts["isomir"].values[row])
+
+
+def test_one_wrong_count_makes_no_call_without_a_flag(counts: xr.Dataset) -> None:
+    clean = bm.fit(counts, "~ group", progress=False)
+    assert clean.outlying_cells().empty
+    assert clean.usage()["outlying_cells"].eq(0).all()
+    assert clean.usage()["p_value_without"].isna().all()
+    assert outliers_sentence(clean) == ""
+    mirna = "sim-miR-2"
+    wrong, isomir = times_a_hundred(counts, mirna, 1)
+    fit = bm.fit(wrong, "~ group", progress=False)
+    cells = fit.outlying_cells()
+    assert cells[["mirna", "isomir", "sample"]].to_numpy().tolist() == [
+        [mirna, isomir, str(counts["sample"].values[1])]
+    ]
+    before, after = (f.usage().set_index("mirna").loc[mirna] for f in (clean, fit))
+    assert after["p_value"] < 1e-3 < before["p_value"]
+    assert after["outlying_cells"] == 1
+    assert before["p_value"] / 5.0 < after["p_value_without"] < before["p_value"] * 5.0
+    truth = float(counts["counts"].sel(isomir=isomir).values[1])
+    assert truth / 2.5 < cells["expected"].iloc[0] < truth * 2.5  # theta 20: an SD of a quarter
+    flags = fit.isomir_effects().set_index("isomir")["outlying_cells"]
+    assert flags[isomir] == 1
+    assert flags.sum() == 1
+    sentence = outliers_sentence(fit)
+    assert f"of {isomir}, {mirna}, in {counts['sample'].values[1]}" in sentence
+    assert f"Without these the isomiR usage of {mirna} has a p-value above 0.05" in sentence
+    assert sentence in verdict(fit, [], fit.usage())
+
+
+def test_strong_usage_is_not_flagged() -> None:
+    drawn = bm.simulate(4, n_mirnas=12, n_isomirs=8, usage=1.0, sd_isomir_slope=2.0, theta=20.0, seed=4)
+    fit = bm.fit(drawn.counts, "~ group", progress=False)
+    assert (fit.usage()["p_adjusted"] <= 0.05).mean() > 0.9
+    assert fit.outlying_cells().empty
+
+
+def test_covariates_and_no_variable_at_all(counts: xr.Dataset) -> None:
+    wrong, isomir = times_a_hundred(counts, "sim-miR-5", 2)
+    wrong = wrong.assign_coords(age=("sample", np.linspace(-1.0, 1.0, 8)[[3, 6, 1, 0, 7, 2, 5, 4]]))
+    for formula in ("~ age", "~ group + age", "~ 1"):
+        cells = bm.fit(wrong, formula, progress=False).outlying_cells()
+        assert cells["isomir"].tolist() == [isomir]
+        assert cells["p_value_without"].isna().all() == (formula == "~ 1")
