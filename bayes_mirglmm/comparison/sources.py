@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from scipy import optimize, special
+from scipy import special
 
 from bayes_mirglmm.comparison.exports import LN, LOG2, UNITS, Export, columns_of, mirna_names, recognise
 from bayes_mirglmm.counts.container import some
@@ -209,6 +209,7 @@ def _intervals(found: dict[str, np.ndarray], roles: Mapping[str, str], prob: flo
 
 def _t_quantiles(t: np.ndarray, p: np.ndarray, prob: float) -> np.ndarray:
     """Return the quantile of Student's t for the degrees of freedom by which ``t`` has the p-value ``p``."""
+    from scipy import optimize  # a quarter of a second that every command would wait
 
     def degrees(statistic: float, p_value: float) -> float:
         if not (np.isfinite(statistic) and 0 < p_value < 1 and abs(statistic) > 1e-3):

@@ -10,6 +10,7 @@ import hashlib
 import logging
 import os
 import platform
+import re
 import shutil
 import stat
 import tempfile
@@ -119,7 +120,7 @@ def _version() -> str:
     for source in sorted(package.rglob("*.py")):
         text = source.read_bytes()
         if (
-            any(mark in text for mark in (b"@kernel", b"@summing_kernel", b"@inlined_kernel"))
+            re.search(rb"^@\w*kernel\s", text, re.MULTILINE)
             or source.parent == Path(__file__).parent
             or source.name in ("problem.py", "backend.py", "form.py")
         ):

@@ -12,7 +12,7 @@ from numba.core.sigutils import normalize_signature
 from bayes_mirglmm.kernels.cache import KernelCache
 from bayes_mirglmm.kernels.cache_folder import cache_folder
 
-__all__ = ["cache_folder", "compiled_for_c", "inlined_kernel", "kernel", "summing_kernel"]
+__all__ = ["cache_folder", "compiled_for_c", "inlined_kernel", "kernel", "spliced_kernel", "summing_kernel"]
 
 
 def kernel[F: Callable[..., Any]](function: F) -> F:
@@ -33,8 +33,16 @@ def inlined_kernel[F: Callable[..., Any]](function: F) -> F:
     return _compiled(function, {"contract"}, forceinline=True)
 
 
-def _compiled[F: Callable[..., Any]](function: F, freedoms: set[str], *, forceinline: bool = False) -> F:
-    compiler: Any = numba.njit(nogil=True, error_model="numpy", fastmath=freedoms, forceinline=forceinline)
+def spliced_kernel[F: Callable[..., Any]](function: F) -> F:
+    """Make ``function`` a part of the kernels that call it, before these are compiled.
+
+    Every kernel is compiled together with all that it calls, so that each step of a ladder of calls costs seconds.
+    """
+    return _compiled(function, {"contract"}, inline="always")
+
+
+def _compiled[F: Callable[..., Any]](function: F, freedoms: set[str], **options: Any) -> F:
+    compiler: Any = numba.njit(nogil=True, error_model="numpy", fastmath=freedoms, **options)
     compiled = compiler(function)
     compiled._cache = _cache_of(function)
     return cast(F, compiled)

@@ -4,8 +4,11 @@ import math
 
 import numpy as np
 
-from bayes_mirglmm.kernels.compilation import kernel, summing_kernel
+from bayes_mirglmm.kernels.compilation import kernel, spliced_kernel, summing_kernel
 from bayes_mirglmm.kernels.elementary import fast_log
+
+MOST_SWEEPS = 50
+ROUNDING = 1e-32  # square of what is left beside the diagonal, relative to all
 
 
 @kernel
@@ -121,3 +124,68 @@ def inverse(u: np.ndarray) -> np.ndarray:
         for j in range(i + 1):
             lower[i, j] *= inverse_root
     return transposed_times(lower, lower)
+
+
+@summing_kernel
+def frobenius(a: np.ndarray) -> float:
+    """Square root of the sum of squares."""
+    total = 0.0
+    for i in range(a.shape[0]):
+        for j in range(a.shape[1]):
+            total += a[i, j] * a[i, j]
+    return math.sqrt(total)
+
+
+@kernel
+def eigen(a: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Eigenvalues of a symmetric matrix in ascending order, and its eigenvectors in rows, by Jacobi's rotations."""
+    size = a.shape[0]
+    m = a.copy()
+    vectors = np.zeros((size, size))
+    for i in range(size):
+        vectors[i, i] = 1.0
+    for _ in range(MOST_SWEEPS):
+        off = 0.0
+        for p in range(size):
+            for q in range(p + 1, size):
+                off += m[p, q] * m[p, q]
+        if not off > ROUNDING * frobenius(m) ** 2:
+            break
+        for p in range(size):
+            for q in range(p + 1, size):
+                if m[p, q] != 0.0:
+                    _rotate(m, vectors, p, q)
+    values = np.empty(size)
+    in_order = np.empty((size, size))
+    for k in range(size):
+        least = 0
+        for i in range(size):
+            if m[i, i] < m[least, least]:
+                least = i
+        values[k] = m[least, least]
+        for i in range(size):
+            in_order[k, i] = vectors[least, i]
+        m[least, least] = np.inf
+    return values, in_order
+
+
+@spliced_kernel
+def _rotate(m: np.ndarray, vectors: np.ndarray, p: int, q: int) -> None:
+    """Make ``m[p, q]`` zero."""
+    theta = (m[q, q] - m[p, p]) / (2.0 * m[p, q])
+    t = 1.0 / (abs(theta) + math.sqrt(theta * theta + 1.0))
+    if theta < 0.0:
+        t = -t
+    c = 1.0 / math.sqrt(t * t + 1.0)
+    s = t * c
+    for i in range(m.shape[0]):
+        one, two = m[p, i], m[q, i]
+        m[p, i] = c * one - s * two
+        m[q, i] = s * one + c * two
+        one, two = vectors[p, i], vectors[q, i]
+        vectors[p, i] = c * one - s * two
+        vectors[q, i] = s * one + c * two
+    for i in range(m.shape[0]):
+        one, two = m[i, p], m[i, q]
+        m[i, p] = c * one - s * two
+        m[i, q] = s * one + c * two

@@ -1,13 +1,14 @@
 """From an optimum to estimates, standard errors and modes in the user's units."""
 
+import math
 from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
 from bayes_mirglmm.marginal.frame import Frame
-from bayes_mirglmm.marginal.leverage import Leverage, leverage
-from bayes_mirglmm.marginal.objective import find_mode, unpack
+from bayes_mirglmm.marginal.leverage import leverage
+from bayes_mirglmm.marginal.objective import MAX_LOG_THETA, find_mode, unpack
 from bayes_mirglmm.marginal.optimize import FLAT, Optimum
 from bayes_mirglmm.marginal.problem import Problem, parameter_layout, sample_effects, term_entries
 from bayes_mirglmm.marginal.satterthwaite import covariance_slopes, degrees_of_freedom
@@ -69,19 +70,17 @@ def describe(problem: Problem, frame: Frame, optimum: Optimum, *, poisson_limit:
     """Take the optimum of ``problem`` back to the user's units and order."""
     scaling, order = frame.scaling, frame.layout.order
     n = len(problem.y)
-    point = unpack(problem, optimum.phi)
     cov = optimum.covariance
     cov_fixed = cov
     if not problem.poisson and cov[-1, -1] > 0.0:  # conditioning on theta takes out what goes with it
         cov_fixed = cov - np.multiply.outer(cov[:, -1], cov[:, -1]) / cov[-1, -1]
 
-    mode = find_mode(problem, point, optimum.v.copy(), optimum.u.copy())
-    inverse = leverage(problem, mode.observed, point.chol, point.side, mode.w)
-    fixed = _fixed_effects(problem, frame, optimum, inverse)
-    chol = scaling.b @ point.chol
+    fixed = _fixed_effects(problem, frame, optimum)
+    chol_scaled, sigma, theta = _taken_apart(problem, optimum.phi)
+    chol = scaling.b @ chol_scaled
     b = (chol @ optimum.v).T
     b_slopes = optimum.b_slopes.transpose(2, 0, 1) @ scaling.b.T  # (J, d, K)
-    own = scaling.b @ inverse.b_cov @ scaling.b.T  # (J, K, K)
+    own = scaling.b @ optimum.b_cov @ scaling.b.T  # (J, K, K)
     around = frame.around
     # How what isomiRs vary around goes with their deviations from it.
     shared = around @ fixed.with_b @ scaling.b.T  # (J, K, K)
@@ -89,11 +88,11 @@ def describe(problem: Problem, frame: Frame, optimum: Optimum, *, poisson_limit:
     slopes = b_slopes + fixed.slopes @ around.T
 
     u, u_se = np.empty(n), np.empty(n)
-    u[order] = point.sigma * sample_effects(problem, optimum.u[:n])
+    u[order] = sigma * sample_effects(problem, optimum.u[:n])
     u_slopes = optimum.u_slopes[:, :n]
-    u_se[order] = np.sqrt(np.maximum(inverse.u_var + ((cov @ u_slopes) * u_slopes).sum(axis=0), 0.0))
+    u_se[order] = np.sqrt(np.maximum(optimum.u_var + ((cov @ u_slopes) * u_slopes).sum(axis=0), 0.0))
 
-    sd_scaled = np.sqrt((point.chol**2).sum(axis=1))
+    sd_scaled = np.sqrt((chol_scaled**2).sum(axis=1))
     terms = _terms(problem, frame, optimum)
     fit = MarginalFit(
         outcome="ok",
@@ -102,17 +101,17 @@ def describe(problem: Problem, frame: Frame, optimum: Optimum, *, poisson_limit:
         beta_cov=fixed.covariance(cov),
         beta_cov_theta_fixed=fixed.covariance(cov_fixed),
         beta_df=fixed.df(problem, optimum) if problem.inner and optimum.converged else None,
-        theta=point.theta,
+        theta=theta,
         log_theta_se=np.nan if problem.poisson else float(np.sqrt(cov[-1, -1])),
         omega=chol @ chol.T,
-        sigma_sample=abs(point.sigma),
+        sigma_sample=abs(sigma),
         zero_isomir_sd=sd_scaled < ZERO_SD,
-        zero_sample_sd=bool(problem.has_sample and abs(point.sigma) < ZERO_SD),
+        zero_sample_sd=bool(problem.has_sample and abs(sigma) < ZERO_SD),
         term_covs=tuple(term.cov for term in terms),
         term_effects=tuple(term.effects for term in terms),
         zero_terms=tuple(term.zero for term in terms),
         flat=fixed.flat,
-        singular_correlation=_singular_correlation(point.chol, sd_scaled, scaling.blocks),
+        singular_correlation=_singular_correlation(chol_scaled, sd_scaled, scaling.blocks),
         singular_term=any(term.singular for term in terms),
         b=b,
         b_se=np.sqrt(np.diagonal(own + b_slopes.transpose(0, 2, 1) @ cov @ b_slopes, axis1=1, axis2=2)),
@@ -126,6 +125,16 @@ def describe(problem: Problem, frame: Frame, optimum: Optimum, *, poisson_limit:
         phi=optimum.phi,
     )
     return replace(fit, outcome=_outcome(fit, converged=optimum.converged, poisson_limit=poisson_limit))
+
+
+def _taken_apart(problem: Problem, phi: np.ndarray) -> tuple[np.ndarray, float, float]:
+    """Return L, sigma (0 without a sample effect) and theta of ``phi``."""
+    at = parameter_layout(problem)
+    k = problem.z.shape[1]
+    chol = np.zeros((k, k))
+    chol[problem.rows, problem.cols] = phi[at.chol : at.terms]
+    sigma = float(phi[at.sigma]) if problem.has_sample else 0.0
+    return chol, sigma, np.inf if problem.poisson else math.exp(min(phi[at.theta], MAX_LOG_THETA))
 
 
 def _outcome(fit: MarginalFit, *, converged: bool, poisson_limit: bool) -> Outcome:
@@ -161,15 +170,17 @@ class _FixedEffects:
         return whole
 
 
-def _fixed_effects(problem: Problem, frame: Frame, optimum: Optimum, inverse: Leverage) -> _FixedEffects:
+def _fixed_effects(problem: Problem, frame: Frame, optimum: Optimum) -> _FixedEffects:
     back, p, n = frame.scaling.beta, problem.x.shape[1], len(problem.y)
+    if problem.inner and not optimum.converged:
+        optimum = _with_whatever_covariance(problem, optimum)
     if problem.inner:
         return _FixedEffects(
             beta=back @ optimum.u[n : n + p],
-            cov=back @ inverse.g_cov[:p, :p] @ back.T,
-            with_b=back @ inverse.gb_cov[:, :p],
+            cov=back @ optimum.g_cov[:p, :p] @ back.T,
+            with_b=back @ optimum.gb_cov[:, :p],
             slopes=optimum.u_slopes[:, n : n + p] @ back.T,
-            flat=_touched(back, _widest(inverse.g_cov[:p, :p])),
+            flat=_touched(back, _widest(optimum.g_cov[:p, :p])),
             back=back,
         )
     slopes = np.zeros((len(optimum.phi), p))
@@ -177,11 +188,19 @@ def _fixed_effects(problem: Problem, frame: Frame, optimum: Optimum, inverse: Le
     return _FixedEffects(
         beta=back @ optimum.phi[:p],
         cov=np.zeros((p, p)),
-        with_b=np.zeros((inverse.b_cov.shape[0], p, problem.z.shape[1])),
+        with_b=np.zeros((optimum.b_cov.shape[0], p, problem.z.shape[1])),
         slopes=slopes,
         flat=_touched(back, optimum.flat[:p]),
         back=back,
     )
+
+
+def _with_whatever_covariance(problem: Problem, optimum: Optimum) -> Optimum:
+    """Add the covariance of g where H has no Cholesky factor: its size tells along which of them f is flat."""
+    point = unpack(problem, optimum.phi)
+    mode = find_mode(problem, point, optimum.v.copy(), optimum.u.copy())
+    found = leverage(problem, mode.observed, point.chol, point.side, mode.w)
+    return replace(optimum, g_cov=found.g_cov, gb_cov=found.gb_cov)
 
 
 def _widest(cov: np.ndarray) -> np.ndarray:
@@ -232,7 +251,11 @@ def _terms(problem: Problem, frame: Frame, optimum: Optimum) -> list[_Term]:
 def _singular_correlation(chol: np.ndarray, sd: np.ndarray, blocks: np.ndarray) -> bool:
     for block in set(blocks.tolist()):
         use = (blocks == block) & (sd >= ZERO_SD)
-        if use.sum() > 1:
+        if use.sum() == 2:
+            one, two = chol[use] / sd[use, None]
+            if 1.0 - abs(float(one @ two)) < SINGULAR_CORRELATION:
+                return True
+        elif use.sum() > 2:
             rows = chol[use] / sd[use, None]
             if np.linalg.eigvalsh(rows @ rows.T)[0] < SINGULAR_CORRELATION:
                 return True

@@ -1,5 +1,6 @@
 """One miRNA, one model: the search, the retreat to the Poisson limit, and what comes back."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
@@ -138,4 +139,5 @@ def _search(problem: Problem, frame: Frame, start: np.ndarray | None) -> Optimum
 
 
 def _nearly_poisson(problem: Problem, optimum: Optimum) -> bool:
-    return bool(problem.y.max() < POISSON_RATIO * np.exp(min(optimum.phi[-1], MAX_LOG_THETA)))
+    most = problem.distinct[-1] if len(problem.distinct) else 0.0
+    return bool(most < POISSON_RATIO * math.exp(min(optimum.phi[-1], MAX_LOG_THETA)))

@@ -1,78 +1,93 @@
-"""The Hessian of f(phi), and how the modes move with phi, by differences of the analytic gradient.
-
-All evaluations are made in one call of a kernel: threads wait for each other at every return to Python.
-"""
+"""The Hessian of f(phi), and how the modes move with phi, from differences of the analytic gradient."""
 
 import numpy as np
 
 from bayes_mirglmm.kernels.compilation import kernel
-from bayes_mirglmm.marginal.objective import approach, find_mode, marginal, unpack
-from bayes_mirglmm.marginal.problem import Problem, cholesky_of, parameter_layout, sample_effects, sigma_of
+from bayes_mirglmm.marginal.objective import Mode, along, unpack
+from bayes_mirglmm.marginal.precision import solve_precision
+from bayes_mirglmm.marginal.problem import Problem, parameter_layout
+from bayes_mirglmm.marginal.side import Side, gather
 
 STEP = 1e-4
 ONE_SIDED_STEP = 1e-5
 
 
 @kernel
-def gradients_around(
+def one_sided_hessian(gradients: np.ndarray, gradient: np.ndarray, hessian: np.ndarray, first: int) -> None:
+    """Write the Hessian (d, d) from one-sided differences, but for the first ``first`` rows and columns.
+
+    Parameters
+    ----------
+    gradients : array, shape (d, 2, d)
+        At [c, 0] the gradient ``ONE_SIDED_STEP`` along coordinate c, from ``first`` on.
+    gradient : array, shape (d,)
+    hessian : array, shape (d, d)
+    first : int
+    """
+    d = gradient.shape[0]
+    for a in range(first, d):
+        for b in range(d):
+            change = gradients[a, 0, b] - gradient[b]
+            if b >= first:
+                change = 0.5 * (change + gradients[b, 0, a] - gradient[a])
+            hessian[a, b] = change / ONE_SIDED_STEP
+            hessian[b, a] = hessian[a, b]
+
+
+@kernel
+def fixed_information(problem: Problem, mode: Mode, side: Side, hessian: np.ndarray) -> None:
+    """Write X'WX - X'WA H^-1 A'WX, the curvature of the joint density in the fixed effects, into their block.
+
+    It lacks what the log determinant adds, so it is good enough to start from, at a solution for each column of x in
+    place of an evaluation of f.
+    """
+    x, w, zl, totals = problem.x, mode.w, mode.observed.zl, mode.observed.totals
+    n, p = x.shape
+    n_isomirs = w.shape[1]
+    k = zl.shape[1]
+    all_v = np.zeros((p, k, n_isomirs))
+    all_u = np.empty((p, n + side.columns.shape[1]))
+    for c in range(p):
+        for i in range(n):
+            for a in range(k):
+                weight = x[i, c] * zl[i, a]
+                for j in range(n_isomirs):
+                    all_v[c, a, j] += weight * w[i, j]
+        all_u[c] = gather(side, x[:, c] * totals)
+    for c in range(p):
+        v = all_v[c].copy()
+        u = all_u[c].copy()
+        solve_precision(mode.observed, side, w, v, u)
+        for b in range(p):
+            total = 0.0
+            for i in range(n):
+                total += x[i, b] * x[i, c] * totals[i]
+            hessian[b, c] = total - along(all_v[b], all_u[b], v, u)
+
+
+@kernel
+def exact_hessian(gradients: np.ndarray, hessian: np.ndarray) -> None:
+    """Write the Hessian (d, d) from the gradients ``STEP`` either way along every coordinate, (d, 2, d)."""
+    d = hessian.shape[0]
+    for a in range(d):
+        for b in range(d):
+            change = gradients[a, 0, b] - gradients[a, 1, b] + gradients[b, 0, a] - gradients[b, 1, a]
+            hessian[a, b] = change / (4.0 * STEP)
+
+
+@kernel
+def mode_slopes(
     problem: Problem,
     phi: np.ndarray,
     v: np.ndarray,
     u: np.ndarray,
-    steps: np.ndarray,
-    gradients: np.ndarray,
     all_v: np.ndarray,
     all_u: np.ndarray,
+    apart: float,
+    b_slopes: np.ndarray,
+    u_slopes: np.ndarray,
 ) -> None:
-    """Evaluate at ``phi`` plus every step in every coordinate.
-
-    Fills ``gradients`` (d, s, d) and the modes ``all_v`` (d, s, K, J) and ``all_u`` (d, s, n) for ``steps`` (s,).
-    The second step's modes are looked for opposite the first one's.
-    """
-    d = phi.shape[0]
-    k, n_isomirs = v.shape
-    n = u.shape[0]  # with the further columns of the sample side
-    centre = unpack(problem, phi)
-    base = find_mode(problem, centre, v.copy(), u.copy())
-    moved = np.empty(d)
-    new_v = np.empty((k, n_isomirs))
-    new_u = np.empty(n)
-    gradient = np.empty(d)
-    for c in range(d):
-        for s in range(steps.shape[0]):
-            for e in range(d):
-                moved[e] = phi[e]
-            moved[c] += steps[s]
-            for a in range(k):
-                for j in range(n_isomirs):
-                    new_v[a, j] = v[a, j] if s == 0 else 2.0 * v[a, j] - new_v[a, j]
-            for i in range(n):
-                new_u[i] = u[i] if s == 0 else 2.0 * u[i] - new_u[i]
-            if base.ok:
-                approach(problem, unpack(problem, moved), base, centre.side, new_v, new_u)
-            marginal(problem, moved, new_v, new_u, gradient)
-            for e in range(d):
-                gradients[c, s, e] = gradient[e]
-            for a in range(k):
-                for j in range(n_isomirs):
-                    all_v[c, s, a, j] = new_v[a, j]
-            for i in range(n):
-                all_u[c, s, i] = new_u[i]
-
-
-def rough_hessian(
-    problem: Problem, phi: np.ndarray, v: np.ndarray, u: np.ndarray, gradient: np.ndarray
-) -> np.ndarray:
-    """Return the Hessian (d, d) from one-sided differences: d evaluations, good enough to start from."""
-    gradients, _, _ = _around(problem, phi, v, u, np.array([ONE_SIDED_STEP]))
-    hessian = (gradients[:, 0] - gradient) / ONE_SIDED_STEP
-    return 0.5 * (hessian + hessian.T)
-
-
-def hessian_and_slopes(
-    problem: Problem, phi: np.ndarray, v: np.ndarray, u: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the Hessian and the derivatives of the modes in phi from central differences: 2 d evaluations.
+    """Write the derivatives of the modes in phi.
 
     Parameters
     ----------
@@ -80,36 +95,50 @@ def hessian_and_slopes(
     phi : array, shape (d,)
     v, u : arrays, shapes (K, J) and (n + r,)
         The modes at ``phi``, in spherical coordinates.
-
-    Returns
-    -------
-    hessian : array, shape (d, d)
+    all_v, all_u : arrays, shapes (d, 2, K, J) and (d, 2, n + r)
+        The modes at two places along every coordinate.
+    apart : float
+        How far these are from each other.
     b_slopes : array, shape (d, K, J)
         Derivatives of b_j = L v_j.
     u_slopes : array, shape (d, n + r)
         Derivatives of the sample effects u_i = sigma (S w)_i, and of the coefficients g.
     """
-    gradients, all_v, all_u = _around(problem, phi, v, u, np.array([STEP, -STEP]))
-    hessian = (gradients[:, 0] - gradients[:, 1]) / (2.0 * STEP)
-    # b = L v moves with v and with L itself.
-    chol, sigma = cholesky_of(problem, phi), sigma_of(problem, phi)
-    b_slopes = chol @ ((all_v[:, 0] - all_v[:, 1]) / (2.0 * STEP))
+    k, n_isomirs = v.shape
+    n = problem.y.shape[0]
+    point = unpack(problem, phi)
     at = parameter_layout(problem)
-    for entry, (row, col) in enumerate(zip(problem.rows, problem.cols, strict=True)):
-        b_slopes[at.chol + entry, row] += v[col]
-    n = len(problem.y)
-    u_slopes = (all_u[:, 0] - all_u[:, 1]) / (2.0 * STEP)
-    u_slopes[:, :n] = sigma * sample_effects(problem, u_slopes[:, :n])
+    over = 1.0 / apart
+    for c in range(phi.shape[0]):
+        for a in range(k):
+            for j in range(n_isomirs):
+                total = 0.0
+                for b in range(a + 1):
+                    total += point.chol[a, b] * (all_v[c, 0, b, j] - all_v[c, 1, b, j])
+                b_slopes[c, a, j] = total * over
+        for i in range(u.shape[0]):
+            u_slopes[c, i] = (all_u[c, 0, i] - all_u[c, 1, i]) * over
+        _spread_samples(problem.root, point.sigma, n, u_slopes[c])
+    # b = L v moves with v and with L itself, and so do the samples.
+    for e in range(problem.rows.shape[0]):
+        for j in range(n_isomirs):
+            b_slopes[at.chol + e, problem.rows[e], j] += v[problem.cols[e], j]
     if problem.has_sample:
-        u_slopes[at.sigma, :n] += sample_effects(problem, u[:n])
-    return 0.5 * (hessian + hessian.T), b_slopes, u_slopes
+        own = u.copy()
+        _spread_samples(problem.root, 1.0, n, own)
+        for i in range(n):
+            u_slopes[at.sigma, i] += own[i]
 
 
-def _around(
-    problem: Problem, phi: np.ndarray, v: np.ndarray, u: np.ndarray, steps: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    d, s = len(phi), len(steps)
-    gradients = np.empty((d, s, d))
-    all_v, all_u = np.empty((d, s, *v.shape)), np.empty((d, s, len(u)))
-    gradients_around(problem, phi, v, u, steps, gradients, all_v, all_u)
-    return gradients, all_v, all_u
+@kernel
+def _spread_samples(root: np.ndarray, sigma: float, n: int, u: np.ndarray) -> None:
+    """Overwrite the w (n,) at the front of ``u`` with sigma S w."""
+    if root.shape[0]:
+        w = u[:n].copy()
+        for i in range(n):
+            total = 0.0
+            for m in range(n):
+                total += root[i, m] * w[m]
+            u[i] = total
+    for i in range(n):
+        u[i] *= sigma

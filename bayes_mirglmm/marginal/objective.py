@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bayes_mirglmm.kernels.compilation import kernel, summing_kernel
+from bayes_mirglmm.kernels.compilation import kernel, spliced_kernel, summing_kernel
 from bayes_mirglmm.kernels.dense import row_sums, times_vector, transposed_times_rows
 from bayes_mirglmm.kernels.special import HALF_LOG_2PI
 from bayes_mirglmm.marginal.leverage import leverage
@@ -79,7 +79,7 @@ def unpack(problem: Problem, phi: np.ndarray) -> Point:
     return Point(beta, chol, side.sigma, theta, side)
 
 
-@kernel
+@spliced_kernel
 def prior_constant(problem: Problem) -> float:
     """What the prior of the fixed effects adds to f where they are integrated out."""
     value = 0.0
@@ -157,7 +157,7 @@ def find_mode(problem: Problem, point: Point, v: np.ndarray, u: np.ndarray) -> M
         value = new
 
 
-@kernel
+@spliced_kernel
 def approach(problem: Problem, point: Point, base: Mode, side: Side, v: np.ndarray, u: np.ndarray) -> None:
     """Move ``v`` and ``u`` towards the mode at ``point`` with the factor of the mode of a point close by.
 
@@ -187,7 +187,7 @@ def approach(problem: Problem, point: Point, base: Mode, side: Side, v: np.ndarr
             return
 
 
-@kernel
+@spliced_kernel
 def fixed_predictor(problem: Problem, point: Point) -> np.ndarray:
     """Offset plus what the fixed effects that are parameters predict (n,)."""
     fixed = times_vector(problem.x, point.beta)
@@ -196,7 +196,7 @@ def fixed_predictor(problem: Problem, point: Point) -> np.ndarray:
     return fixed
 
 
-@summing_kernel
+@spliced_kernel
 def ascent(
     zl: np.ndarray,
     side: Side,
@@ -253,12 +253,18 @@ def step_from(v: np.ndarray, u: np.ndarray, dv: np.ndarray, du: np.ndarray, step
         u[i] += step * du[i]
 
 
-@summing_kernel
+@kernel
 def marginal(problem: Problem, phi: np.ndarray, v: np.ndarray, u: np.ndarray, gradient: np.ndarray) -> float:
     """Return f(phi) and write its gradient; ``v`` and ``u`` are the start and become the mode.
 
     Returns ``inf`` where the mode cannot be found or the value overflows.
     """
+    return evaluate(problem, phi, v, u, gradient)
+
+
+@spliced_kernel
+def evaluate(problem: Problem, phi: np.ndarray, v: np.ndarray, u: np.ndarray, gradient: np.ndarray) -> float:
+    """As :func:`marginal`, for use in one place of another kernel."""
     point = unpack(problem, phi)
     mode = find_mode(problem, point, v, u)
     if not mode.ok:
@@ -338,7 +344,7 @@ def marginal(problem: Problem, phi: np.ndarray, v: np.ndarray, u: np.ndarray, gr
     return value
 
 
-@kernel
+@spliced_kernel
 def _along_samples(side: Side, rows: np.ndarray, u: np.ndarray) -> float:
     """Return sum_i rows_i (S w)_i."""
     n = rows.shape[0]

@@ -176,19 +176,29 @@ def place_counts(
     precision: np.ndarray | None = None,
 ) -> Problem:
     """Make the problem of one miRNA from its counts (n, J) in the caller's order of samples."""
-    counts = np.asarray(y, dtype=float)[layout.order]
-    distinct, multiplicity = np.unique(counts[counts > 0], return_counts=True)
+    counts = np.ascontiguousarray(np.asarray(y, dtype=float)[layout.order])
+    distinct, multiplicity = _distinct(counts)
     return Problem(
-        np.ascontiguousarray(counts),
+        counts,
         *layout[1:],
         precision=np.zeros(layout.x.shape[1]) if precision is None else np.asarray(precision, dtype=float),
         distinct=distinct,
-        multiplicity=multiplicity.astype(float),
+        multiplicity=multiplicity,
         has_sample=bool(has_sample),
         poisson=bool(poisson),
         expected=bool(expected),
         inner=precision is not None,
     )
+
+
+def _distinct(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the distinct positive counts in ascending order, and how often each occurs."""
+    ordered = np.sort(counts, axis=None)
+    ordered = ordered[ordered.searchsorted(0.0, side="right") :]
+    is_edge = np.ones(len(ordered) + 1, dtype=bool)
+    np.not_equal(ordered[1:], ordered[:-1], out=is_edge[1:-1])
+    edges = is_edge.nonzero()[0]
+    return ordered[edges[:-1]], (edges[1:] - edges[:-1]).astype(float)
 
 
 def make_problem(
@@ -247,19 +257,6 @@ def n_parameters(problem: Problem) -> int:
 def n_side(problem: Problem) -> int:
     """Length of the effects ``u`` of the sample side: n sample effects, then what :class:`Side` has in columns."""
     return len(problem.y) + (problem.x.shape[1] if problem.inner else 0) + problem.width
-
-
-def cholesky_of(problem: Problem, phi: np.ndarray) -> np.ndarray:
-    """L (K, K) of ``phi``."""
-    k, first = problem.z.shape[1], parameter_layout(problem).chol
-    chol = np.zeros((k, k))
-    chol[problem.rows, problem.cols] = phi[first : first + len(problem.rows)]
-    return chol
-
-
-def sigma_of(problem: Problem, phi: np.ndarray) -> float:
-    """Sigma of ``phi``; 0 without a sample effect."""
-    return float(phi[parameter_layout(problem).sigma]) if problem.has_sample else 0.0
 
 
 def sample_effects(problem: Problem, w: np.ndarray) -> np.ndarray:

@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from bayes_mirglmm.kernels.compilation import summing_kernel
+from bayes_mirglmm.kernels.elementary import fast_log
 from bayes_mirglmm.marginal.problem import Problem, n_parameters, n_side, parameter_layout
 
 SMALLEST_SD = 0.1  # the gradient in a standard deviation of zero is zero: never start there
@@ -20,8 +22,10 @@ class Projections(NamedTuple):
 
 def make_projections(x: np.ndarray, z: np.ndarray) -> Projections:
     """Prepare :func:`start_values` for the designs ``x`` (n, p) and ``z`` (n, K)."""
-    inverse = np.linalg.pinv(z)
-    return Projections(np.linalg.pinv(x), inverse, np.einsum("kn,kn->k", inverse, inverse))
+    inverse = np.ascontiguousarray(np.linalg.pinv(z))
+    return Projections(
+        np.ascontiguousarray(np.linalg.pinv(x)), inverse, np.einsum("kn,kn->k", inverse, inverse)
+    )
 
 
 def start_values(problem: Problem, projections: Projections | None = None) -> np.ndarray:
@@ -30,18 +34,9 @@ def start_values(problem: Problem, projections: Projections | None = None) -> np
     The isomiRs' own regressions on ``z`` give the intercept's and slopes' spread, the samples' mean residuals sigma,
     and what is left, less the Poisson part, 1/theta.
     """
-    n, n_isomirs = problem.y.shape
     project = projections or make_projections(problem.x, problem.z)
-    response = np.log(problem.y + 0.5) - problem.offset[:, None]
-    beta = project.x @ response.mean(axis=1)
-    residual = response - (problem.x @ beta)[:, None]
-    own = project.z @ residual
-    rest = residual - problem.z @ own
-    sample = rest.mean(axis=1)
-    noise = rest - sample[:, None]
-    noise_variance = float(np.vdot(noise, noise)) / max(1, (n - 1) * (n_isomirs - 1))
-    own_variance = own.var(axis=1) - project.z_noise * noise_variance
-    sd = np.sqrt(np.maximum(own_variance, SMALLEST_SD**2))
+    beta, sd = np.empty(problem.x.shape[1]), np.empty(problem.z.shape[1])
+    sample_sd, theta = moments(problem.y, problem.offset, problem.x, problem.z, *project, beta, sd)
     phi = np.zeros(n_parameters(problem))
     at = parameter_layout(problem)
     if not problem.inner:
@@ -49,12 +44,73 @@ def start_values(problem: Problem, projections: Projections | None = None) -> np
     phi[at.chol : at.terms] = np.where(problem.rows == problem.cols, sd[problem.rows], 0.0)
     # The variance between samples, shared out evenly.
     parts = int(problem.has_sample) + len(problem.starts)
-    phi[at.terms : at.theta] = max(float(sample.std()) / np.sqrt(max(parts, 1)), SMALLEST_SD)
+    phi[at.terms : at.theta] = max(sample_sd / math.sqrt(max(parts, 1)), SMALLEST_SD)
     if not problem.poisson:
-        poisson_part = float((1.0 / (problem.y + 1.0)).mean())
-        theta = 1.0 / max(noise_variance - poisson_part, 0.01)
-        phi[-1] = math.log(min(max(theta, 0.3), 100.0))
+        phi[-1] = math.log(theta)
     return phi
+
+
+@summing_kernel
+def moments(
+    y: np.ndarray,
+    offset: np.ndarray,
+    x: np.ndarray,
+    z: np.ndarray,
+    project_x: np.ndarray,
+    project_z: np.ndarray,
+    z_noise: np.ndarray,
+    beta: np.ndarray,
+    sd: np.ndarray,
+) -> tuple[float, float]:
+    """Write fixed effects (p,) and SDs of the isomiR effects (K,); return the SD of the samples, and theta."""
+    n, n_isomirs = y.shape
+    residual = np.empty((n, n_isomirs))
+    poisson_part = 0.0
+    beta[:] = 0.0
+    for i in range(n):
+        total = 0.0
+        for j in range(n_isomirs):
+            residual[i, j] = fast_log(y[i, j] + 0.5) - offset[i]
+            total += residual[i, j]
+            poisson_part += 1.0 / (y[i, j] + 1.0)
+        for c in range(beta.shape[0]):
+            beta[c] += project_x[c, i] * total / n_isomirs
+    own = np.zeros((sd.shape[0], n_isomirs))
+    for i in range(n):
+        fitted = 0.0
+        for c in range(beta.shape[0]):
+            fitted += x[i, c] * beta[c]
+        for j in range(n_isomirs):
+            residual[i, j] -= fitted
+        for a in range(sd.shape[0]):
+            for j in range(n_isomirs):
+                own[a, j] += project_z[a, i] * residual[i, j]
+    samples, squares, noise = 0.0, 0.0, 0.0
+    for i in range(n):
+        for a in range(sd.shape[0]):
+            for j in range(n_isomirs):
+                residual[i, j] -= z[i, a] * own[a, j]
+        mean = 0.0
+        for j in range(n_isomirs):
+            mean += residual[i, j]
+        mean /= n_isomirs
+        samples += mean
+        squares += mean * mean
+        for j in range(n_isomirs):
+            noise += (residual[i, j] - mean) ** 2
+    noise /= max(1, (n - 1) * (n_isomirs - 1))
+    for a in range(sd.shape[0]):
+        mean = 0.0
+        for j in range(n_isomirs):
+            mean += own[a, j]
+        mean /= n_isomirs
+        variance = -z_noise[a] * noise
+        for j in range(n_isomirs):
+            variance += (own[a, j] - mean) ** 2 / n_isomirs
+        sd[a] = math.sqrt(max(variance, SMALLEST_SD * SMALLEST_SD))
+    theta = 1.0 / max(noise - poisson_part / (n * n_isomirs), 0.01)
+    spread = math.sqrt(max(squares / n - (samples / n) ** 2, 0.0))
+    return spread, min(max(theta, 0.3), 100.0)
 
 
 def start_effects(problem: Problem, projections: Projections) -> tuple[np.ndarray, np.ndarray]:

@@ -7,7 +7,7 @@ from numba.core import config
 from bayes_mirglmm.kernels.compilation import cache_folder
 
 #: The kernel that calls all others, and is compiled last: once it is on disk, nothing is left to do.
-TOP_KERNEL = "gradients_around"
+TOP_KERNEL = "go_on"
 #: LLVM's level: 3, numba's default, takes a third longer to compile and runs no faster here.
 OPTIMIZATION = 2
 

@@ -13,6 +13,13 @@ def test_by_hand():
     )
 
 
+def test_as_scipy_with_ties():
+    from scipy.stats import false_discovery_control
+
+    p = np.round(np.random.default_rng(1).uniform(size=500) ** 3, 2)
+    np.testing.assert_allclose(benjamini_hochberg(p), false_discovery_control(p, method="bh"), rtol=1e-14)
+
+
 def test_nan_does_not_count():
     adjusted = benjamini_hochberg([0.01, np.nan, 0.04, np.nan])
     np.testing.assert_allclose(adjusted, [0.02, np.nan, 0.04, np.nan])
@@ -41,5 +48,5 @@ def test_shapes():
 
 
 def test_values_outside_the_unit_interval_are_refused():
-    with pytest.raises(ValueError, match="between 0"):
+    with pytest.raises(ValueError, match=r"between 0 and 1; these are from 0\.5 to 1\.5"):
         benjamini_hochberg([0.5, 1.5])
