@@ -105,6 +105,10 @@ def run(folder: Path, splits: int, planted: int) -> None:
                 f"{cohort.name}-{size}-null-{number}-shared",
                 lambda c=cohort, n=size, k=number: null_row(work, c, n, k),
             )
+    for number in range(planted):
+        for cohort, size in CASES:
+            for stem, make in planted_rows(work, cohort, size, number):
+                work.row(stem, make)
     for number in range(2 * SETS):
         for cohort, size in CASES:
             for design in () if cohort.within else DESIGNS:
@@ -112,10 +116,6 @@ def run(folder: Path, splits: int, planted: int) -> None:
                     f"{cohort.name}-{size}-{design}-{number}-shared",
                     lambda c=cohort, n=size, k=number, d=design: null_row(work, c, n, k, d),
                 )
-    for number in range(planted):
-        for cohort, size in CASES:
-            for stem, make in planted_rows(work, cohort, size, number):
-                work.row(stem, make)
 
 
 def null_row(work: Work, cohort: Cohort, size: int, number: int, design: str = "null") -> dict[str, Any]:
@@ -262,49 +262,75 @@ def planted_table(rows: pd.DataFrame) -> pd.DataFrame:
     for (name, about, n, setting), group in part.groupby(["cohort", "about", "n", "setting"], sort=False):
         both = group.dropna(subset=[f"{test}_auc" for test in TESTS])
         row = {"cohort": name, "about": about, "n": int(n), "setting": setting, "splits": len(both)}
-        for what in ("auc", "power", "found", "false_of_called", "share"):
+        for what in ("auc", "power", "share"):
             row |= {f"{test}_{what}": both[f"{test}_{what}"].astype(float).mean() for test in TESTS}
         if len(both):
             found.append(row)
     return pd.DataFrame(found)
 
 
-def fill_page(nulls: pd.DataFrame, planted: pd.DataFrame) -> None:
-    """Put both tables into the page of the documents, between its marks."""
-    cells = [
-        (f"{r.about}, {r.n} a group", r.splits, *(f"{v:.3f}" for v in (r.mean, r.sd, r.q95, r.largest)))
-        for r in nulls.itertuples()
-    ]
-    first, second = ([c for c, t in zip(cells, nulls["test"], strict=True) if t == test] for test in TESTS)
-    any_hit = [
-        (f"{a:.2f}", f"{b:.2f}")
-        for a, b in zip(*(nulls.loc[nulls["test"] == test, "any_at_fdr_10"] for test in TESTS), strict=True)
-    ]
-    table_of_nulls = [
+def fill_page(nulls: pd.DataFrame, designs: pd.DataFrame, planted: pd.DataFrame) -> None:
+    """Put the tables into the page of the documents, between its marks."""
+    text = PAGE.read_text(encoding="utf-8")
+    tables = {
+        "nulls": _nulls_rows(nulls),
+        "designs": _designs_rows(designs),
+        "planted": _planted_rows(planted),
+    }
+    for name, lines in tables.items():
+        before, rest = text.split(f"<!-- {name} -->\n", 1)
+        after = rest.split("<!-- end -->", 1)[1]
+        text = f"{before}<!-- {name} -->\n{chr(10).join(lines)}\n<!-- end -->{after}"
+    PAGE.write_text(text, encoding="utf-8")
+
+
+def _name(about: str, n: int) -> str:
+    star = "" if next(c for c in COHORTS if c.about == about).kept_back else " *"
+    return f"{about}, {n} a group{star}"
+
+
+def _numbers(*values: float, digits: int = 3) -> str:
+    return " / ".join("-" if np.isnan(v) else f"{v:.{digits}f}" for v in values)
+
+
+def _nulls_rows(nulls: pd.DataFrame) -> list[str]:
+    lrt, shared = (nulls[nulls["test"] == test] for test in TESTS)
+    return [
         "| samples | splits | likelihood ratio test: mean / sd / largest | shared test: mean / sd / 95 % / largest "
         "| any call at FDR 10 % |",
         "|---|---|---|---|---|",
         *(
-            f"| {a[0]} | {a[1]}, {b[1]} | {a[2]} / {a[3]} / {a[5]} | {b[2]} / {b[3]} / {b[4]} / {b[5]} | {x}, {y} |"
-            for a, b, (x, y) in zip(first, second, any_hit, strict=True)
+            f"| {_name(b.about, b.n)} | {a.splits}, {b.splits} | {_numbers(a.mean, a.sd, a.largest)} "
+            f"| {_numbers(b.mean, b.sd, b.q95, b.largest)} "
+            f"| {_numbers(a.any_at_fdr_10, b.any_at_fdr_10, digits=2).replace(' /', ',')} |"
+            for a, b in zip(lrt.itertuples(), shared.itertuples(), strict=True)
         ),
     ]
-    table_of_planted = [
+
+
+def _designs_rows(designs: pd.DataFrame) -> list[str]:
+    return [
+        "| samples | variable | splits | mean / sd / 95 % / largest | any call at FDR 10 % |",
+        "|---|---|---|---|---|",
+        *(
+            f"| {r.about}, {r.samples} samples | {r.design} | {r.splits} | {_numbers(r.mean, r.sd, r.q95, r.largest)} "
+            f"| {r.any_at_fdr_10:.2f} |"
+            for r in designs.itertuples()
+        ),
+    ]
+
+
+def _planted_rows(planted: pd.DataFrame) -> list[str]:
+    return [
         "| samples | planted | splits | AUC | power | false |",
         "|---|---|---|---|---|---|",
         *(
-            f"| {r.about}, {r.n} a group | {PLANTED_WORDS[r.setting]} | {r.splits} "
+            f"| {_name(r.about, r.n)} | {PLANTED_WORDS[r.setting]} | {r.splits} "
             f"| {r.lrt_auc:.2f}, {r.shared_auc:.2f} | {r.lrt_power:.2f}, {r.shared_power:.2f} "
             f"| {r.lrt_share:.3f}, {r.shared_share:.3f} |"
             for r in planted.itertuples()
         ),
     ]
-    text = PAGE.read_text(encoding="utf-8")
-    for name, lines in (("nulls", table_of_nulls), ("planted", table_of_planted)):
-        before, rest = text.split(f"<!-- {name} -->\n", 1)
-        after = rest.split("<!-- end -->", 1)[1]
-        text = f"{before}<!-- {name} -->\n{chr(10).join(lines)}\n<!-- end -->{after}"
-    PAGE.write_text(text, encoding="utf-8")
 
 
 def figure(rows: pd.DataFrame, path: Path) -> None:
@@ -323,7 +349,7 @@ def figure(rows: pd.DataFrame, path: Path) -> None:
     axes.axvline(LEVEL, color="black", lw=1, ls="--")
     axes.set_yticks(range(len(labels)), [f"{about}, {n} a group" for _, about, n in labels])
     axes.invert_yaxis()
-    axes.set_xlabel("share of miRNAs with p up to 0.05 (a point: a random split)")
+    axes.set_xlabel("share of miRNAs with p up to 0.05, a point a split")
     for test, colour in (("likelihood ratio test", "#999999"), ("beyond what samples share", "#0072B2")):
         axes.plot([], [], "o", ms=5, color=colour, label=test)
     axes.legend(frameon=False, loc="lower right")
@@ -353,7 +379,7 @@ def main() -> None:
     for name, table in tables.items():
         table.to_csv(RESULTS / f"usage_shared_{name}.tsv", sep="\t", index=False, float_format="%.4g")
         print(table.round(3).to_string(index=False))
-    fill_page(tables["nulls"], tables["planted"])
+    fill_page(**tables)
     figure(rows, IMAGE)
 
 
