@@ -37,7 +37,7 @@ class Engine(Protocol):
         """Return the function that fits one miRNA."""
 
     def resolve_settings(self, given: Mapping[str, Any]) -> Any:
-        """Check the settings that a user gave and fill them up."""
+        """Check the settings that a user gave and fill them up; only of a method with ``settings``."""
 
 
 @dataclass(frozen=True)
