@@ -116,7 +116,9 @@ def test_tables_name_the_terms(fit):
         draws = tree["sd_effect_patient"].sel(term_patient=term).values.ravel()
         row = table.loc[("patient", term)]
         assert row["sd"] == pytest.approx(draws.mean(), rel=1e-5)
-        assert row["sd_lower"] == pytest.approx(np.quantile(draws, 0.025), rel=0.02)
+        # Ways to interpolate between draws differ by no more than a draw or two, wherever these lie.
+        low, high = np.quantile(draws, [0.025 - 2 / len(draws), 0.025 + 2 / len(draws)])
+        assert low <= row["sd_lower"] <= high
     assert table.loc[("patient", "time"), "term2"] == "Intercept"
     rho = tree["correlation_effect_patient"].values.ravel()
     assert table.loc[("patient", "time"), "correlation"] == pytest.approx(rho.mean(), abs=1e-5)
