@@ -18,7 +18,7 @@ from bayes_mirglmm.results.hits import (
     surest_first,
     usage_column,
 )
-from bayes_mirglmm.results.outliers import outliers_sentence
+from bayes_mirglmm.results.outliers import calls_by_outliers, outliers_sentence
 from bayes_mirglmm.results.shared_samples import ISOMIR_MEAN, SHARED, in_words
 from bayes_mirglmm.results.terms import (
     default_term,
@@ -71,8 +71,8 @@ def summarise(fit: "Fit", out: Path, files: dict[str, Path], omnibus: Sequence[s
         summary |= {"usage_verdict": about["verdict"], "usage_reason": about["reason"]}
         if about["verdict"] == "confounded":
             summary["usage_hits"] = None  # no list where usage and batch cannot be told apart
-    if len(fit) and (outliers := outliers_sentence(fit)):
-        summary["outliers"] = outliers
+    if len(fit) and calls_by_outliers(fit):
+        summary["outliers"] = outliers_sentence(fit)
     bare = effects.loc[~effects["isomir_slope"], "term"].drop_duplicates()
     if tested and len(bare):
         summary["without_isomir_slopes"] = [name for name in terms if name in set(bare)]

@@ -71,14 +71,19 @@ def outliers_sentence(fit: "Fit") -> str:
         f"{worst['count']:,} of {worst['isomir']}, {worst['mirna']}, in {worst['sample']}, where about "
         f"{worst['expected']:,.0f} would be expected)."
     )
-    if fit.slope is None:
-        return text
-    usage, call = fit.usage(), usage_column(fit)
-    lost = usage[(usage[call] <= FDR) & (usage["p_value_without"] > FDR)]["mirna"].astype(str).tolist()
-    if lost:
+    if lost := calls_by_outliers(fit):
         names = ", ".join(lost[:NAMED]) + (f" and {len(lost) - NAMED} more" if len(lost) > NAMED else "")
         text += f" Without these the isomiR usage of {names} has a p-value above {FDR:g}: do not rely on it."
     return text
+
+
+def calls_by_outliers(fit: "Fit") -> list[str]:
+    """Return the miRNAs whose usage is called, and has a p-value above the level without their flagged cells."""
+    if fit.slope is None:
+        return []
+    usage, call = fit.usage(), usage_column(fit)
+    lost = (usage[call] <= FDR) & (usage["p_value_without"] > FDR)
+    return [str(name) for name in usage.loc[lost, "mirna"]]
 
 
 def _found(fit: "Fit") -> pd.DataFrame:

@@ -4,7 +4,7 @@ import xarray as xr
 
 import bayes_mirglmm as bm
 from bayes_mirglmm.report.verdict import verdict
-from bayes_mirglmm.results.outliers import outliers_sentence
+from bayes_mirglmm.results.outliers import calls_by_outliers, outliers_sentence
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +31,7 @@ def test_one_wrong_count_makes_no_call_without_a_flag(counts: xr.Dataset) -> Non
     assert clean.usage()["outlying_cells"].eq(0).all()
     assert clean.usage()["p_value_without"].isna().all()
     assert outliers_sentence(clean) == ""
+    assert calls_by_outliers(clean) == []
     mirna = "sim-miR-2"
     wrong, isomir = times_a_hundred(counts, mirna, 1)
     fit = bm.fit(wrong, "~ group", progress=False)
@@ -47,6 +48,7 @@ def test_one_wrong_count_makes_no_call_without_a_flag(counts: xr.Dataset) -> Non
     flags = fit.isomir_effects().set_index("isomir")["outlying_cells"]
     assert flags[isomir] == 1
     assert flags.sum() == 1
+    assert calls_by_outliers(fit) == [mirna]
     sentence = outliers_sentence(fit)
     assert f"of {isomir}, {mirna}, in {counts['sample'].values[1]}" in sentence
     assert f"Without these the isomiR usage of {mirna} has a p-value above 0.05" in sentence
