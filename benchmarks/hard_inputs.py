@@ -267,7 +267,7 @@ def main() -> None:
             slowest = 0.0
             for i in range(options.mutants):
                 data = mutated(text.encode(), rng)
-                path = folder / f"m{i}" / file
+                path = folder / f"{kind}{i}" / file
                 path.parent.mkdir()
                 path.write_bytes(data)
                 found = run(path, kind)
