@@ -48,10 +48,14 @@ def reproduce(
             f"{run} is reproduced: the same counts, the same versions, and every number of its tables."
         )
         return
-    columns = ("where", "what", "differing", "largest", "miRNA", "was", "is")
-    rows = [[_short(value) for value in row] for row in found.itertuples(index=False)]
-    reporter.show(table(columns, rows, left=2))
-    numbers = found[~found["where"].isin(["input", "version"])]
+    origin = found["where"].isin(["input", "version"])
+    for row in found[origin].itertuples(index=False):
+        reporter.say(f"{row.where}, {row.what}: was {_short(row.was)}, is {_short(row[-1])}")
+    numbers = found[~origin]
+    if not numbers.empty:
+        columns = ("where", "what", "differing", "largest", "miRNA", "was", "is")
+        rows = [[_short(value) for value in row] for row in numbers.itertuples(index=False)]
+        reporter.show(table(columns, rows, left=2))
     reporter.say(
         "The numbers of its tables are the same." if numbers.empty else "Numbers of its tables differ.",
         style="bold",

@@ -263,7 +263,7 @@ def fit(
     with held(folder):
         opened = open_ledger(folder, identity, header, resume=resume, shard=part)
         if opened.finished is not None:
-            logger.info("%s holds this very run, finished already.", opened.finished)
+            logger.debug("%s holds this very run, finished already.", opened.finished)
             return load(opened.finished)
         try:
             result = run(opened)

@@ -127,7 +127,8 @@ def _groups(fit: "Fit") -> np.ndarray:
     slope = fit.slope
     if slope is None or slope not in fit.design.factors:
         return np.zeros(len(fit.design.samples), dtype=int)
-    return fit.design.table[slope].cat.codes.to_numpy().astype(int)
+    codes, _ = pd.factorize(fit.design.table[slope], use_na_sentinel=False)
+    return codes.astype(int)
 
 
 def _plan(fit: "Fit") -> "Plan":

@@ -95,6 +95,11 @@ def _of_term(fit: "Fit", term: str, of: str, alterations: pd.DataFrame | None, p
     kinds = [
         name for name in table if (table[name][known] > 0).sum() >= FEWEST and (table[name][known] == 0).any()
     ]
+    if not kinds and known.any():
+        raise InputError(
+            f"no alteration stands in at least {FEWEST} isomiRs of this fit and is absent from others: "
+            f"{known.sum()} isomiRs with known alterations are too few to test them."
+        )
     if not kinds:
         raise InputError(
             "the ids of these isomiRs do not tell what sets them apart: give "

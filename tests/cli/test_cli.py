@@ -448,7 +448,7 @@ def test_progress_in_a_log_is_lines_without_control_characters(
 @pytest.mark.parametrize(
     ("typed", "expected"),
     [
-        ("bayes-mirglmm re", {"report"}),
+        ("bayes-mirglmm re", {"report", "reproduce"}),
         ("bayes-mirglmm fit --offset t", {"total", "tmm"}),
         ("bayes-mirglmm fit --model po", {"poisson"}),
         ("bayes-mirglmm inspect --format mirt", {"mirtop"}),
