@@ -28,7 +28,7 @@ from bayes_mirglmm.counts.offsets import log_offset
 from bayes_mirglmm.design.build import build_design
 from bayes_mirglmm.marginal import compile_batch, compile_kernels
 from bayes_mirglmm.methods.maximum_likelihood import Plan, fit_mirna
-from bayes_mirglmm.methods.nested_laplace import fit_mirna_nested, sample_model
+from bayes_mirglmm.methods.nested_laplace import EVIDENCE_DRAWS, fit_mirna_nested, sample_model
 from bayes_mirglmm.methods.options import Options
 
 HERE = Path(__file__).resolve().parent
@@ -107,7 +107,7 @@ def single(n: int, n_isomirs: int) -> list[Row]:
             ("  of that, full posterior with draws", partial(sample_model, plan, 1, "sim", y, full=True)),
             (
                 "  of that, evidence of the reduced model",
-                partial(sample_model, plan, 1, "sim", y, full=False, draw_effects=False),
+                partial(sample_model, plan, 1, "sim", y, full=False, draws=EVIDENCE_DRAWS),
             ),
         ):
             rows.append((name, *timed(part, 5), "s", ""))
