@@ -36,9 +36,10 @@ def demo(
 
     matplotlib.use("Agg")  # files only: no window, no display needed
     import bayes_mirglmm as bm
-    from bayes_mirglmm.cli.fit import filtered, read_counts, write
+    from bayes_mirglmm.cli.reading import filtered, read_counts
     from bayes_mirglmm.cli.report import REPORT
     from bayes_mirglmm.cli.summary import print_summary, summarise
+    from bayes_mirglmm.cli.writing import write
     from bayes_mirglmm.results.terms import default_term
     from bayes_mirglmm.simulation.demo import GROUPS, METHOD, demo_simulation, draw, recovery
     from bayes_mirglmm.simulation.export import check_simulation_target, write_simulation

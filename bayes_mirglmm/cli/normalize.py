@@ -7,7 +7,7 @@ import typer
 
 from bayes_mirglmm.cli import options as o
 from bayes_mirglmm.cli.console import Reporter
-from bayes_mirglmm.cli.fit import filtered, read_counts
+from bayes_mirglmm.cli.reading import filtered, read_counts
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.outcomes import MIN_ISOMIR_LOG_CPM, MIN_MIRNA_LOG_CPM
 

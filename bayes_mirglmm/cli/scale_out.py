@@ -178,7 +178,7 @@ def merge(
     """
     import bayes_mirglmm as bm
     from bayes_mirglmm.cli.contrasts import parse_contrast
-    from bayes_mirglmm.cli.fit import finish
+    from bayes_mirglmm.cli.writing import finish
     from bayes_mirglmm.design.formula import named_terms, parse_formula
 
     reporter = Reporter(quiet=quiet, as_json=json)

@@ -8,7 +8,7 @@ import typer
 
 from bayes_mirglmm.cli import options as o
 from bayes_mirglmm.cli.console import Reporter
-from bayes_mirglmm.cli.fit import read_counts
+from bayes_mirglmm.cli.reading import read_counts
 from bayes_mirglmm.cli.simulate import say_how_to_fit
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.outcomes import MIN_ISOMIR_LOG_CPM, MIN_MIRNA_LOG_CPM
