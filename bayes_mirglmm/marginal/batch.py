@@ -16,7 +16,7 @@ from bayes_mirglmm.kernels.dense import times, times_vector
 from bayes_mirglmm.marginal.draws import draw_effects
 from bayes_mirglmm.marginal.likelihood import exponentiate, log_likelihood, saturated
 from bayes_mirglmm.marginal.objective import Point, find_mode, prior_constant, step_from, unpack
-from bayes_mirglmm.marginal.precision import Factor, factor, solve_precision
+from bayes_mirglmm.marginal.precision import Factor, factor
 from bayes_mirglmm.marginal.problem import Problem
 from bayes_mirglmm.marginal.side import (
     Side,
@@ -26,6 +26,7 @@ from bayes_mirglmm.marginal.side import (
     spherical_terms,
     spread,
 )
+from bayes_mirglmm.marginal.solving import solve_precision
 
 TOLERANCE = 1e-7  # nats
 CONTRACTION = 0.5  # a Newton decrement that shrinks by less than this asks for the guarded search

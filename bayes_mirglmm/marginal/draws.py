@@ -20,9 +20,10 @@ from bayes_mirglmm.kernels.dense import row_sums, times, times_vector, transpose
 from bayes_mirglmm.marginal.leverage import leverage
 from bayes_mirglmm.marginal.likelihood import curvature_slopes, score_and_curvature
 from bayes_mirglmm.marginal.objective import means, unpack
-from bayes_mirglmm.marginal.precision import Factor, factor, predictor, solve_precision
+from bayes_mirglmm.marginal.precision import Factor, factor
 from bayes_mirglmm.marginal.problem import Problem
 from bayes_mirglmm.marginal.side import Side, gather, spread, term_effects
+from bayes_mirglmm.marginal.solving import predictor, solve_precision
 
 
 @kernel

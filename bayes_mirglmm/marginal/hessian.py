@@ -4,9 +4,9 @@ import numpy as np
 
 from bayes_mirglmm.kernels.compilation import kernel
 from bayes_mirglmm.marginal.objective import Mode, along, unpack
-from bayes_mirglmm.marginal.precision import solve_precision
 from bayes_mirglmm.marginal.problem import Problem, parameter_layout
 from bayes_mirglmm.marginal.side import Side, gather
+from bayes_mirglmm.marginal.solving import solve_precision
 
 STEP = 1e-4
 ONE_SIDED_STEP = 1e-5

@@ -27,9 +27,10 @@ from bayes_mirglmm.marginal.likelihood import (
     score_and_curvature,
     score_by_log_theta,
 )
-from bayes_mirglmm.marginal.precision import Factor, factor, predictor, solve_precision, times_lower
+from bayes_mirglmm.marginal.precision import Factor, factor, times_lower
 from bayes_mirglmm.marginal.problem import Problem, parameter_layout
 from bayes_mirglmm.marginal.side import Side, gather, half_square, make_side, prior_pull
+from bayes_mirglmm.marginal.solving import predictor, solve_precision
 
 MODE_ITERATIONS = 100
 SAFE_DECREMENT = 1e-3  # nats: from here on full Newton steps converge
