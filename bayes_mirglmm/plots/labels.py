@@ -38,8 +38,8 @@ def label_points(
 ) -> list[str]:
     """Write each name beside its point and return those for which there was room.
 
-    Greedy, in the order given: a label takes the first place near its point that lies inside the axes and
-    covers neither an earlier label and its line, nor one of the points, nor a text that stands there already; lines of
+    Greedy, in the order given: a label takes the first place near its point that lies inside the axes and covers no
+    earlier label, its line, a point, or a text that stands there already, its own line crossing no other; lines of
     reference (``axhline``, ``axvline``) are crossed only where there is no other place.
 
     Parameters
@@ -155,6 +155,8 @@ class _Room:
             _crosses(other, box) for other in self.leaders
         ):
             return False
+        if any(_meet(leader[[0, -1]], other[[0, -1]]) for other in self.leaders):
+            return False  # crossed lines are read as leading to each other's points
         return not _crosses(self.points, box.padded(MARGIN))
 
 
@@ -172,3 +174,13 @@ def _lines_of_reference(axes: "Axes") -> list[Bbox]:
 def _crosses(points: np.ndarray, box: Bbox) -> bool:
     """Tell whether one of ``points`` (P, 2), in pixels, lies in a box."""
     return bool(((points > (box.x0, box.y0)) & (points < (box.x1, box.y1))).all(axis=1).any())
+
+
+def _meet(a: np.ndarray, b: np.ndarray) -> bool:
+    """Tell whether two segments, each of two points (2, 2), cross."""
+
+    def sides(line: np.ndarray, points: np.ndarray) -> np.ndarray:
+        along, away = line[1] - line[0], points - line[0]
+        return np.sign(along[0] * away[:, 1] - along[1] * away[:, 0])
+
+    return bool(np.prod(sides(a, b)) < 0 and np.prod(sides(b, a)) < 0)

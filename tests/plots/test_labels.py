@@ -2,6 +2,7 @@
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.path import Path
 from matplotlib.text import Text
 
 from bayes_mirglmm.plots.labels import label_points
@@ -37,3 +38,17 @@ def test_labels_stay_off_axes_texts_and_lines_of_reference():
 def test_a_line_of_reference_is_crossed_rather_than_a_name_left_out():
     _, boxes = drawn(np.array([-0.1]), np.array([0.5]), ["hsa-miR-548aa"], verticals=[-0.3, 0.1])
     assert "hsa-miR-548aa" in boxes
+
+
+def test_lines_to_labels_do_not_cross():
+    rng = np.random.default_rng(3)
+    for _ in range(20):
+        x, y = rng.uniform(-0.3, 0.3, 12), rng.uniform(0.4, 0.6, 12)
+        axes, _ = drawn(x, y, [f"sim-miR-{i}" for i in range(12)])
+        leaders = []
+        for text in axes.texts[1:]:
+            point = axes.transData.transform(text.xy)
+            leaders.append(Path([point, point + np.array(text.xyann) * axes.figure.dpi / 72]))
+        assert len(leaders) > 2
+        for i, one in enumerate(leaders):
+            assert not any(one.intersects_path(other, filled=False) for other in leaders[i + 1 :])
