@@ -171,3 +171,27 @@ def scale_coordinates() -> Callable[[np.ndarray, int], dict[str, np.ndarray]]:
         return {f"sd_block{block}_log__": np.log(sd), f"partial_block{block}_logodds__": logodds}
 
     return found
+
+
+@pytest.fixture(scope="session")
+def counts_of_patients() -> xr.Dataset:
+    """Return counts of one miRNA in samples with a time, of patients who were in wards of hospitals."""
+    rng = np.random.default_rng(5)
+    samples = pd.DataFrame(
+        {
+            "tissue": list("ntntntnt"),
+            "patient": [f"p{i}" for i in (1, 1, 1, 2, 2, 3, 3, 3)],
+            "hospital": list("aabbaabb"),
+            "ward": list("12121212"),
+            "time": rng.uniform(0, 30, 8),
+        },
+        index=[f"s{i}" for i in range(8)],
+    )
+    return make_counts(
+        rng.negative_binomial(2, 0.02, size=(3, 8)),
+        isomir=[f"i{j}" for j in range(3)],
+        mirna=["m"] * 3,
+        sample=list(samples.index),
+        samples=samples,
+        total=np.full(8, 10**6) + rng.integers(0, 10**5, size=8),
+    )

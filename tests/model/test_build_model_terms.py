@@ -1,13 +1,11 @@
 """Random terms and a covariance of the samples in the readable model: scipy's density, reports, PyMC's own tools."""
 
 import numpy as np
-import pandas as pd
 import pymc as pm
 import pytest
 from scipy import special, stats
 
 import bayes_mirglmm as bm
-from bayes_mirglmm.counts.container import make_counts
 from bayes_mirglmm.errors import InputError
 
 N, J = 8, 3
@@ -16,26 +14,8 @@ FORMULA = "~ tissue + (time | patient) + (1 | hospital/ward)"
 
 
 @pytest.fixture(scope="module")
-def counts():
-    rng = np.random.default_rng(5)
-    samples = pd.DataFrame(
-        {
-            "tissue": list("ntntntnt"),
-            "patient": [f"p{i}" for i in (1, 1, 1, 2, 2, 3, 3, 3)],
-            "hospital": list("aabbaabb"),
-            "ward": list("12121212"),
-            "time": rng.uniform(0, 30, N),
-        },
-        index=[f"s{i}" for i in range(N)],
-    )
-    return make_counts(
-        rng.negative_binomial(2, 0.02, size=(J, N)),
-        isomir=[f"i{j}" for j in range(J)],
-        mirna=["m"] * J,
-        sample=list(samples.index),
-        samples=samples,
-        total=np.full(N, 10**6) + rng.integers(0, 10**5, size=N),
-    )
+def counts(counts_of_patients):
+    return counts_of_patients
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import pytest
 from scipy import optimize
 
 import bayes_mirglmm as bm
-from bayes_mirglmm.counts.container import make_counts, sample_table
+from bayes_mirglmm.counts.container import sample_table
 from bayes_mirglmm.counts.offsets import log_offset
 from bayes_mirglmm.design.build import build_design
 from bayes_mirglmm.marginal import Terms, make_problem
@@ -22,25 +22,8 @@ LOG_2PI = np.log(2 * np.pi)
 
 
 @pytest.fixture(scope="module")
-def counts():
-    rng = np.random.default_rng(5)
-    samples = pd.DataFrame(
-        {
-            "tissue": list("ntntntnt"),
-            "patient": [f"p{i}" for i in (1, 1, 1, 2, 2, 3, 3, 3)],
-            "ward": list("12121212"),
-            "time": rng.uniform(0, 30, N),
-        },
-        index=[f"s{i}" for i in range(N)],
-    )
-    return make_counts(
-        rng.negative_binomial(2, 0.02, size=(J, N)),
-        isomir=[f"i{j}" for j in range(J)],
-        mirna=["m"] * J,
-        sample=list(samples.index),
-        samples=samples,
-        total=np.full(N, 10**6) + rng.integers(0, 10**5, size=N),
-    )
+def counts(counts_of_patients):
+    return counts_of_patients
 
 
 def test_there_and_back(counts):
