@@ -273,6 +273,14 @@ def test_everything_works_from_the_keyboard(page: SimpleNamespace):
     page.press(escape)
     assert page.browser.execute_script(focused).text == names[1]
 
+    # The dialog tells of its closing a moment later, which must not pull back who has moved on by then.
+    moved_on = """const [done, first] = [arguments[0], document.querySelector('#effects-table .open')];
+        first.click();
+        document.querySelector('dialog[open]').close();
+        document.querySelector('th[data-key=cpm] button').focus();
+        setTimeout(() => done(document.activeElement.closest('th')?.dataset.key), 100);"""
+    assert page.browser.execute_async_script(moved_on) == "cpm"
+
     points = "#pictures figure:first-child .point"
     stops = page.browser.find_elements("css selector", f"{points}[tabindex='0']")
     assert len(stops) == 1  # one stop for Tab, arrow keys from there

@@ -44,7 +44,8 @@ class MirnaView {
     tooltip.hide();
     document.body.append(byId("tooltip"));
     setHash("");
-    if (this.trigger?.isConnected) this.trigger.focus();
+    // The event comes a moment after the closing: a reader who has moved on in between keeps the place.
+    if (document.activeElement === document.body && this.trigger?.isConnected) this.trigger.focus();
   }
 
   step(by) {
