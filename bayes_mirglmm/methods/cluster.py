@@ -134,7 +134,7 @@ class _Crew:
         from distributed import wait
         from distributed.comm.core import CommClosedError
 
-        lost = (CommClosedError, ConnectionError, asyncio.CancelledError, concurrent.futures.CancelledError)
+        lost = (CommClosedError, OSError, asyncio.CancelledError, concurrent.futures.CancelledError)
         while (self.line or self.flying) and time.monotonic() < self.deadline:
             try:
                 self._send()

@@ -378,7 +378,7 @@ def test_a_real_interrupt_ends_the_run(jobs):
         f"fit = bm.fit(made, '~ group', method='nuts', draws=3000, tune=100, n_jobs={jobs}, progress=False)\n"
         "finished = (fit.status()['status'] != 'interrupted').sum()\n"
         "reasons = set(fit.status().query(\"status == 'interrupted'\")['reason'])\n"
-        "assert 1 <= finished <= 4, finished\n"
+        "assert 1 <= finished < 8, finished\n"
         "assert reasons == {'The run was interrupted before this miRNA was finished.'}, reasons\n"
         "assert (fit.effects()['ess_bulk'] > 0).all()\n"
         "assert fit.data.sizes['draw'] == 12000\n"

@@ -99,13 +99,19 @@ def errors(browser: Any) -> list[str]:
     return [entry["message"] for entry in browser.get_log("browser")]
 
 
+def soon(found: Callable[[], Any]) -> Any:
+    """What a function returns, once that is something: the page and the browser answer when they can."""
+    end = time.monotonic() + 60
+    while not (something := found()) and time.monotonic() < end:
+        time.sleep(0.05)
+    assert something
+    return something
+
+
 def saved(folder: Path, name: str) -> list[list[str]]:
     """The rows of a file that the browser has just saved."""
     path = folder / name
-    for _ in range(100):
-        if path.exists() and path.stat().st_size:
-            break
-        time.sleep(0.05)
+    soon(lambda: path.exists() and path.stat().st_size)
     text = path.read_text(encoding="utf-8-sig")
     path.unlink()
     return list(csv.reader(io.StringIO(text)))
@@ -176,8 +182,7 @@ def test_search_and_filters_hold_for_table_and_pictures(page: SimpleNamespace, h
     page.type_in("#search", "sim-miR-12")
     assert "log(median CPM)" in page.one("#effects-table .none").text
     page.one("#filters button[type=reset]").click()
-    time.sleep(0.05)
-    assert len(page.column("mirna")) == len(effects)
+    assert soon(lambda: len(page.column("mirna")) == len(effects))
     page.choose("#direction", "down")
     down = effects[(effects["p_adjusted"] <= 0.05) & (effects["estimate"] < 0)]
     assert set(page.column("mirna")) == set(down.index)
@@ -250,7 +255,7 @@ def test_the_download_is_what_the_table_shows(page: SimpleNamespace, hostile: Fi
     page.one("#effects-table .open").click()
     title = page.texts("#mirna-title")[0]
     page.one("#mirna .download").click()
-    file = next(name for _ in range(100) if time.sleep(0.05) is None and (name := newest(downloads)))
+    file = soon(lambda: newest(downloads))
     isomirs = saved(downloads, file)
     assert {row[0].removeprefix("'") for row in isomirs[1:]} == {title}
     assert not set("<>/\\ ") & set(file)
