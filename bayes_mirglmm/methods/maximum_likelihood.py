@@ -24,6 +24,7 @@ from bayes_mirglmm.marginal import (
 )
 from bayes_mirglmm.methods.faults import describe_fault
 from bayes_mirglmm.methods.options import Options
+from bayes_mirglmm.model import ModelSpec
 from bayes_mirglmm.outcomes import (
     FAILED,
     FEWEST_ISOMIRS,
@@ -61,6 +62,10 @@ class Plan:
     def reduced(self) -> list[int]:
         """Columns of z without the slope variable's."""
         return self.options.spec.reduced().random_columns(self.design.blocks)
+
+    def with_spec(self, spec: ModelSpec) -> "Plan":
+        """Return the same for another model."""
+        return replace(self, options=replace(self.options, spec=spec))
 
     @cached_property
     def full_frame(self) -> Frame:

@@ -94,6 +94,18 @@ def _sampled(
     full = reduced = None
     if has_full:
         full = sample_model(plan, seed, mirna, counts, full=True, start=_start(ml.full))
+    compared = None
+    if full is not None and has_reduced and plan.options.spec.compared() != plan.options.spec:
+        compared = sample_model(
+            plan.with_spec(plan.options.spec.compared()),
+            seed,
+            mirna,
+            counts,
+            full=True,
+            start=_start(ml.full),
+            stages=EVIDENCE_STAGES,
+            draws=EVIDENCE_DRAWS,
+        )
     if has_reduced:
         reduced = sample_model(
             plan,
@@ -110,6 +122,12 @@ def _sampled(
         name: None if found is None else _numbers(plan, found, columns, with_effects=name == shown)
         for name, found, columns in (("full", full, plan.full), ("reduced", reduced, plan.reduced))
     }
+    if compared is not None and numbers["full"] is not None:
+        extra = {
+            "log_evidence": compared.sample.log_evidence,
+            "log_evidence_error": compared.sample.log_evidence_error,
+        }
+        numbers["full"] = replace(numbers["full"], extra={**numbers["full"].extra, **extra})
     posterior = full if full is not None else reduced
     assert posterior is not None
     own = numbers[shown]

@@ -85,6 +85,12 @@ def _sampled(
         numbers[full] = _numbers(
             plan, seed, ml.mirna, found, draws[full], full=full, compared=has_full and has_reduced
         )
+    if has_full and has_reduced and plan.options.spec.compared() != plan.options.spec:
+        tested = plan.with_spec(plan.options.spec.compared())
+        found = sample_model(tested, seed, settings, ml, counts, full=True)
+        beside = _numbers(tested, seed, ml.mirna, found, _draws(found), full=True, compared=True).extra
+        extra = {name: beside.get(name, np.nan) for name in ("log_evidence", "log_evidence_error")}
+        numbers[True] = replace(numbers[True], extra={**numbers[True].extra, **extra})
     own = numbers[has_full]
     return MirnaRecord(
         ml.mirna,

@@ -9,7 +9,7 @@ readable model. From outside, use the names below. Importing this package does n
 
 from bayes_mirglmm.model.build import build_model
 from bayes_mirglmm.model.files import load_model, shipped_models
-from bayes_mirglmm.model.priors import LKJ, HalfNormal, Normal, Priors
+from bayes_mirglmm.model.priors import LKJ, HalfNormal, LogNormal, Normal, Priors
 from bayes_mirglmm.model.scaling import pair_labels, slope_pairs
 from bayes_mirglmm.model.spec import FAMILIES, ModelSpec
 from bayes_mirglmm.model.term_priors import TermPriors
@@ -18,6 +18,7 @@ __all__ = [
     "FAMILIES",
     "LKJ",
     "HalfNormal",
+    "LogNormal",
     "ModelSpec",
     "Normal",
     "Priors",

@@ -15,9 +15,11 @@ import xarray as xr
 from bayes_mirglmm.counts.container import dropped, validate_counts
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.model.files import load_model
+from bayes_mirglmm.model.priors import LogNormal, SdPrior
 from bayes_mirglmm.model.scaling import (
+    SdArrays,
     fixed_effect_priors,
-    isomir_sd_scales,
+    isomir_sd_priors,
     pair_labels,
     slope_pairs,
     to_user,
@@ -244,7 +246,7 @@ def model_of_design(
         log_mu = offset_data + x_data @ beta + b @ z_data.T
 
         if spec.priors.sd_sample is not None:
-            sd_sample = pm.HalfNormal("sd_sample", spec.priors.sd_sample.scale)
+            sd_sample = _sd("sd_sample", spec.priors.sd_sample)
             w: Any = pm.Normal("w", dims=dims("sample_id"))
             if sample_covariance is not None:
                 from bayes_mirglmm.kernels.covariance import symmetric_root
@@ -283,14 +285,14 @@ def _isomir_root(spec: ModelSpec, z: np.ndarray, blocks: tuple[int, ...], dims: 
     import pymc as pm
     import pytensor.tensor as pt
 
-    scales = isomir_sd_scales(spec.priors, blocks)
+    priors = isomir_sd_priors(spec.priors, blocks)
     factor = pt.zeros((len(blocks), len(blocks)))
     for block in sorted(set(blocks)):
         columns = [k for k, other in enumerate(blocks) if other == block]
         if len(columns) == 1:
-            part: Any = pm.HalfNormal(f"sd_block{block}", scales[columns[0]])
+            part: Any = _sd(f"sd_block{block}", priors[columns[0]])
         else:
-            sd = pm.HalfNormal(f"sd_block{block}", scales[columns])
+            sd = _sds(f"sd_block{block}", [priors[k] for k in columns])
             part = sd[:, None] * _correlation_root(f"partial_block{block}", len(columns), spec)
         factor = factor[np.ix_(columns, columns)].set(part)
     root = to_user(z) @ factor
@@ -318,7 +320,7 @@ def _random_term(
     names = dims(f"level_{label}", f"term_{label}", f"term2_{label}", f"pair_{label}")
     columns = pm.Data(f"columns_{label}", term.columns, dims=(*dims("sample_id"), names[1]))
     index = pm.Data(f"index_{label}", term.level, dims=dims("sample_id"))
-    sd = pm.HalfNormal(f"sd_block_{label}", terms.sd_scales[np.array(terms.blocks) == t], dims=names[1])
+    sd = _sds(f"sd_block_{label}", [spec.priors.sd_term] * len(term.names), dims=names[1])
     factor = pt.diag(sd)
     if len(term.names) > 1:
         factor = sd[:, None] * _correlation_root(f"partial_block_{label}", len(term.names), spec)
@@ -332,6 +334,28 @@ def _random_term(
     w = pm.Normal(f"w_{label}", dims=names[:2])
     effect = pm.Deterministic(f"effect_{label}", w @ root.T, dims=names[:2])
     return (columns * effect[index]).sum(axis=1)
+
+
+def _sd(name: str, prior: SdPrior) -> Any:
+    """Return a standard deviation with its prior."""
+    import pymc as pm
+
+    if isinstance(prior, LogNormal):
+        return pm.LogNormal(name, np.float64(prior.mean), np.float64(prior.sd))
+    return pm.HalfNormal(name, np.float64(prior.scale))  # of a plain float PyTensor makes single precision
+
+
+def _sds(name: str, priors: Sequence[SdPrior], dims: str | None = None) -> Any:
+    """Return standard deviations: one variable where their priors are of one kind, else one for each, numbered."""
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    numbers = SdArrays.of(priors)
+    if not numbers.spread.any():
+        return pm.HalfNormal(name, numbers.scale, dims=dims)
+    if numbers.spread.all():
+        return pm.LogNormal(name, np.log(numbers.scale), numbers.spread, dims=dims)
+    return pt.stack([_sd(f"{name}_{k}", prior) for k, prior in enumerate(priors)])
 
 
 def _correlation_root(name: str, size: int, spec: ModelSpec) -> Any:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pymc as pm
 
-from bayes_mirglmm.model.priors import HalfNormal, Normal
-from bayes_mirglmm.model.scaling import isomir_sd_scales
+from bayes_mirglmm.model.priors import LogNormal, Normal, SdPrior
+from bayes_mirglmm.model.scaling import isomir_sd_priors
 from bayes_mirglmm.model.spec import ModelSpec
 from bayes_mirglmm.model.term_priors import term_labels
 
@@ -81,8 +81,8 @@ def description(
     for k, term in enumerate(design.terms):
         lines.append((f"beta[{term}]", "~", _normal(priors.beta if k else priors.intercept)))
     lines.append(("b[isomir]", "~", "MvNormal(0, omega)"))
-    for term, scale in zip(slope_terms, isomir_sd_scales(priors, tuple(blocks)), strict=True):
-        lines.append((f"sd_isomir[{term}]", "~", f"HalfNormal({scale:g})"))
+    for term, own_prior in zip(slope_terms, isomir_sd_priors(priors, blocks), strict=True):
+        lines.append((f"sd_isomir[{term}]", "~", _sd(own_prior)))
     for block in sorted(set(blocks)):
         own = [term for term, other in zip(slope_terms, blocks, strict=True) if other == block]
         if len(own) > 1:
@@ -91,12 +91,12 @@ def description(
         of_samples = (
             "MvNormal(0, sd_sample^2 sample_covariance)" if has_covariance else "Normal(0, sd_sample)"
         )
-        lines += [("u[sample_id]", "~", of_samples), ("sd_sample", "~", _half(priors.sd_sample))]
+        lines += [("u[sample_id]", "~", of_samples), ("sd_sample", "~", _sd(priors.sd_sample))]
     for label, random in zip(labels, design.random, strict=True):
         several = len(random.names) > 1
         prior = "MvNormal(0, sd and correlation)" if several else f"Normal(0, sd_effect_{label})"
         lines.append((f"effect_{label}[{len(random.levels)} levels]", "~", prior))
-        lines += [(f"sd_effect_{label}[{name}]", "~", _half(priors.sd_term)) for name in random.names]
+        lines += [(f"sd_effect_{label}[{name}]", "~", _sd(priors.sd_term)) for name in random.names]
         if several:
             correlation = f"correlation_effect_{label}[{', '.join(random.names)}]"
             lines.append((correlation, "~", f"LKJ({priors.correlation.eta:g})"))
@@ -115,5 +115,7 @@ def _normal(prior: Normal) -> str:
     return f"Normal({prior.mean:g}, {prior.sd:g})"
 
 
-def _half(prior: HalfNormal) -> str:
+def _sd(prior: SdPrior) -> str:
+    if isinstance(prior, LogNormal):
+        return f"LogNormal({prior.mean:g}, {prior.sd:g})"
     return f"HalfNormal({prior.scale:g})"

@@ -14,7 +14,7 @@ import numpy as np
 
 from bayes_mirglmm.design.blocks import slope_columns
 from bayes_mirglmm.errors import InputError
-from bayes_mirglmm.model.priors import Priors
+from bayes_mirglmm.model.priors import LogNormal, Priors, SdPrior
 
 
 class NormalArrays(NamedTuple):
@@ -75,23 +75,53 @@ def fixed_effect_priors(priors: Priors, p: int) -> NormalArrays:
     return NormalArrays(mean, sd)
 
 
-def isomir_sd_scales(priors: Priors, blocks: tuple[int, ...]) -> np.ndarray:
-    """Return the half-normal scales (K,) of the SDs of isomiR effects, in the prior's units.
+class SdArrays(NamedTuple):
+    """Independent priors of standard deviations, in the prior's units."""
+
+    scale: np.ndarray  #: scale of a half-normal, median of a log-normal prior (K,)
+    spread: np.ndarray  #: SD of the log of a log-normal prior; 0 for a half-normal one (K,)
+
+    @classmethod
+    def of(cls, priors: Sequence[SdPrior]) -> "SdArrays":
+        """Return priors as arrays."""
+        numbers = [
+            (np.exp(prior.mean), prior.sd) if isinstance(prior, LogNormal) else (prior.scale, 0.0)
+            for prior in priors
+        ]
+        scale, spread = np.array(numbers, dtype=float).reshape(-1, 2).T
+        return cls(scale, spread)
+
+    @property
+    def typical(self) -> np.ndarray:
+        """An SD (K,) that each prior finds usual, where a search starts from nothing."""
+        return np.where(self.spread > 0.0, self.scale, self.scale / np.sqrt(10.0))
+
+    def log_density(self, sd: np.ndarray) -> np.ndarray:
+        """Return the log prior densities (..., K) of SDs (..., K)."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            log_ratio = np.log(sd / self.scale)
+            wide = np.where(self.spread > 0.0, self.spread, 1.0)
+            log_normal = -0.5 * (log_ratio / wide) ** 2 - np.log(sd * wide) - 0.5 * np.log(2.0 * np.pi)
+        half_normal = -0.5 * (sd / self.scale) ** 2 + 0.5 * np.log(2.0 / np.pi) - np.log(self.scale)
+        return np.where(self.spread > 0.0, np.where(sd > 0.0, log_normal, -np.inf), half_normal)
+
+
+def isomir_sd_priors(priors: Priors, blocks: Sequence[int]) -> list[SdPrior]:
+    """Return the priors (K) of the SDs of isomiR effects, in the prior's units.
 
     Parameters
     ----------
     priors : Priors
-    blocks : tuple of int, length K
+    blocks : sequence of int, length K
         Covariance block of each column: 0 for the intercept (first) and the slope variable, higher for
         nuisance variables.
     """
-    scales = np.full(len(blocks), priors.sd_isomir_nuisance.scale)
-    slopes = slope_columns(blocks)
-    if slopes:
+    found: list[SdPrior] = [priors.sd_isomir_nuisance] * len(blocks)
+    for k in slope_columns(blocks):
         assert priors.sd_isomir_slope is not None, "slope columns for a model without isomiR slope"
-        scales[slopes] = priors.sd_isomir_slope.scale
-    scales[0] = priors.sd_isomir_intercept.scale
-    return scales
+        found[k] = priors.sd_isomir_slope
+    found[0] = priors.sd_isomir_intercept
+    return found
 
 
 def slope_pairs(blocks: Sequence[int]) -> list[tuple[int, int]]:

@@ -13,9 +13,11 @@ import pandas as pd
 import xarray as xr
 
 from bayes_mirglmm.model.build import model_inputs
+from bayes_mirglmm.model.priors import LogNormal, SdPrior
 from bayes_mirglmm.model.scaling import (
+    SdArrays,
     fixed_effect_priors,
-    isomir_sd_scales,
+    isomir_sd_priors,
     pair_labels,
     slope_pairs,
     to_user,
@@ -181,7 +183,7 @@ def _fixed_effects(spec: ModelSpec, x: np.ndarray, arrays: dict[str, Any]) -> li
 def _isomir_effects(
     spec: ModelSpec, z: np.ndarray, blocks: tuple[int, ...], arrays: dict[str, Any]
 ) -> list[str]:
-    scales, units, size = isomir_sd_scales(spec.priors, blocks), to_user(z), len(blocks)
+    priors, units, size = isomir_sd_priors(spec.priors, blocks), to_user(z), len(blocks)
     lines = ["", "# IsomiR effects: their SDs and correlations, then b = root v"]
     whole = len(set(blocks)) == 1
     if not whole:
@@ -189,12 +191,10 @@ def _isomir_effects(
     for block in sorted(set(blocks)):
         columns = [k for k, other in enumerate(blocks) if other == block]
         if len(columns) == 1:
-            lines.append(
-                f'sd_block{block} = pm.HalfNormal("sd_block{block}", {_numbers(scales[columns[0]])})'
-            )
+            lines.append(_sd(f"sd_block{block}", priors[columns[0]]))
             part = f"sd_block{block}" if not whole else f"pt.reshape(sd_block{block}, (1, 1))"
         else:
-            lines.append(f'sd_block{block} = pm.HalfNormal("sd_block{block}", {_numbers(scales[columns])})')
+            lines += _sds(f"sd_block{block}", [priors[k] for k in columns])
             lines += _correlation(f"block{block}", len(columns), spec)
             part = f"sd_block{block}[:, None] * correlation_root_block{block}"
         place = f"np.ix_({columns}, {columns})"
@@ -235,12 +235,32 @@ def _correlation(suffix: str, size: int, spec: ModelSpec) -> list[str]:
     return [*lines, f"correlation_root_{suffix} = {root}"]
 
 
+def _sd(name: str, prior: SdPrior) -> str:
+    """Return the line of a standard deviation."""
+    if isinstance(prior, LogNormal):
+        return f"{name} = pm.LogNormal({name!r}, {prior.mean!r}, {prior.sd!r})".replace("'", '"')
+    return f"{name} = pm.HalfNormal({name!r}, {prior.scale!r})".replace("'", '"')
+
+
+def _sds(name: str, priors: Sequence[SdPrior], variable: str = "", more: str = "") -> list[str]:
+    """Return the lines of standard deviations: one where their priors are of one kind, else one for each, and both."""
+    variable, numbers = variable or name, SdArrays.of(priors)
+    if not numbers.spread.any():
+        return [f'{variable} = pm.HalfNormal("{name}", {_numbers(numbers.scale)}{more})']
+    if numbers.spread.all():
+        log_median = _numbers(np.log(numbers.scale))
+        return [f'{variable} = pm.LogNormal("{name}", {log_median}, {_numbers(numbers.spread)}{more})']
+    each = [f"{name}_{k}" for k in range(len(priors))]
+    lines = [_sd(one, prior) for one, prior in zip(each, priors, strict=True)]
+    return [*lines, f"{variable} = pt.stack([{', '.join(each)}])"]
+
+
 def _sample_effects(spec: ModelSpec, has_covariance: bool) -> list[str]:
     assert spec.priors.sd_sample is not None
     lines = [
         "",
         "# Sample effects: what all isomiRs of the miRNA share in a sample",
-        f'sd_sample = pm.HalfNormal("sd_sample", {_numbers(spec.priors.sd_sample.scale)})',
+        _sd("sd_sample", spec.priors.sd_sample),
         'w = pm.Normal("w", dims="sample_id")',
     ]
     what = "w"
@@ -266,13 +286,12 @@ def _random_term(
     coords[f"pair_{label}"] = pair_labels(names, [0] * size)
     key = "".join(letter if letter.isalnum() else "_" for letter in label)
     arrays |= {f"columns_{key}": term.columns, f"index_{key}": term.level, f"units_of_{key}": terms.back[t]}
-    scales = terms.sd_scales[np.array(terms.blocks) == t]
     lines = [
         "",
         f"# Random term of the samples: {term.group}",
         f'columns_data = pm.Data({f"columns_{label}"!r}, columns_{key}, dims=("sample_id", {f"term_{label}"!r}))',
         f'index_data = pm.Data({f"index_{label}"!r}, index_{key}, dims="sample_id")',
-        f"sd_{key} = pm.HalfNormal({f'sd_block_{label}'!r}, {_numbers(scales)}, dims={f'term_{label}'!r})",
+        *_sds(f"sd_block_{label}", [spec.priors.sd_term] * size, f"sd_{key}", f", dims={f'term_{label}'!r}"),
     ]
     factor = f"pt.diag(sd_{key})"
     if size > 1:

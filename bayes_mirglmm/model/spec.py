@@ -78,7 +78,9 @@ class ModelSpec:
         """
         return list(range(len(blocks))) if self.isomir_slope else reduced_columns(blocks)
 
-    def with_prior(self, parameter: str, *, why: str = "", **values: float) -> "ModelSpec":
+    def with_prior(
+        self, parameter: str, *, why: str = "", distribution: str | None = None, **values: float
+    ) -> "ModelSpec":
         """Return the same model with another prior for one parameter.
 
         Parameters
@@ -87,8 +89,10 @@ class ModelSpec:
             A field of :class:`Priors`, such as ``"sd_isomir_slope"``.
         why : str
             The reason, recorded with the prior; when omitted, what the prior was changed from.
+        distribution : str, optional
+            Another distribution, of SDs ``"half_normal"`` or ``"log_normal"``: then ``values`` are all of its numbers.
         **values : float
-            What changes: ``mean`` or ``sd`` of a normal, ``scale`` of a half-normal, ``eta`` of an LKJ prior.
+            What changes: ``mean`` or ``sd`` of a (log-)normal, ``scale`` of a half-normal, ``eta`` of an LKJ prior.
 
         Raises
         ------
@@ -101,9 +105,16 @@ class ModelSpec:
         old = given[parameter]
         table: dict[str, Any] = {"distribution": old.distribution, **asdict(old)}
         before = ", ".join(f"{key} = {table[key]:g}" for key in values if isinstance(table.get(key), float))
+        if distribution not in (None, old.distribution):
+            table, before = {"distribution": distribution}, repr(old)
         table |= {**values, "why": why or f"changed from {before}"}
         new: dict[str, Any] = {parameter: prior_from_dict(table, parameter, f"model {self.name!r}")}
         return replace(self, priors=replace(self.priors, **new))
+
+    def compared(self) -> "ModelSpec":
+        """Return the same model with the slope prior that Bayes factors for usage are relative to."""
+        slab = self.priors.compared_slope
+        return replace(self, priors=replace(self.priors, sd_isomir_slope=slab))
 
     def reduced(self) -> "ModelSpec":
         """Return the same model without isomiR slopes: the null model of differential isomiR usage."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from bayes_mirglmm.design.random_terms import RandomTerm
 from bayes_mirglmm.model.priors import Priors
-from bayes_mirglmm.model.scaling import partial_shapes, slope_pairs, to_user
+from bayes_mirglmm.model.scaling import SdArrays, partial_shapes, slope_pairs, to_user
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -24,7 +24,7 @@ class TermPriors:
     levels: tuple[np.ndarray, ...]  #: the level of each sample in each term, from 0 (n,)
     n_levels: tuple[int, ...]  #: q_t
     back: tuple[np.ndarray, ...]  #: from effects in the prior's units to the user's, of each term (c_t, c_t)
-    sd_scales: np.ndarray  #: half-normal scales of the SDs (C,)
+    sds: SdArrays  #: priors of the SDs (C,)
     blocks: tuple[int, ...]  #: the term of each effect (C,)
     pairs: tuple[
         tuple[int, int], ...
@@ -43,7 +43,7 @@ class TermPriors:
             levels=tuple(term.level for term in terms),
             n_levels=tuple(len(term.levels) for term in terms),
             back=back,
-            sd_scales=np.full(len(blocks), priors.sd_term.scale),
+            sds=SdArrays.of([priors.sd_term] * len(blocks)),
             blocks=blocks,
             pairs=tuple((row, column) for column, row in slope_pairs(blocks)),
             shapes=partial_shapes(priors.correlation.eta, blocks),

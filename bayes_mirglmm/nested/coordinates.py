@@ -14,8 +14,9 @@ from scipy import special
 from bayes_mirglmm.model import ModelSpec
 from bayes_mirglmm.model.scaling import (
     NormalArrays,
+    SdArrays,
     fixed_effect_priors,
-    isomir_sd_scales,
+    isomir_sd_priors,
     partial_shapes,
     slope_pairs,
 )
@@ -37,10 +38,10 @@ class PriorCoordinates:
 
     mean: np.ndarray  #: prior means of the fixed effects (p,)
     sd: np.ndarray  #: their prior SDs (p,)
-    sd_scales: np.ndarray  #: half-normal scales of the isomiR SDs (K,)
+    sds: SdArrays  #: priors of the isomiR SDs (K,)
     pairs: tuple[tuple[int, int], ...]  #: entries (row, column) of the correlations
     shapes: np.ndarray  #: Beta shape of each canonical partial correlation
-    sample_scale: float | None  #: half-normal scale of the sample SD
+    sample: SdArrays | None  #: prior of the sample SD (1,)
     log_theta: tuple[float, float] | None  #: prior mean and SD of log theta
     terms: "FactorCoordinates"  #: of the effects of random terms of the samples
 
@@ -59,26 +60,26 @@ class PriorCoordinates:
         return cls(
             mean=fixed.mean,
             sd=fixed.sd,
-            sd_scales=isomir_sd_scales(priors, tuple(blocks)),
+            sds=SdArrays.of(isomir_sd_priors(priors, blocks)),
             pairs=pairs,
             shapes=partial_shapes(priors.correlation.eta, blocks),
-            sample_scale=None if priors.sd_sample is None else priors.sd_sample.scale,
+            sample=None if priors.sd_sample is None else SdArrays.of([priors.sd_sample]),
             log_theta=None if theta is None else (theta.mean, theta.sd),
-            terms=FactorCoordinates(np.empty(0), (), np.empty(0))
+            terms=FactorCoordinates(SdArrays.of([]), (), np.empty(0))
             if terms is None
-            else FactorCoordinates(terms.sd_scales, terms.pairs, terms.shapes),
+            else FactorCoordinates(terms.sds, terms.pairs, terms.shapes),
         )
 
     @property
     def isomir(self) -> "FactorCoordinates":
         """Those of the isomiR effects."""
-        return FactorCoordinates(self.sd_scales, self.pairs, self.shapes)
+        return FactorCoordinates(self.sds, self.pairs, self.shapes)
 
     @property
     def size(self) -> int:
         """Number of coordinates d."""
         known = len(self.mean) + self.isomir.size + self.terms.size
-        return known + (self.sample_scale is not None) + (self.log_theta is not None)
+        return known + (self.sample is not None) + (self.log_theta is not None)
 
     def parameters(self, x: np.ndarray) -> np.ndarray:
         """Return phi (N, d) of coordinates ``x`` (N, d)."""
@@ -87,8 +88,8 @@ class PriorCoordinates:
         for factor in (self.isomir, self.terms):
             parts.append(factor.entries(x[:, rest : rest + factor.size]))
             rest += factor.size
-        if self.sample_scale is not None:
-            parts.append(self.sample_scale * half_normal(x[:, rest : rest + 1]))
+        if self.sample is not None:
+            parts.append(sd_at(x[:, rest : rest + 1], self.sample))
             rest += 1
         if self.log_theta is not None:
             parts.append(self.log_theta[0] + self.log_theta[1] * x[:, rest : rest + 1])
@@ -104,8 +105,8 @@ class PriorCoordinates:
         for factor in (self.isomir, self.terms):
             parts.append(factor.coordinates(phi[rest : rest + factor.size]))
             rest += factor.size
-        if self.sample_scale is not None:
-            parts.append(half_normal_inverse(np.abs(phi[rest : rest + 1]) / self.sample_scale))
+        if self.sample is not None:
+            parts.append(sd_coordinates(np.abs(phi[rest : rest + 1]), self.sample))
             rest += 1
         if self.log_theta is not None:
             parts.append((phi[rest : rest + 1] - self.log_theta[0]) / self.log_theta[1])
@@ -119,19 +120,19 @@ class FactorCoordinates:
     The entries stand row by row; rows and columns of different blocks have none.
     """
 
-    sd_scales: np.ndarray  #: half-normal scales (K,)
+    sds: SdArrays  #: priors of the SDs (K,)
     pairs: tuple[tuple[int, int], ...]  #: (row, column) of the free entries below the diagonal, row by row
     shapes: np.ndarray  #: Beta shape of each partial correlation
 
     @property
     def size(self) -> int:
         """Number of coordinates, and of entries."""
-        return len(self.sd_scales) + len(self.pairs)
+        return len(self.sds.scale) + len(self.pairs)
 
     def entries(self, x: np.ndarray) -> np.ndarray:
         """Return the free entries (N, size) of coordinates ``x`` (N, size): SDs times rows of length 1."""
-        k = len(self.sd_scales)
-        sd = self.sd_scales * half_normal(x[:, :k])
+        k = len(self.sds.scale)
+        sd = sd_at(x[:, :k], self.sds)
         partial, rest = partial_correlation(x[:, k:], self.shapes)
         entries, e = [x[:, :0]], 0
         for row in range(k):
@@ -145,7 +146,7 @@ class FactorCoordinates:
 
     def coordinates(self, entries: np.ndarray) -> np.ndarray:
         """Return the coordinates (size,) of entries (size,): the inverse of :meth:`entries`."""
-        k, m = len(self.sd_scales), len(self.pairs)
+        k, m = len(self.sds.scale), len(self.pairs)
         sd, partial, at, e = np.empty(k), np.empty(m), 0, 0
         for row in range(k):
             width = 1 + sum(pair[0] == row for pair in self.pairs)
@@ -158,7 +159,22 @@ class FactorCoordinates:
                 left *= np.sqrt(1.0 - partial[e] ** 2)
                 e += 1
         correlations = special.ndtri(special.betainc(self.shapes, self.shapes, (1.0 + partial) / 2.0))
-        return np.concatenate([half_normal_inverse(sd / self.sd_scales), correlations])
+        return np.concatenate([sd_coordinates(sd, self.sds), correlations])
+
+
+def sd_at(x: np.ndarray, priors: SdArrays) -> np.ndarray:
+    """Return the SDs (..., K) at coordinates ``x`` (..., K)."""
+    with np.errstate(over="ignore"):
+        log_normal = np.exp(priors.spread * x)
+    return priors.scale * np.where(priors.spread > 0.0, log_normal, half_normal(x))
+
+
+def sd_coordinates(sd: np.ndarray, priors: SdArrays) -> np.ndarray:
+    """Return the coordinates (..., K) of SDs (..., K); -inf for 0."""
+    s = sd / priors.scale
+    with np.errstate(divide="ignore"):
+        log_normal = np.log(s) / np.where(priors.spread > 0.0, priors.spread, 1.0)
+    return np.where(priors.spread > 0.0, log_normal, half_normal_inverse(s))
 
 
 def half_normal(x: np.ndarray) -> np.ndarray:

@@ -235,7 +235,7 @@ def _term_draws(
 
 def _free_entries(factor: FactorCoordinates) -> tuple[np.ndarray, np.ndarray]:
     """Return row and column of each free entry of a Cholesky factor, row by row."""
-    k = len(factor.sd_scales)
+    k = len(factor.sds.scale)
     every = sorted([*factor.pairs, *((row, row) for row in range(k))])
     found = np.array(every, dtype=int).reshape(-1, 2)
     return found[:, 0], found[:, 1]
@@ -250,7 +250,7 @@ def _coordinates(
         size = len(terms.blocks)
         own = start.random_cov if start.random_cov is not None else 0.1 * np.eye(size)
         parts.append(_entries(prior.terms, own, terms.to_user))
-    if prior.sample_scale is not None:
+    if prior.sample is not None:
         parts.append(np.array([start.sigma_sample]))
     if prior.log_theta is not None:
         parts.append(np.array([np.log(start.theta)]))

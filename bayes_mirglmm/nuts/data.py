@@ -8,7 +8,7 @@ from scipy import special
 
 from bayes_mirglmm.model import ModelSpec, Priors, TermPriors
 from bayes_mirglmm.model.scaling import to_user
-from bayes_mirglmm.nested.coordinates import PriorCoordinates, half_normal_inverse
+from bayes_mirglmm.nested.coordinates import PriorCoordinates, sd_coordinates
 from bayes_mirglmm.nuts.directions import Directions, PlacedTerms, place_terms, sample_directions
 from bayes_mirglmm.nuts.form import Layout, pack
 
@@ -154,13 +154,15 @@ def prepare(
             "beta_mean": prior.mean,
             "beta_to_directions": axes.T / prior.sd,
             "beta_spread": np.maximum(spread, 0.0),
-            "sd_scales": prior.sd_scales,
+            "sd_scales": prior.sds.scale,
+            "sd_spreads": prior.sds.spread,
             "partial_shapes": prior.shapes,
             "pseudo": known.pseudo,
             "pseudo_root": known.pseudo_root,
             "fixed": np.array(layout.fixed),
             "blocks": np.array(layout.blocks),
-            "term_scales": terms.sd_scales,
+            "term_scales": terms.sds.scale,
+            "term_spreads": terms.sds.spread,
             "term_shapes": terms.shapes,
             "term_blocks": np.array(terms.blocks),
             "term_levels": np.array(terms.n_levels),
@@ -172,7 +174,8 @@ def prepare(
         },
         scalars={
             "constant": _log_norm(layout, prior, terms) - float(special.gammaln(y + 1.0).sum()),
-            "sample_scale": prior.sample_scale or 1.0,
+            "sample_scale": 1.0 if prior.sample is None else prior.sample.scale[0],
+            "sample_spread": 0.0 if prior.sample is None else prior.sample.spread[0],
             "log_theta_mean": mean_theta,
             "log_theta_sd": sd_theta,
         },
@@ -211,12 +214,12 @@ def _rough(y: np.ndarray, offset: np.ndarray, p: int, prior: PriorCoordinates, t
     level = np.log(y.mean(axis=1) + 0.5) - np.log(np.exp(offset).mean())
     beta = np.zeros(p)
     beta[0] = level.mean()
-    k = len(prior.sd_scales)
+    k = len(prior.sds.scale)
     b = np.zeros((len(y), k))
     b[:, 0] = level - beta[0]
-    omega = np.diag(prior.sd_scales**2 / 10.0)
+    omega = np.diag(prior.sds.typical**2)
     omega[0, 0] += level.var()
-    return Estimate(beta, omega, 0.3, 5.0, b, np.zeros(y.shape[1]), np.diag(terms.sd_scales**2 / 10.0))
+    return Estimate(beta, omega, 0.3, 5.0, b, np.zeros(y.shape[1]), np.diag(terms.sds.typical**2))
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,7 +290,7 @@ def _start(
     """Return where each variable starts and a rough posterior SD of each; effects are standardised already."""
     p, k = layout.p, layout.k
     sd = np.sqrt((known.chol**2).sum(axis=1))
-    start = {"beta_star": known.beta_star, "sd_normal": _clipped(half_normal_inverse(sd / prior.sd_scales))}
+    start = {"beta_star": known.beta_star, "sd_normal": _clipped(sd_coordinates(sd, prior.sds))}
     of_beta = np.full(p, 0.1)
     for a, column in enumerate(layout.fixed):
         if column >= 0:
@@ -300,8 +303,8 @@ def _start(
         left[a] *= np.sqrt(1.0 - r_ab**2)
     start["partial"] = np.array(partial)
     start["sigma_normal"] = start["log_theta"] = np.empty(0)
-    if prior.sample_scale is not None:
-        start["sigma_normal"] = _clipped(half_normal_inverse(np.array([known.sigma / prior.sample_scale])))
+    if prior.sample is not None:
+        start["sigma_normal"] = _clipped(sd_coordinates(np.array([known.sigma]), prior.sample))
     if prior.log_theta is not None:
         mean, width = prior.log_theta
         start["log_theta"] = np.clip([known.log_theta], mean - 3 * width, mean + 3 * width)
@@ -319,7 +322,7 @@ def _start_of_terms(
 ) -> dict[str, np.ndarray]:
     """Return where SDs and correlations of random terms start; their effects are standardised already."""
     size = len(terms.blocks)
-    covariance = np.diag(terms.sd_scales**2 / 10.0) if estimate.random_cov is None else estimate.random_cov
+    covariance = np.diag(terms.sds.typical**2) if estimate.random_cov is None else estimate.random_cov
     information = placed.information + weight @ placed.to_residual**2 + LEAST_INFORMATION
     at, error = 0, np.zeros(size)
     for t, q in enumerate(terms.n_levels):
@@ -327,10 +330,10 @@ def _start_of_terms(
         each = information[at : at + q * len(own)].reshape(q, -1)
         error[own] = np.sqrt(0.5 / (np.minimum(each, 1e6) ** 2).sum(axis=0))
         at += each.size
-    scale = terms.sd_scales**2
+    scale = terms.sds.scale**2
     chol = np.linalg.cholesky(covariance + np.diag(np.minimum(error, scale) + 1e-8))
     left, partial = np.sqrt((chol**2).sum(axis=1)), []
-    normal = _clipped(half_normal_inverse(left / terms.sd_scales))
+    normal = _clipped(sd_coordinates(left, terms.sds))
     for a, b in terms.pairs:
         r = np.clip(chol[a, b] / left[a], -0.95, 0.95)
         partial.append(np.arctanh(r))

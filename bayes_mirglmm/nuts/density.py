@@ -15,8 +15,8 @@ from bayes_mirglmm.nuts.likelihood import negative_binomial, poisson
 from bayes_mirglmm.nuts.scales import (
     covariance_factor,
     covariance_factor_back,
-    half_normal,
-    half_normal_slope,
+    sd_at,
+    sd_slope,
 )
 from bayes_mirglmm.nuts.term_density import place, place_back, pool, pool_back, transposed_times_vector
 
@@ -34,6 +34,7 @@ def log_density(point: np.ndarray, pack: np.ndarray, gradient: np.ndarray) -> fl
     value, sample_scale = pack[9], pack[10]
     n_terms, n_scales, n_term_pairs, width = int(pack[13]), int(pack[14]), int(pack[15]), int(pack[16])
     outside = n if pack[17] == 1.0 else 0
+    sample_spread = pack[18]
 
     at = HEADER
     offset = pack[at : at + n]
@@ -62,6 +63,8 @@ def log_density(point: np.ndarray, pack: np.ndarray, gradient: np.ndarray) -> fl
     at += p
     sd_scales = pack[at : at + k]
     at += k
+    sd_spreads = pack[at : at + k]
+    at += k
     shapes = pack[at : at + n_pairs]
     at += n_pairs
     pseudo = pack[at : at + n_isomirs * k].reshape((n_isomirs, k))
@@ -73,6 +76,8 @@ def log_density(point: np.ndarray, pack: np.ndarray, gradient: np.ndarray) -> fl
     blocks = pack[at : at + k]
     at += k
     term_scales = pack[at : at + n_scales]
+    at += n_scales
+    term_spreads = pack[at : at + n_scales]
     at += n_scales
     term_shapes = pack[at : at + n_term_pairs]
     at += n_term_pairs
@@ -114,14 +119,14 @@ def log_density(point: np.ndarray, pack: np.ndarray, gradient: np.ndarray) -> fl
 
     # SDs, and the Cholesky factors of the covariances of isomiR effects and random terms.
     sd, chol = np.empty(k), np.zeros((k, k))
-    value += covariance_factor(sd_normal, partial, sd_scales, shapes, blocks, sd, chol)
+    value += covariance_factor(sd_normal, partial, sd_scales, sd_spreads, shapes, blocks, sd, chol)
     term_sd, term_chol = np.empty(n_scales), np.zeros((n_scales, n_scales))
     value += covariance_factor(
-        term_normal, term_partial, term_scales, term_shapes, term_blocks, term_sd, term_chol
+        term_normal, term_partial, term_scales, term_spreads, term_shapes, term_blocks, term_sd, term_chol
     )
     sigma = 0.0
     if has_sample:
-        sigma = sample_scale * half_normal(point[sigma_at])
+        sigma = sd_at(point[sigma_at], sample_scale, sample_spread)
         value -= 0.5 * point[sigma_at] * point[sigma_at]
     by_sigma = 0.0
 
@@ -285,15 +290,16 @@ def log_density(point: np.ndarray, pack: np.ndarray, gradient: np.ndarray) -> fl
 
     # Back: scales.
     if has_sample:
-        slope = half_normal_slope(sigma / sample_scale, point[sigma_at])
-        gradient[sigma_at] = by_sigma * sample_scale * slope - point[sigma_at]
+        slope = sd_slope(sigma, point[sigma_at], sample_scale, sample_spread)
+        gradient[sigma_at] = by_sigma * slope - point[sigma_at]
     covariance_factor_back(
-        sd_normal, partial, sd_scales, shapes, blocks, sd, chol, by_chol, by_sd_normal, by_partial
+        sd_normal, partial, sd_scales, sd_spreads, shapes, blocks, sd, chol, by_chol, by_sd_normal, by_partial
     )
     covariance_factor_back(
         term_normal,
         term_partial,
         term_scales,
+        term_spreads,
         term_shapes,
         term_blocks,
         term_sd,

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bayes_mirglmm.nested.coordinates import half_normal
+from bayes_mirglmm.model.scaling import SdArrays
+from bayes_mirglmm.nested.coordinates import sd_at
 from bayes_mirglmm.nuts.data import Prepared
 
 
@@ -24,16 +25,14 @@ class Quantities:
 
 def quantities(prepared: Prepared, points: np.ndarray, rng: np.random.Generator) -> Quantities:
     """Return the quantities at ``points`` (..., d); ``rng`` draws beta given beta + c."""
-    layout, arrays, scalars = prepared.layout, prepared.arrays, prepared.scalars
+    layout, arrays = prepared.layout, prepared.arrays
     parts = layout.split(points)
     lead = points.shape[:-1]
-    chol = _factor(parts["sd_normal"], parts["partial"], arrays["sd_scales"], layout.pairs)
+    chol = _factor(parts["sd_normal"], parts["partial"], prepared.prior.sds, layout.pairs)
     sigma = np.zeros(lead)
-    if layout.sample_effect:
-        sigma = scalars["sample_scale"] * half_normal(parts["sigma_normal"])[..., 0]
-    term_chol = _factor(
-        parts["term_sd_normal"], parts["term_partial"], arrays["term_scales"], layout.term_pairs
-    )
+    if prepared.prior.sample is not None:
+        sigma = sd_at(parts["sigma_normal"], prepared.prior.sample)[..., 0]
+    term_chol = _factor(parts["term_sd_normal"], parts["term_partial"], prepared.terms.sds, layout.term_pairs)
     g = _term_effects(prepared, parts["term_effect"], term_chol, sigma)
     beta_star = parts["beta_star"]
     of_terms = g @ arrays["term_to_beta"].T
@@ -78,11 +77,11 @@ def quantities(prepared: Prepared, points: np.ndarray, rng: np.random.Generator)
 
 
 def _factor(
-    normal: np.ndarray, partial: np.ndarray, scales: np.ndarray, pairs: tuple[tuple[int, int], ...]
+    normal: np.ndarray, partial: np.ndarray, priors: SdArrays, pairs: tuple[tuple[int, int], ...]
 ) -> np.ndarray:
     """Return the Cholesky factor (..., k, k) of a covariance."""
     size = normal.shape[-1]
-    sd = scales * half_normal(normal)
+    sd = sd_at(normal, priors)
     chol = np.zeros((*normal.shape[:-1], size, size))
     left = [sd[..., a] for a in range(size)]
     for pair, (row, column) in enumerate(pairs):

@@ -118,12 +118,14 @@ PACKED = (
     "beta_to_directions",
     "beta_spread",
     "sd_scales",
+    "sd_spreads",
     "partial_shapes",
     "pseudo",
     "pseudo_root",
     "fixed",
     "blocks",
     "term_scales",
+    "term_spreads",
     "term_shapes",
     "term_blocks",
     "term_levels",
@@ -133,7 +135,7 @@ PACKED = (
     "term_information",
     "term_score",
 )
-HEADER = 18
+HEADER = 19
 
 
 def pack(layout: Layout, arrays: Mapping[str, np.ndarray], scalars: Mapping[str, float]) -> np.ndarray:
@@ -145,8 +147,8 @@ def pack(layout: Layout, arrays: Mapping[str, np.ndarray], scalars: Mapping[str,
     arrays : mapping
         The arrays that :data:`PACKED` names, in the prior's units.
     scalars : mapping
-        ``constant`` (what is added to the density), ``sample_scale``, ``log_theta_mean`` and
-        ``log_theta_sd``.
+        ``constant`` (what is added to the density), ``sample_scale``, ``sample_spread``,
+        ``log_theta_mean`` and ``log_theta_sd``.
     """
     header = [
         layout.n,
@@ -167,6 +169,7 @@ def pack(layout: Layout, arrays: Mapping[str, np.ndarray], scalars: Mapping[str,
         len(layout.term_pairs),
         layout.width,
         int(len(arrays["term_to_outside"]) > 0),
+        scalars["sample_spread"],
     ]
     assert len(header) == HEADER
     return np.concatenate([np.array(header, float), *(np.ravel(arrays[name]) for name in PACKED)]).astype(

@@ -1,4 +1,4 @@
-"""SDs in coordinates in which their half-normal prior is N(0, 1), and covariances, for code that numba compiles."""
+"""SDs in coordinates in which their prior (half- or log-normal) is N(0, 1), and covariances, for compiled code."""
 
 import math
 
@@ -41,10 +41,27 @@ def half_normal_slope(s: float, x: float) -> float:
 
 
 @kernel
+def sd_at(x: float, scale: float, spread: float) -> float:
+    """Return the SD at coordinate ``x``: half-normal of this scale, or, with a ``spread`` of its log, log-normal."""
+    if spread > 0.0:
+        return scale * math.exp(spread * x)
+    return scale * half_normal(x)
+
+
+@kernel
+def sd_slope(sd: float, x: float, scale: float, spread: float) -> float:
+    """Return the slope of :func:`sd_at` at ``x``, where it is ``sd``."""
+    if spread > 0.0:
+        return spread * sd
+    return scale * half_normal_slope(sd / scale, x)
+
+
+@kernel
 def covariance_factor(
     normal: np.ndarray,
     partial: np.ndarray,
     scales: np.ndarray,
+    spreads: np.ndarray,
     shapes: np.ndarray,
     blocks: np.ndarray,
     sd: np.ndarray,
@@ -57,7 +74,7 @@ def covariance_factor(
     value = 0.0
     pair = 0
     for a in range(normal.shape[0]):
-        sd[a] = scales[a] * half_normal(normal[a])
+        sd[a] = sd_at(normal[a], scales[a], spreads[a])
         value -= 0.5 * normal[a] * normal[a]
         left = sd[a]
         for b in range(a):
@@ -76,6 +93,7 @@ def covariance_factor_back(
     normal: np.ndarray,
     partial: np.ndarray,
     scales: np.ndarray,
+    spreads: np.ndarray,
     shapes: np.ndarray,
     blocks: np.ndarray,
     sd: np.ndarray,
@@ -97,4 +115,4 @@ def covariance_factor_back(
                 left /= rest
                 by_partial[pair] = rest * left * (by_chol[a, b] * rest - by_left * r) - 2.0 * shapes[pair] * r
                 by_left = by_chol[a, b] * r + by_left * rest
-        by_normal[a] = by_left * scales[a] * half_normal_slope(sd[a] / scales[a], normal[a]) - normal[a]
+        by_normal[a] = by_left * sd_slope(sd[a], normal[a], scales[a], spreads[a]) - normal[a]

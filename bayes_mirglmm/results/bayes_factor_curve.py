@@ -11,6 +11,7 @@ from bayes_mirglmm.design.blocks import slope_columns
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.evidence.bayes_factor import rescale_evidence
 from bayes_mirglmm.interruption import apart
+from bayes_mirglmm.model import HalfNormal
 from bayes_mirglmm.outcomes import RELIABLE_PARETO_K
 from bayes_mirglmm.results.draws import draws_of
 from bayes_mirglmm.results.selection import find_mirna
@@ -76,11 +77,13 @@ def _curve(fit: "Fit", mirna: str, scales: Sequence[float] | None) -> pd.DataFra
         np.sqrt(variances) * units, draws_of(data, "weight").sel(drawn=mirna).values, own, wanted
     )
     own_k = float(data["pareto_k"].values[models.index("full"), i]) if "pareto_k" in data else np.nan
+    # Draws under a log-normal prior say little of slopes far from it.
+    reusable = isinstance(fit.spec.priors.sd_isomir_slope, HalfNormal)
     rows = []
     for n, scale in enumerate(wanted):
         log_z, log_z_error, how = evidence["full"] + moved.log_ratio[n], moved.error[n], "reused"
         k = float(np.fmax(pareto_k(moved.log_weights[n]), own_k))
-        if not (k <= RELIABLE_PARETO_K and moved.effective_size[n] >= FEWEST_EFFECTIVE):
+        if not (reusable and k <= RELIABLE_PARETO_K and moved.effective_size[n] >= FEWEST_EFFECTIVE):
             sample = _refit(fit, mirna, float(scale)).sample
             log_z, log_z_error, how = sample.log_evidence, sample.log_evidence_error, "refitted"
             k = sample.pareto_k
@@ -106,7 +109,7 @@ def _refit(fit: "Fit", mirna: str, scale: float) -> "NestedPosterior":
     from bayes_mirglmm.nested import Start
 
     data = fit.data
-    spec = fit.spec.with_prior("sd_isomir_slope", scale=scale)
+    spec = fit.spec.compared().with_prior("sd_isomir_slope", scale=scale)
     options = Options("laplace", "observed", "t", str(data.attrs["offset_method"]), None, spec)
     plan = Plan(
         fit.design,

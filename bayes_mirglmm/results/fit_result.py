@@ -145,8 +145,8 @@ class Fit:
 
     @property
     def slope_prior_scale(self) -> float:
-        """Half-normal scale of the prior of the slope SDs, in the prior's units; NaN for a model without slopes."""
-        prior = self.spec.priors.sd_isomir_slope
+        """Half-normal scale of the slope SDs that Bayes factors refer to, in the prior's units; NaN without slopes."""
+        prior = self.spec.priors.compared_slope
         return float("nan") if prior is None else prior.scale
 
     @cached_property

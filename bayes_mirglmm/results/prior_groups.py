@@ -93,7 +93,7 @@ def _draws(
     root[:, columns] = to_b @ chol
     omega = root @ root.transpose(0, 2, 1)
     sd = np.sqrt(np.einsum("skk->sk", omega))
-    sigma = phi[:, p + m] if prior.sample_scale is not None else np.zeros(DRAWS)
+    sigma = phi[:, p + m] if prior.sample is not None else np.zeros(DRAWS)
     found = {
         "beta": (("term",), phi[:, :p] @ to_beta.T),
         "sd_isomir": (("slope_term",), sd),
@@ -125,7 +125,7 @@ def _log_densities(
     correlation = omega / (sd[..., :, None] * sd[..., None, :])
     found: Group = {
         "beta": (("term",), -0.5 * ((scaled - prior.mean) / prior.sd) ** 2),
-        "sd_isomir": ((), -0.5 * ((sd / prior.sd_scales) ** 2).sum(axis=-1)),
+        "sd_isomir": ((), prior.sds.log_density(sd).sum(axis=-1)),
     }
     if prior.pairs:
         log_det = np.zeros(sd.shape[:2])
@@ -133,8 +133,8 @@ def _log_densities(
             own = [k for k, other in enumerate(blocks) if other == block]
             log_det += np.linalg.slogdet(correlation[..., own, :][..., own])[1]
         found["correlation"] = ((), (spec.priors.correlation.eta - 1.0) * log_det)
-    if prior.sample_scale is not None:
-        found["sd_sample"] = ((), -0.5 * (posterior["sd_sample"] / prior.sample_scale) ** 2)
+    if prior.sample is not None:
+        found["sd_sample"] = ((), prior.sample.log_density(posterior["sd_sample"][..., None])[..., 0])
     if prior.log_theta is not None:
         mean, width = prior.log_theta
         found["log_theta"] = ((), -0.5 * ((np.log(posterior["theta"]) - mean) / width) ** 2)

@@ -7,7 +7,9 @@ import numpy as np
 from bayes_mirglmm.design.random_terms import RandomTerm
 from bayes_mirglmm.model import Priors, TermPriors, pair_labels, slope_pairs
 from bayes_mirglmm.model.covariance import correlation
+from bayes_mirglmm.model.scaling import SdArrays
 from bayes_mirglmm.model.term_priors import term_labels
+from bayes_mirglmm.nested.coordinates import sd_at
 
 #: Dims after those of the draws, and values, of each variable.
 Group = dict[str, tuple[tuple[str, ...], np.ndarray]]
@@ -64,7 +66,7 @@ def prior_of_terms(
     """Return draws from the prior: covariances (draws, R, R) and effects (draws, Q), as in :func:`term_group`."""
     terms = TermPriors.of(priors, random)
     size = len(terms.blocks)
-    left = terms.sd_scales * np.abs(rng.standard_normal((draws, size)))
+    left = sd_at(rng.standard_normal((draws, size)), terms.sds)
     root = np.zeros((draws, size, size))
     for pair, (row, column) in enumerate(terms.pairs):
         r = 2.0 * rng.beta(terms.shapes[pair], terms.shapes[pair], size=draws) - 1.0
@@ -95,8 +97,8 @@ def log_prior_of_terms(
         back = np.linalg.inv(terms.back[t])
         cov = back @ (rho * sd[..., :, None] * sd[..., None, :]) @ back.T
         own = np.sqrt(np.einsum("...kk->...k", cov))
-        scales = terms.sd_scales[np.array(terms.blocks) == t]
-        found[f"sd_effect_{label}"] = ((), -0.5 * ((own / scales) ** 2).sum(axis=-1))
+        prior = SdArrays(*(numbers[np.array(terms.blocks) == t] for numbers in terms.sds))
+        found[f"sd_effect_{label}"] = ((), prior.log_density(own).sum(axis=-1))
         if c > 1:
             log_det = np.linalg.slogdet(cov / (own[..., :, None] * own[..., None, :]))[1]
             found[f"correlation_effect_{label}"] = ((), (priors.correlation.eta - 1.0) * log_det)

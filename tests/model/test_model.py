@@ -8,10 +8,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from bayes_mirglmm.errors import InputError
-from bayes_mirglmm.model import LKJ, HalfNormal, ModelSpec, Normal, Priors, load_model, shipped_models
-from bayes_mirglmm.model.scaling import fixed_effect_priors, isomir_sd_scales, to_user
+from bayes_mirglmm.model import (
+    LKJ,
+    HalfNormal,
+    LogNormal,
+    ModelSpec,
+    Normal,
+    Priors,
+    load_model,
+    shipped_models,
+)
+from bayes_mirglmm.model.scaling import SdArrays, fixed_effect_priors, isomir_sd_priors, to_user
 
 DEFAULT = Priors(
     intercept=Normal(4.0, 5.0),
@@ -127,6 +137,57 @@ def test_with_prior_replaces_one_prior() -> None:
         full.with_prior("sd_sample", sd=1.0)
     with pytest.raises(InputError, match=r"priors\.sd_sample\.scale is 0: it must be above 0"):
         full.with_prior("sd_sample", scale=0)
+
+
+SLOPE = 'distribution = "half_normal"\nscale = 1.0\nwhy = "isomiRs rarely'
+LOG_SLOPE = SLOPE.replace("half_normal", "log_normal").replace("scale = 1.0", "mean = -1.5\nsd = 0.7")
+SLAB = '[priors.slope_slab]\ndistribution = "half_normal"\nscale = 0.5\nwhy = "mine"\n\n'
+
+
+def test_a_standard_deviation_may_have_a_log_normal_prior(tmp_path) -> None:
+    text = shipped_text().replace(SLOPE, LOG_SLOPE)
+    assert "log_normal" in text
+    path = tmp_path / "mine.toml"
+    path.write_text(text, encoding="utf-8")
+    spec = load_model(path)
+    assert spec.priors.sd_isomir_slope == LogNormal(-1.5, 0.7)
+    assert spec.priors.compared_slope == HalfNormal(1.0)  # the default
+    path.write_text(text.replace("[priors.sd_sample]", SLAB + "[priors.sd_sample]"), encoding="utf-8")
+    own = load_model(path)
+    assert own.priors.compared_slope == HalfNormal(0.5)
+    assert own.compared().priors.sd_isomir_slope == HalfNormal(0.5)
+    assert own != spec
+    assert ModelSpec.from_dict(own.to_dict()) == own
+    assert "slope_slab" not in own.reduced().to_dict()["priors"]
+    assert load_model("mirglmm").compared() == load_model("mirglmm")
+    assert refusal(tmp_path, shipped_text().replace("[priors.sd_sample]", SLAB + "[priors.sd_sample]")).count(
+        "priors.slope_slab stands beside a log-normal priors.sd_isomir_slope alone"
+    )
+
+
+def test_another_distribution_for_one_parameter() -> None:
+    full = load_model("mirglmm")
+    changed = full.with_prior("sd_sample", distribution="log_normal", mean=-1.0, sd=0.5)
+    assert changed.priors.sd_sample == LogNormal(-1.0, 0.5)
+    assert changed.priors.sd_sample.why == "changed from HalfNormal(scale=1.0)"
+    assert changed.with_prior("sd_sample", mean=-2.0).priors.sd_sample == LogNormal(-2.0, 0.5)
+    with pytest.raises(InputError, match=r"priors\.log_theta: unknown distribution 'half_normal'"):
+        full.with_prior("log_theta", distribution="half_normal", scale=1.0)
+    with pytest.raises(InputError, match=r"missing sd"):
+        full.with_prior("sd_sample", distribution="log_normal", mean=-1.0)
+
+
+def test_densities_of_standard_deviations_are_those_of_scipy() -> None:
+    sds = SdArrays.of([HalfNormal(0.7), LogNormal(-1.2, 0.4)])
+    s = np.array([[0.1, 0.1], [2.0, 0.5]])
+    wanted = np.column_stack(
+        [
+            stats.halfnorm(scale=0.7).logpdf(s[:, 0]),
+            stats.lognorm(s=0.4, scale=np.exp(-1.2)).logpdf(s[:, 1]),
+        ]
+    )
+    np.testing.assert_allclose(sds.log_density(s), wanted, rtol=1e-13)
+    np.testing.assert_array_equal(np.isfinite(sds.log_density(np.zeros(2))), [True, False])
 
 
 @pytest.mark.parametrize(
@@ -250,7 +311,11 @@ def test_priors_as_arrays() -> None:
     np.testing.assert_array_equal(fixed.mean, [4.0, 0.0, 0.0])
     np.testing.assert_array_equal(fixed.sd, [5.0, 2.5, 2.5])
     spec = load_model("mirglmm").with_prior("sd_isomir_nuisance", scale=0.7)
-    np.testing.assert_array_equal(isomir_sd_scales(spec.priors, (0, 0, 0, 1)), [2.5, 1.0, 1.0, 0.7])
-    np.testing.assert_array_equal(isomir_sd_scales(spec.reduced().priors, (0, 1)), [2.5, 0.7])
+    np.testing.assert_array_equal(
+        SdArrays.of(isomir_sd_priors(spec.priors, (0, 0, 0, 1))).scale, [2.5, 1.0, 1.0, 0.7]
+    )
+    np.testing.assert_array_equal(
+        SdArrays.of(isomir_sd_priors(spec.reduced().priors, (0, 1))).scale, [2.5, 0.7]
+    )
     assert spec.random_columns((0, 0, 0, 1)) == [0, 1, 2, 3]
     assert spec.reduced().random_columns((0, 0, 0, 1)) == [0, 3]

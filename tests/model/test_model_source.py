@@ -18,6 +18,11 @@ SAMPLES = pd.DataFrame(
     index=[f"s{i}" for i in range(12)],
 )
 MODE = "FAST_COMPILE"  # C code or numba would take longer to compile than everything else here
+LOG_NORMAL = {"distribution": "log_normal", "mean": -1.2, "sd": 0.6}
+LOG_SLOPES = bm.load_model("mirglmm").with_prior("sd_isomir_slope", **LOG_NORMAL)
+LOG_SDS = bm.load_model("mirglmm")
+for _name in ("sd_isomir_intercept", "sd_isomir_slope", "sd_sample", "sd_term"):
+    LOG_SDS = LOG_SDS.with_prior(_name, **LOG_NORMAL)
 NASTY = 'miR-"""\\n\'x'
 
 
@@ -44,6 +49,8 @@ def run(source: str):
         ("~ group", {"model": "poisson"}),
         ("~ batch", {"model": "reduced"}),
         ("~ batch + (age | patient)", {}),
+        ("~ group", {"model": LOG_SLOPES}),
+        ("~ batch + (age | patient)", {"model": LOG_SDS}),
         ("~ batch + (1 | patient)", {"sample_covariance": np.eye(12) + 0.3}),
     ],
 )

@@ -39,7 +39,7 @@ def test_terms_of_a_design_in_the_units_of_their_priors() -> None:
     assert found.pairs == ((1, 0), (2, 0), (2, 1))
     assert found.n_levels == (4, 2, 2)
     assert found.width == 3 * 4 + 2 + 2
-    np.testing.assert_array_equal(found.sd_scales, np.full(5, 0.7))
+    np.testing.assert_array_equal(found.sds.scale, np.full(5, 0.7))
     # Lewandowski, Kurowicka & Joe: 3 x 3 under LKJ(2) has marginal correlations Beta(2.5, 2.5) on the first tree.
     np.testing.assert_array_equal(found.shapes, [2.5, 2.5, 2.0])
 
@@ -60,7 +60,7 @@ def test_a_design_without_random_terms_has_none() -> None:
     design = build_design(_samples(), "~ group")
     found = TermPriors.of(load_model("mirglmm").priors, design.random)
     assert (found.columns, found.blocks, found.names, found.width) == ((), (), (), 0)
-    assert found.sd_scales.shape == found.shapes.shape == (0,)
+    assert found.sds.scale.shape == found.shapes.shape == (0,)
     assert found.to_user.shape == (0, 0)
 
 

@@ -5,12 +5,15 @@ import pytest
 from scipy import special, stats
 
 import bayes_mirglmm as bm
-from bayes_mirglmm.model import ModelSpec
+from bayes_mirglmm.model import HalfNormal, LogNormal, ModelSpec
+from bayes_mirglmm.model.scaling import SdArrays
 from bayes_mirglmm.nested.coordinates import (
     PriorCoordinates,
     half_normal,
     half_normal_inverse,
     partial_correlation,
+    sd_at,
+    sd_coordinates,
 )
 
 X = np.linspace(-7.0, 7.0, 57)
@@ -29,6 +32,18 @@ def test_half_normal_has_the_probability_of_its_coordinate_in_both_tails():
     np.testing.assert_allclose(special.erfc(s / np.sqrt(2))[X > 0], special.ndtr(-X[X > 0]), rtol=1e-12)
     np.testing.assert_allclose(half_normal_inverse(s), X, atol=1e-9)
     assert half_normal_inverse(np.zeros(1))[0] == -np.inf
+
+
+def test_log_normal_and_half_normal_standard_deviations_side_by_side():
+    prior = SdArrays.of([HalfNormal(0.7), LogNormal(-1.2, 0.4)])
+    x = np.column_stack([X, X])
+    sd = sd_at(x, prior)
+    np.testing.assert_allclose(
+        stats.lognorm(s=0.4, scale=np.exp(-1.2)).cdf(sd[:, 1]), special.ndtr(X), rtol=1e-12
+    )
+    np.testing.assert_allclose(sd[:, 0], 0.7 * half_normal(X), rtol=1e-15)
+    np.testing.assert_allclose(sd_coordinates(sd, prior), x, atol=1e-9)
+    np.testing.assert_array_equal(sd_coordinates(np.zeros(2), prior), [-np.inf, -np.inf])
 
 
 def test_correlation_of_two_has_the_closed_form_for_eta_2():
@@ -96,7 +111,7 @@ def test_blocks_are_independent_and_have_their_own_scales():
     model = spec(sd_isomir_nuisance=0.3)
     prior = PriorCoordinates.of(model, 2, (0, 0, 1, 2, 2))
     assert prior.pairs == ((1, 0), (4, 3))
-    np.testing.assert_array_equal(prior.sd_scales, [2.5, 1.0, 0.3, 0.3, 0.3])
+    np.testing.assert_array_equal(prior.sds.scale, [2.5, 1.0, 0.3, 0.3, 0.3])
     assert prior.size == 2 + 5 + 2 + 1 + 1
     phi = prior.parameters(np.random.default_rng(0).standard_normal((3, prior.size)))
     assert phi.shape == (3, prior.size)  # b-block entries: 00, 10, 11, 22, 33, 43, 44

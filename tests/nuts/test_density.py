@@ -11,6 +11,9 @@ from bayes_mirglmm.nuts.density import log_densities, log_density
 from bayes_mirglmm.nuts.likelihood import negative_binomial, poisson
 from bayes_mirglmm.nuts.scales import half_normal as compiled_half_normal
 
+LOG_SDS = bm.load_model("mirglmm")
+for _name in ("sd_isomir_intercept", "sd_isomir_slope", "sd_sample"):
+    LOG_SDS = LOG_SDS.with_prior(_name, distribution="log_normal", mean=-0.5, sd=0.6)
 CASES = {
     "K=1": ("~ 1", ()),
     "K=2": ("~ group", ()),
@@ -23,13 +26,21 @@ CASES = {
 
 def outer(layout, prior, sd_normal, partial, sigma_normal):
     """Cholesky factor (K, K) and SD of the sample effects, by scipy."""
-    left = list(prior.sd_scales * half_normal(sd_normal))
+    left = list(standard_deviations(prior.sds, sd_normal))
     chol = np.zeros((layout.k, layout.k))
     for pair, (a, b) in enumerate(layout.pairs):
         chol[a, b] = left[a] * np.tanh(partial[pair])
         left[a] *= np.sqrt(1 - np.tanh(partial[pair]) ** 2)
     chol[np.diag_indices(layout.k)] = left
-    return chol, prior.sample_scale * half_normal(sigma_normal)
+    return chol, standard_deviations(prior.sample, sigma_normal)
+
+
+def standard_deviations(priors, normal):
+    """SDs with as much prior probability below as the coordinates have under N(0, 1)."""
+    log_normal = stats.lognorm(s=np.where(priors.spread > 0, priors.spread, 1.0), scale=priors.scale)
+    return np.where(
+        priors.spread > 0, log_normal.ppf(stats.norm.cdf(normal)), priors.scale * half_normal(normal)
+    )
 
 
 def readable_coordinates(layout, chol, sigma, scale_coordinates):
@@ -58,7 +69,7 @@ def log_jacobian(layout, prior, scales, scale_coordinates):
     return np.linalg.slogdet(np.array(columns))[1]
 
 
-@pytest.mark.parametrize("model_name", ["mirglmm", "poisson"])
+@pytest.mark.parametrize("model_name", ["mirglmm", "poisson", LOG_SDS])
 @pytest.mark.parametrize("case", CASES)
 def test_density_is_that_of_the_readable_model(
     small_counts, prepared_by, scale_coordinates, case, model_name
@@ -96,7 +107,7 @@ def test_density_is_that_of_the_readable_model(
         there = {beta_name: beta, "v": v, "w": found.u / sigma} | readable_coordinates(
             layout, chol, sigma, scale_coordinates
         )
-        if model_name == "mirglmm":
+        if model_name != "poisson":
             there["log_theta"] = found.log_theta
         there = {name: np.asarray(there[name]) for name in readable.initial_point()}
         theirs = logp(there)
@@ -107,7 +118,7 @@ def test_density_is_that_of_the_readable_model(
     np.testing.assert_allclose(differences, 0.0, atol=1e-7)
 
 
-@pytest.mark.parametrize("model_name", ["mirglmm", "poisson"])
+@pytest.mark.parametrize("model_name", ["mirglmm", "poisson", LOG_SDS])
 @pytest.mark.parametrize("estimate", [True, False])
 @pytest.mark.parametrize("case", CASES)
 def test_gradient(prepared_by, case, model_name, estimate):

@@ -42,9 +42,9 @@ def scales_of(prepared, x):
     names = ("sd_normal", "partial", "sigma_normal", "term_sd_normal", "term_partial")
     sizes = [int(np.prod(layout.parts[name])) for name in names]
     own = dict(zip(names, np.split(x, np.cumsum(sizes)[:-1]), strict=True))
-    chol = factor(prior.sd_scales, own["sd_normal"], own["partial"], layout.pairs)
-    term_chol = factor(terms.sd_scales, own["term_sd_normal"], own["term_partial"], layout.term_pairs)
-    return chol, term_chol, prior.sample_scale * half_normal(own["sigma_normal"])
+    chol = factor(prior.sds.scale, own["sd_normal"], own["partial"], layout.pairs)
+    term_chol = factor(terms.sds.scale, own["term_sd_normal"], own["term_partial"], layout.term_pairs)
+    return chol, term_chol, prior.sample.scale * half_normal(own["sigma_normal"])
 
 
 def readable_scales(prepared, x, scale_coordinates):
