@@ -6,8 +6,12 @@ other for that.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from bayes_mirglmm.counts.on_disk import RowsOf
 
 
 @dataclass(frozen=True)
@@ -109,8 +113,8 @@ class MirnaRecord:
         Name, outcome, and a sentence on the outcome (empty for ``ok``).
     isomirs : sequence of str, length J
         Ids of the isomiRs, in the order of ``counts``.
-    counts : array of int, shape (J, n), optional
-        The fitted counts. Without them the miRNA has no isomiRs in the dataset.
+    counts : array of int, or RowsOf, shape (J, n), optional
+        The fitted counts, or where they are on disk. Without them the miRNA has no isomiRs in the dataset.
     seconds : float
         Time spent on the miRNA.
     full, reduced : ModelNumbers, optional
@@ -127,7 +131,7 @@ class MirnaRecord:
     status: str
     reason: str = ""
     isomirs: Sequence[str] = ()
-    counts: np.ndarray | None = None
+    counts: "np.ndarray | RowsOf | None" = None
     seconds: float = 0.0
     full: ModelNumbers | None = None
     reduced: ModelNumbers | None = None

@@ -7,6 +7,7 @@ import pandas as pd
 
 from bayes_mirglmm.comparison.agreement import called
 from bayes_mirglmm.comparison.sources import Source
+from bayes_mirglmm.counts.on_disk import sums_of
 from bayes_mirglmm.outcomes import BOUNDARY, NOT_CONVERGED, POISSON_LIMIT
 
 if TYPE_CHECKING:
@@ -117,7 +118,7 @@ def _dominant(fit: "Fit", term: str) -> pd.DataFrame:
         {
             "mirna": fit.data["isomir_mirna"].values,
             "isomir": fit.data["isomir"].values,
-            "reads": fit.data["counts"].values.sum(axis=1),
+            "reads": sums_of(fit.data["counts"])[0],
         }
     )
     if term not in fit.design.slope_terms or reads.empty:

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bayes_mirglmm.counts.on_disk import blocks_of
 from bayes_mirglmm.counts.rare import RARE_ISOMIR, RARE_MIRNA, RARE_OF, RARE_PLACE, RARE_SUMS, has_rare
 from bayes_mirglmm.errors import InputError
 
@@ -24,10 +25,14 @@ def mirna_counts(counts: xr.Dataset) -> xr.DataArray:
     _, names = pd.factorize(all_rows(counts)["mirna"].to_numpy())
     sums = np.zeros((len(names), counts.sizes["sample"]), dtype=np.int64)
     place = pd.Series(np.arange(len(names)), names)
-    values, own = counts["counts"].values, place.loc[counts["mirna"].values].to_numpy()
-    order = np.argsort(own, kind="stable")
-    for rows in np.split(order, np.flatnonzero(np.diff(own[order])) + 1):
-        sums[own[rows[0]]] = values[rows].sum(axis=0, dtype=np.int64)
+    own = place.loc[counts["mirna"].values].to_numpy()
+    start = 0
+    for block in blocks_of(counts["counts"]):
+        codes = own[start : start + len(block)]
+        order = np.argsort(codes, kind="stable")
+        for rows in np.split(order, np.flatnonzero(np.diff(codes[order])) + 1):
+            sums[codes[rows[0]]] += block[rows].sum(axis=0, dtype=np.int64)
+        start += len(block)
     if has_rare(counts):
         sums[place.loc[counts[RARE_OF].values].to_numpy()] += counts[RARE_SUMS].values
     return xr.DataArray(

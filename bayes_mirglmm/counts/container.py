@@ -22,6 +22,8 @@ sample table columns   (sample)             every column of the sample table, un
 A column of the sample table that is a factor with an order of its own (of R, of AnnData, a pandas categorical) is
 str like any other text, and has its levels, in order, as the attribute ``levels`` of the coordinate.
 
+Counts that were read from a large store stay there (:mod:`bayes_mirglmm.counts.on_disk`).
+
 Attributes: ``source`` (str: where the counts were read), ``format`` (str), ``notes`` (list of str: what the
 reader merged, skipped or repaired, one sentence each); after a filter also ``min_mirna_log_cpm`` and
 ``min_isomir_log_cpm`` (its limits, or ``none``) and ``sha256_before_filters``.
@@ -29,13 +31,14 @@ reader merged, skipped or repaired, one sentence each); after a filter also ``mi
 
 import hashlib
 import re
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bayes_mirglmm.counts.on_disk import OnDisk, blocks_of, is_on_disk, sums_of
 from bayes_mirglmm.errors import InputError
 
 #: Names that a sample table or an isomiR annotation may not use for a column.
@@ -50,13 +53,13 @@ MAX_SUM = 2**62  # sums beyond this are near the end of an int64, where they wou
 
 def integer_counts(
     values: Any, *, rows: Sequence[Hashable], columns: Sequence[Hashable], source: str = "the counts"
-) -> np.ndarray:
+) -> Any:
     """Return ``values`` as int64 (or int32, which stays), or name the first cell that is not a count.
 
     Parameters
     ----------
     values : array_like, shape (isomir, sample)
-        Numbers, or strings that spell numbers (``"9"``, ``"9.0"``, ``"1e3"``).
+        Numbers, or strings that spell numbers (``"9"``, ``"9.0"``, ``"1e3"``); integers on disk stay there.
     rows, columns : sequence
         Names used in the message: isomiR ids (or file lines) and samples.
     source : str
@@ -67,6 +70,13 @@ def integer_counts(
     InputError
         A cell is missing, not a number, negative, not an integer or too large; the message names the cell.
     """
+    if is_on_disk(values):
+        start = 0
+        for block in blocks_of(values):
+            stop = start + len(block)
+            integer_counts(block, rows=rows[start:stop], columns=columns, source=source)
+            start = stop
+        return values
     raw = np.asarray(values)
     if raw.shape != (len(rows), len(columns)):
         raise InputError(
@@ -172,7 +182,7 @@ def make_counts(
     if annotation is not None:
         coords |= _columns(annotation, "isomir", f"{source}: isomiR annotation")
     dataset = xr.Dataset(
-        {"counts": (("isomir", "sample"), matrix)},
+        {"counts": matrix.variable() if isinstance(matrix, OnDisk) else (("isomir", "sample"), matrix)},
         coords=coords,
         attrs={"source": source, "format": format, "notes": list(notes)},
     )
@@ -255,7 +265,7 @@ def validate_counts(dataset: xr.Dataset) -> xr.Dataset:
         if len(repeated):
             raise InputError(f"{dim} id {repeated[0]!r} occurs more than once: ids must be unique.")
     checked = integer_counts(
-        counts.values,
+        counts if is_on_disk(counts) else counts.values,
         rows=list(dataset["isomir"].values),
         columns=list(dataset["sample"].values),
         source="the counts",
@@ -287,16 +297,9 @@ def counts_sha256(counts: xr.Dataset, blocks: Iterable[np.ndarray] | None = None
         digest.update("\n".join(str(v) for v in counts[name].values).encode("utf-8", "surrogatepass"))
         digest.update(b"\0")
     digest.update(np.ascontiguousarray(counts["total"].values, dtype="<i8").tobytes())
-    for block in blocks_of(counts["counts"].values) if blocks is None else blocks:
+    for block in blocks_of(counts["counts"]) if blocks is None else blocks:
         digest.update(np.ascontiguousarray(block, dtype="<i8").tobytes())
     return digest.hexdigest()
-
-
-def blocks_of(matrix: np.ndarray, cells: int = 2**22) -> Iterator[np.ndarray]:
-    """Give a matrix some rows at a time."""
-    step = max(1, cells // max(1, matrix.shape[1]))
-    for start in range(0, len(matrix), step):
-        yield matrix[start : start + step]
 
 
 def dropped(dataset: xr.Dataset) -> pd.DataFrame:
@@ -327,16 +330,16 @@ def _r_name(name: str) -> str:
     return name if re.match(r"[A-Za-z]|\.(?!\d)", name) else f"X{name}"
 
 
-def _summed(matrix: np.ndarray, names: Sequence[Hashable], source: str) -> np.ndarray:
+def _summed(matrix: Any, names: Sequence[Hashable], source: str) -> np.ndarray:
     """Return the column sums, int64, or refuse those that an int64 may not hold."""
-    sums = matrix.sum(axis=0, dtype=np.float64)
+    _, exact, sums = sums_of(matrix)
     if (sums > MAX_SUM).any():
         i = int(np.argmax(sums > MAX_SUM))
         raise InputError(
             f"{source}: the counts of sample {names[i]!s} add up to {sums[i]:.3g}, more than 2^62: no library has as "
             "many reads. Give raw read counts."
         )
-    return matrix.sum(axis=0, dtype=np.int64)
+    return exact
 
 
 def _columns(frame: pd.DataFrame, dim: str, what: str) -> dict[str, Any]:

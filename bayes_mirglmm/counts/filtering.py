@@ -15,6 +15,7 @@ import xarray as xr
 
 from bayes_mirglmm.counts.aggregate import all_rows, mirna_counts, positive_totals
 from bayes_mirglmm.counts.container import counts_sha256, validate_counts, with_dropped
+from bayes_mirglmm.counts.on_disk import blocks_of, held_where_small
 from bayes_mirglmm.counts.rare import RARE_SAMPLES, has_rare, without_rare_record
 from bayes_mirglmm.counts.selection import select_mirnas
 from bayes_mirglmm.errors import InputError
@@ -26,7 +27,6 @@ LOW_MIRNA = "low_mirna_expression"
 LOW_ISOMIR = "low_isomir_expression"
 #: Attribute of the container: the miRNAs that pass their own filter, and none of whose isomiRs passes.
 WITHOUT_ISOMIRS = "mirnas_without_isomirs"
-BLOCK = 2**22  # cells whose counts per million are in memory at once
 
 
 def filter_counts(
@@ -82,7 +82,7 @@ def filter_counts(
     of_mirna = pd.Series(_log_median_cpm(sums.values, per_million), index=sums["mirna"].values)
     mirna_value = of_mirna.loc[rows["mirna"]].to_numpy()
     isomir_value = np.full(len(rows), -np.inf)  # the median of a rare one is 0
-    isomir_value[held] = _log_median_cpm(counts["counts"].values, per_million)
+    isomir_value[held] = _log_median_cpm(counts["counts"], per_million)
 
     low_mirna = np.zeros(len(mirna_value), dtype=bool)
     low_isomir = low_mirna.copy()
@@ -118,7 +118,7 @@ def filter_counts(
         "kept %d of %d miRNAs and %d of %d isomiRs",
         len(set(kept["mirna"].values)), len(of_mirna), kept.sizes["isomir"], len(rows),
     )  # fmt: skip
-    return kept
+    return held_where_small(kept)
 
 
 def _check_rare(counts: xr.Dataset, min_isomir_log_cpm: float | None) -> None:
@@ -137,12 +137,9 @@ def _check_rare(counts: xr.Dataset, min_isomir_log_cpm: float | None) -> None:
         )
 
 
-def _log_median_cpm(values: np.ndarray, per_million: np.ndarray) -> np.ndarray:
+def _log_median_cpm(values: np.ndarray | xr.DataArray, per_million: np.ndarray) -> np.ndarray:
     """Return log(median over samples of values / per_million), -inf for a median of 0."""
-    rows = max(1, BLOCK // max(1, values.shape[1]))
-    medians = [
-        np.median(values[start : start + rows] / per_million, axis=1) for start in range(0, len(values), rows)
-    ]
+    medians = [np.median(block / per_million, axis=1) for block in blocks_of(values)]
     with np.errstate(divide="ignore"):
         return np.log(np.concatenate(medians))
 

@@ -7,11 +7,13 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bayes_mirglmm.counts.aggregate import mirna_counts
 from bayes_mirglmm.counts.belonging import belonging_columns
 from bayes_mirglmm.counts.cells import is_date, is_number
 from bayes_mirglmm.counts.container import dropped, sample_table, validate_counts
 from bayes_mirglmm.counts.display import html_inspection, text_inspection
 from bayes_mirglmm.counts.filtering import LOW_ISOMIR, LOW_MIRNA, filter_counts
+from bayes_mirglmm.counts.on_disk import blocks_of, sums_of
 from bayes_mirglmm.counts.plausibility import count_cautions
 from bayes_mirglmm.counts.replicates import replicate_caution
 from bayes_mirglmm.counts.selection import NOT_ASKED, select_mirnas
@@ -102,7 +104,7 @@ def inspect_counts(
         # A sample without counts, or nothing left: what was read is still worth showing.
         remarks.append(f"The filters cannot be applied: {error}")
         kept = asked
-    reads = pd.Series(counts["counts"].values.sum(axis=1), index=counts["isomir"].values)
+    reads = pd.Series(sums_of(counts["counts"])[0], index=counts["isomir"].values)
     lost = dropped(kept)
     thresholds = {LOW_MIRNA: min_mirna_log_cpm, LOW_ISOMIR: min_isomir_log_cpm}
     return Inspection(
@@ -118,13 +120,12 @@ def inspect_counts(
 
 
 def _samples(counts: xr.Dataset) -> pd.DataFrame:
-    present = counts["counts"].values > 0
-    mirna = pd.factorize(counts["mirna"].values)[0]
+    isomirs = sum((block > 0).sum(axis=0) for block in blocks_of(counts["counts"]))
     table = {
         "sample": counts["sample"].values,
         "total": counts["total"].values,
-        "isomirs": present.sum(axis=0),
-        "mirnas": [len(np.unique(mirna[column])) for column in present.T],
+        "isomirs": isomirs,
+        "mirnas": (mirna_counts(counts).values > 0).sum(axis=0),
     }
     return pd.concat([pd.DataFrame(table), sample_table(counts).reset_index(drop=True)], axis=1)
 

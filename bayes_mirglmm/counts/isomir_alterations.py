@@ -23,6 +23,7 @@ import pandas as pd
 import xarray as xr
 
 from bayes_mirglmm.counts.isomir_types import MIRALIGNER, OFFSETS, align, offsets_of, sequence_of
+from bayes_mirglmm.counts.on_disk import mean_rate
 
 ALTERATIONS = ("5' start", "3' trimmed", "3' extended", "tail A", "tail U", "tail C or G", "internal")
 TAILS = {"A": "tail A", "T": "tail U", "U": "tail U", "C": "tail C or G", "G": "tail C or G"}
@@ -55,7 +56,7 @@ def isomir_alterations(counts: xr.Dataset, mature: Mapping[str, str] | None = No
     return alterations_of(
         counts["isomir"].values.astype(str),
         counts["mirna"].values.astype(str),
-        (counts["counts"] / counts["total"]).mean("sample").values,
+        mean_rate(counts["counts"], counts["total"].values),
         columns,
         mature,
     )

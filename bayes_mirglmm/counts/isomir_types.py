@@ -37,6 +37,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bayes_mirglmm.counts.on_disk import mean_rate
+
 #: In the order in which legends list them.
 TYPES = ("canonical", "most abundant", "5' end", "3' end", "tail", "internal", "mixed", "unknown")
 OFFSETS = (("offset_5p", "offset_3p"), ("off5", "off3"))
@@ -83,7 +85,7 @@ def isomir_types(counts: xr.Dataset, mature: Mapping[str, str] | None = None) ->
     found = types_of(
         counts["isomir"].values.astype(str),
         counts["mirna"].values.astype(str),
-        (counts["counts"] / counts["total"]).mean("sample").values,
+        mean_rate(counts["counts"], counts["total"].values),
         columns,
         mature,
     )

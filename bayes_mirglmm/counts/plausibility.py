@@ -3,6 +3,7 @@
 import numpy as np
 import xarray as xr
 
+from bayes_mirglmm.counts.on_disk import blocks_of
 from bayes_mirglmm.outcomes import Caution
 
 ALIKE = 0.01  # relative spread of totals below which no sequencing run gives them
@@ -36,14 +37,16 @@ def count_cautions(counts: xr.Dataset) -> list[Caution]:
                 "rounded CPM or RPM, which hide how many reads there were, so that standard errors and tests are wrong",
             )
         )
-    values = counts["counts"].values
-    isomirs = values.shape[0] + counts.sizes.get("dropped", 0)
-    small = values.size and values.max() < SMALLEST_LOG and total.max() <= SMALLEST_LOG * isomirs
-    if small and isomirs >= FEW_ISOMIRS and (values > 1).any():
+    isomirs = counts.sizes["isomir"] + counts.sizes.get("dropped", 0)
+    small = (
+        isomirs >= FEW_ISOMIRS and total.max() <= SMALLEST_LOG * isomirs
+    )  # of ordinary totals no cell is looked at
+    largest = max((int(block.max()) for block in blocks_of(counts["counts"])), default=0) if small else 0
+    if 1 < largest < SMALLEST_LOG:
         found.append(
             Caution(
                 "not_counts",
-                f"these do not look like counts: no value is above {values.max()} in {isomirs:,} isomiRs, as of "
+                f"these do not look like counts: no value is above {largest} in {isomirs:,} isomiRs, as of "
                 "rounded logarithms (log2 CPM), of which nothing here is right",
             )
         )

@@ -12,6 +12,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bayes_mirglmm.counts import on_disk
+from bayes_mirglmm.counts.on_disk import BLOCK_CELLS, OnDisk, Spool, sums_of
+
 #: Variables of a container whose rare isomiRs were left out: their ids, miRNAs and places among all isomiRs, and their
 #: counts summed by miRNA.
 RARE_ISOMIR, RARE_MIRNA, RARE_PLACE = "rare_isomir", "rare_mirna", "rare_place"
@@ -20,7 +23,6 @@ RARE_NAMES = (RARE_ISOMIR, RARE_MIRNA, RARE_PLACE, RARE_OF, RARE_SUMS)
 #: Attribute: samples that were looked at.
 RARE_SAMPLES = "rare_samples"
 LARGEST = np.iinfo(np.int32).max
-BLOCK_CELLS = 2**22
 
 
 def narrow(matrix: np.ndarray) -> np.ndarray:
@@ -38,13 +40,13 @@ class Rows:
 
     Attributes
     ----------
-    full : array of int, shape (d, n)
+    full : array of int, or OnDisk where they are many, shape (d, n)
     rare : scipy.sparse.csr_array, shape (r, n)
     place : array of int64, shape (rows,)
         The row of ``full``, or ``-1 - `` the row of ``rare``.
     """
 
-    def __init__(self, full: np.ndarray, rare: Any, place: np.ndarray) -> None:
+    def __init__(self, full: np.ndarray | OnDisk, rare: Any, place: np.ndarray) -> None:
         self.full, self.rare, self.place = full, rare, place
 
     @classmethod
@@ -72,21 +74,10 @@ class Rows:
     @classmethod
     def stacked(cls, parts: list["Rows"], n: int) -> "Rows":
         """Put parts under each other, and let go of each as soon as it is copied: ``parts`` is empty afterwards."""
-        import scipy.sparse as sp
-
-        places, full, rare = [], 0, 0
-        for part in parts:
-            places.append(np.where(part.place >= 0, part.place + full, part.place - rare))
-            full, rare = full + len(part.full), rare + part.rare.shape[0]
-        kinds = [part.full.dtype for part in parts]
-        dense = np.empty((full, n), dtype=np.result_type(*kinds) if kinds else np.int32)
-        apart, at = [], 0
+        pile = Pile(n)
         for part in _emptied(parts):
-            dense[at : at + len(part.full)] = part.full
-            at += len(part.full)
-            apart.append(part.rare)
-        joined = sp.csr_array((0, n), dtype=np.int32) if not apart else sp.vstack(apart, format="csr")
-        return cls(dense, joined, np.concatenate(places) if places else np.empty(0, np.int64))
+            pile.add(part)
+        return pile.rows()
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -101,40 +92,95 @@ class Rows:
         rows = np.flatnonzero(rows) if rows.dtype == bool else rows
         place = self.place[rows]
         is_rare = place < 0
-        full = self.full if len(rows) == len(self) and not is_rare.any() else self.full[place[~is_rare]]
+        whole = not is_rare.any() and np.array_equal(rows, np.arange(len(self)))
+        if isinstance(self.full, OnDisk):
+            full: np.ndarray | OnDisk = self.full if whole else self.full.some(place[~is_rare])
+        else:
+            full = self.full if whole else self.full[place[~is_rare]]
         fresh = np.where(is_rare, -np.cumsum(is_rare), np.cumsum(~is_rare) - 1)
         return Rows(full, self.rare[-1 - place[is_rare]], fresh.astype(np.int64))
 
     def columns(self, keep: Sequence[int]) -> "Rows":
         """Return some samples; which rows are rare is found anew."""
-        return Rows.stacked([Rows.of(block[:, list(keep)]) for block in self.blocks()], len(keep))
+        pile = Pile(len(keep))
+        for block in self.blocks():
+            pile.add(Rows.of(block[:, list(keep)]))
+        return pile.rows()
 
     def blocks(self, cells: int = BLOCK_CELLS) -> Iterator[np.ndarray]:
         """Give the whole matrix, some rows at a time, in their order."""
         step = max(1, cells // max(1, self.shape[1]))
         for start in range(0, len(self), step):
             place = self.place[start : start + step]
-            block = np.zeros((len(place), self.shape[1]), dtype=np.result_type(self.full, self.rare.dtype))
+            block = np.zeros((len(place), self.shape[1]), dtype=self.dtype)
             common = place >= 0
-            block[common] = self.full[place[common]]
+            which = place[common]
+            block[common] = self.full.rows(which) if isinstance(self.full, OnDisk) else self.full[which]
             block[~common] = self.rare[-1 - place[~common]].toarray()
             yield block
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Type that holds all of them."""
+        return np.result_type(self.full.dtype, self.rare.dtype)
 
     def dense(self) -> np.ndarray:
         """Return the whole matrix."""
         return np.concatenate([np.empty((0, self.shape[1]), np.int32), *self.blocks()])
 
-    def sample_sums(self, dtype: type = np.int64) -> np.ndarray:
-        """Return the sum of each sample."""
-        return self.full.sum(axis=0, dtype=dtype) + np.asarray(self.rare.sum(axis=0, dtype=dtype)).ravel()
-
-    def row_sums(self) -> np.ndarray:
-        """Return the sum of each row, int64."""
+    def sums(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return the sum of each row (int64), and of each sample as int64 and as float64, which does not wrap."""
+        rows, samples, sizes = sums_of(self.full)
         sums = np.empty(len(self), dtype=np.int64)
         common = self.place >= 0
-        sums[common] = self.full.sum(axis=1, dtype=np.int64)[self.place[common]]
+        sums[common] = rows[self.place[common]]
         sums[~common] = np.asarray(self.rare.sum(axis=1, dtype=np.int64)).ravel()[-1 - self.place[~common]]
-        return sums
+        rare = [np.asarray(self.rare.sum(axis=0, dtype=kind)).ravel() for kind in (np.int64, np.float64)]
+        return sums, samples + rare[0], sizes + rare[1]
+
+
+class Pile:
+    """Rows that come part by part; from :data:`~bayes_mirglmm.counts.on_disk.HELD_BYTES` on, full ones go to disk."""
+
+    def __init__(self, n: int) -> None:
+        self.n, self.size, self.n_rare = n, 0, 0
+        self.full: list[np.ndarray] = []
+        self.rare: list[Any] = []
+        self.place: list[np.ndarray] = []
+        self.spool: Spool | None = None
+
+    def add(self, part: Rows) -> None:
+        """Put rows under those that are there."""
+        self.place.append(np.where(part.place >= 0, part.place + self.size, part.place - self.n_rare))
+        self.size, self.n_rare = self.size + len(part.full), self.n_rare + part.rare.shape[0]
+        self.rare.append(part.rare)
+        for block in on_disk.blocks_of(part.full) if isinstance(part.full, OnDisk) else [part.full]:
+            self.full.append(block)
+            if self.spool is not None or sum(held.nbytes for held in self.full) > on_disk.HELD_BYTES:
+                self._to_disk()
+
+    def rows(self) -> Rows:
+        """Return all of them; nothing is left here."""
+        import scipy.sparse as sp
+
+        rare = sp.vstack(self.rare, format="csr") if self.rare else sp.csr_array((0, self.n), dtype=np.int32)
+        place = np.concatenate(self.place) if self.place else np.empty(0, np.int64)
+        if self.spool is not None:
+            return Rows(self.spool, rare, place)
+        dense = np.empty((self.size, self.n), dtype=np.result_type(np.int32, *{b.dtype for b in self.full}))
+        at = 0
+        self.full.reverse()
+        while self.full:
+            block = self.full.pop()
+            dense[at : at + len(block)] = block
+            at += len(block)
+        return Rows(dense, rare, place)
+
+    def _to_disk(self) -> None:
+        self.spool = self.spool or Spool(self.n)
+        for block in self.full:
+            self.spool.add(block)
+        self.full.clear()
 
 
 def _emptied(parts: list[Rows]) -> Iterator[Rows]:

@@ -11,6 +11,7 @@ import xarray as xr
 
 from bayes_mirglmm.counts.container import dropped, some
 from bayes_mirglmm.counts.filtering import WITHOUT_ISOMIRS
+from bayes_mirglmm.counts.on_disk import RowsOf, is_on_disk
 from bayes_mirglmm.counts.selection import NOT_ASKED
 from bayes_mirglmm.methods.cluster import run_on_cluster
 from bayes_mirglmm.methods.job import Job, Pair, bare, dressed
@@ -52,7 +53,7 @@ class Mirnas:
         self.names = [str(name) for name in names[np.argsort(first)]]
         rows = pd.Series(np.arange(len(mirnas))).groupby(mirnas, sort=False).indices
         self.rows = [rows[name] for name in names[np.argsort(first)]]
-        self.isomirs, self.values = counts["isomir"].values, counts["counts"].values
+        self.isomirs, self.counts = counts["isomir"].values, counts["counts"].variable
 
     @property
     def weights(self) -> list[float]:
@@ -63,8 +64,14 @@ class Mirnas:
         """Return the name, the isomiRs and the counts (J, n) of miRNA ``i``."""
         rows = self.rows[i]
         together = bool((np.diff(rows) == 1).all())
-        values = self.values[rows[0] : rows[-1] + 1] if together else self.values[rows]
+        values = self.counts[slice(rows[0], rows[-1] + 1) if together else rows].values
         return self.names[i], list(self.isomirs[rows]), values
+
+    def dress(self, i: int, pair: Pair) -> Pair:
+        """Give records the isomiRs and counts of miRNA ``i``; counts that are on disk stay there."""
+        if not is_on_disk(self.counts):
+            return dressed(pair, *self.take(i)[1:])
+        return dressed(pair, list(self.isomirs[self.rows[i]]), RowsOf(self.counts, np.asarray(self.rows[i])))
 
 
 def fit_every_mirna(
@@ -121,8 +128,7 @@ def fit_every_mirna(
     every = []
     for i, name in enumerate(mirnas.names):
         if name in pairs:
-            _, isomirs, values = mirnas.take(i)
-            every.append(dressed(pairs[name], isomirs, values))
+            every.append(mirnas.dress(i, pairs[name]))
             continue
         status, reason = (INTERRUPTED, UNFINISHED) if i in own else (NOT_SELECTED, ELSEWHERE)
         record = MirnaRecord(name, status, reason, n_isomirs=len(mirnas.rows[i]))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bayes_mirglmm.counts.on_disk import RowsOf
 from bayes_mirglmm.interruption import time_limit
 from bayes_mirglmm.methods.maximum_likelihood import Plan
 from bayes_mirglmm.methods.registry import method_named
@@ -60,7 +61,7 @@ def bare(pair: Pair) -> Pair:
     return first, first if own is ml else _bare(own)
 
 
-def dressed(pair: Pair, isomirs: Sequence[str], counts: np.ndarray) -> Pair:
+def dressed(pair: Pair, isomirs: Sequence[str], counts: np.ndarray | RowsOf) -> Pair:
     """Return what :func:`bare` was given."""
     ml, own = pair
     first = _dressed(ml, isomirs, counts)
@@ -73,5 +74,5 @@ def _bare(record: MirnaRecord) -> MirnaRecord:
     return replace(record, isomirs=(), counts=np.empty((0, 0), dtype=np.int64))
 
 
-def _dressed(record: MirnaRecord, isomirs: Sequence[str], counts: np.ndarray) -> MirnaRecord:
+def _dressed(record: MirnaRecord, isomirs: Sequence[str], counts: np.ndarray | RowsOf) -> MirnaRecord:
     return record if record.counts is None else replace(record, isomirs=isomirs, counts=counts)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bayes_mirglmm.counts.rare import Rows, narrow
+from bayes_mirglmm.counts.rare import Pile, Rows, narrow
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.readers._cells import count_matrix
 from bayes_mirglmm.readers._notes import Note
@@ -137,7 +137,8 @@ def _read(
     table: Table, text: list[int], counts: list[int], encoding: str, notes: list[Note], missing: str
 ) -> Cells:
     frames, numbers = [], []
-    matrices: list[Any] = []
+    matrices: list[np.ndarray] = []
+    pile = Pile(len(counts))
     replaced = 0
     apart = RARE_APART.get() and len(counts) >= FEWEST_SAMPLES
     for data, lines in _rows(table, encoding, notes):
@@ -160,7 +161,10 @@ def _read(
             missing=missing,
         )
         replaced += zeros
-        matrices.append(Rows.of(matrix) if apart else narrow(matrix))
+        if apart:
+            pile.add(Rows.of(matrix))
+        else:
+            matrices.append(narrow(matrix))
         frames.append(frame[text].apply(lambda column: column.str.strip()))
         numbers.append(lines)
     if not frames:
@@ -171,7 +175,7 @@ def _read(
         notes.append(Note("{n} missing cell(s) were read as 0, as asked for", replaced))
     joined = pd.concat(frames, ignore_index=True)
     del frames
-    stacked = Rows.stacked(matrices, len(counts)) if apart else _stacked(matrices)
+    stacked = pile.rows() if apart else _stacked(matrices)
     return Cells(joined, stacked, np.concatenate(numbers))
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 import xarray as xr
 
 from bayes_mirglmm.counts.container import MAX_SUM, counts_sha256, make_counts, some, unique_isomir_ids
+from bayes_mirglmm.counts.on_disk import OnDisk, is_on_disk, sums_of
 from bayes_mirglmm.counts.rare import RARE_SAMPLES, Rows, narrow, rare_record
 from bayes_mirglmm.counts.replicates import sum_columns
 from bayes_mirglmm.errors import InputError
@@ -30,7 +31,8 @@ class Part:
     isomir, mirna, sequence : ndarray of str, length rows
         ``sequence`` is None, or has ``""`` where it is not known.
     counts : ndarray of int32 or int64, shape (rows, samples); or Rows
-        :class:`bayes_mirglmm.counts.rare.Rows` where rare isomiRs are to be left out of the container.
+        :class:`bayes_mirglmm.counts.rare.Rows` where rare isomiRs are to be left out of the container,
+        :class:`bayes_mirglmm.counts.on_disk.OnDisk` of a large store.
     annotation : pandas.DataFrame or None
         Further columns, one row an isomiR.
     where : callable
@@ -80,11 +82,15 @@ def at_lines(lines: np.ndarray) -> Callable[[int], str]:
 
 def taken(counts: Any, rows: np.ndarray) -> Any:
     """Return some rows of the counts of a part, by number or by a mask."""
+    if isinstance(counts, OnDisk):
+        return counts.some(np.flatnonzero(rows) if rows.dtype == bool else rows)
     return counts.take(rows) if isinstance(counts, Rows) else counts[rows]
 
 
 def with_all_cells(part: Part) -> Part:
     """Return the part with its counts as one matrix."""
+    if isinstance(part.counts, OnDisk):
+        return replace(part, counts=part.counts.rows(np.arange(len(part.counts))))
     return replace(part, counts=part.counts.dense()) if isinstance(part.counts, Rows) else part
 
 
@@ -220,10 +226,16 @@ def only_listed(part: Part, table: pd.DataFrame) -> Part:
     return replace(
         part,
         samples=[part.samples[i] for i in keep],
-        counts=part.counts.columns(keep) if isinstance(part.counts, Rows) else part.counts[:, keep],
+        counts=_columns(part.counts, keep),
         notes=[*part.notes, note],
         sample_table=None if own is None else own[own.index.astype(str).isin(listed)],
     )
+
+
+def _columns(counts: Any, keep: list[int]) -> Any:
+    if isinstance(counts, OnDisk):
+        return counts.some(columns=np.array(keep))
+    return counts.columns(keep) if isinstance(counts, Rows) else counts[:, keep]
 
 
 def _joined(parts: Sequence[Part], *, apart: bool) -> Part:
@@ -302,11 +314,7 @@ def to_counts(part: Part, samples: pd.DataFrame | None, format: str) -> xr.Datas
     rows, part = _own_rows(part)
     keys = part.sequence if part.sequence is not None and all(part.sequence) else part.isomir
     shared = pd.Series(keys).duplicated(keep=False).to_numpy()
-    counts = part.counts if rows is None else rows
-    sums = counts.row_sums() if isinstance(counts, Rows) else counts.sum(axis=1, dtype=np.int64)
-    totals = (
-        counts.sample_sums(np.float64) if isinstance(counts, Rows) else counts.sum(axis=0, dtype=np.float64)
-    )
+    sums, exact, totals = sums_of(part.counts) if rows is None else rows.sums()
     if shared.any():
         share = sums[shared].sum() / max(sums.sum(), 1)
         text = f"{{n}} isomiR(s) stand under more than one miRNA, with their count under each ({share:.1%} of all)"
@@ -321,9 +329,9 @@ def to_counts(part: Part, samples: pd.DataFrame | None, format: str) -> xr.Datas
     if silent:
         notes.append(Note(f"{{n}} sample(s) have no counts at all: {some(silent)}", len(silent)))
     if rows is not None:
-        return _without_rare(part, rows, samples, format, notes)
+        return _without_rare(part, rows, exact, samples, format, notes)
     return make_counts(
-        narrow(part.counts),
+        part.counts if is_on_disk(part.counts) else narrow(part.counts),
         isomir=part.isomir,
         mirna=part.mirna,
         sample=part.samples,
@@ -341,13 +349,15 @@ def _own_rows(part: Part) -> tuple[Rows | None, Part]:
     if not isinstance(part.counts, Rows):
         return None, part
     rows = part.counts
-    if not len(rows.full) or not rows.rare.shape[0] or (rows.sample_sums(np.float64) > MAX_SUM).any():
+    if not rows.rare.shape[0]:
+        return None, replace(part, counts=rows.full)
+    if not len(rows.full) or (rows.sums()[2] > MAX_SUM).any():
         return None, with_all_cells(part)
     return rows, part
 
 
 def _without_rare(
-    part: Part, rows: Rows, samples: pd.DataFrame | None, format: str, notes: list[Note]
+    part: Part, rows: Rows, total: np.ndarray, samples: pd.DataFrame | None, format: str, notes: list[Note]
 ) -> xr.Dataset:
     """Build the container of the isomiRs that are not rare, with totals and fingerprint of all."""
     ids = unique_isomir_ids([str(i) for i in part.isomir], [str(m) for m in part.mirna])
@@ -361,7 +371,7 @@ def _without_rare(
         sequence=None if part.sequence is None else part.sequence[held],
         annotation=None if part.annotation is None else part.annotation.iloc[held].reset_index(drop=True),
         samples=samples,
-        total=rows.sample_sums(),
+        total=total,
         source=part.source,
         format=format,
         notes=sentences(notes),

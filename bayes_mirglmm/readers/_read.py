@@ -115,8 +115,9 @@ def convert(
 ) -> Path:
     """Write counts of any format to a store: a zarr folder, chunked along isomiRs.
 
-    A store is read again in a small part of the time and memory that the text takes, for example by each of many jobs
-    that fit a part of the miRNAs. It holds all counts, duplicates merged, and the sample table.
+    A store is read again in a small part of the time that the text takes, for example by each of many jobs that fit a
+    part of the miRNAs; of a large one the counts stay on disk, and are read some rows at a time wherever they are used.
+    It holds all counts, duplicates merged, and the sample table.
 
     Parameters
     ----------

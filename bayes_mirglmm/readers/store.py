@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bayes_mirglmm.counts import on_disk
+from bayes_mirglmm.counts.on_disk import OnDisk, blocks_of
 from bayes_mirglmm.counts.rare import Rows, narrow
 from bayes_mirglmm.errors import InputError, SaveError
 from bayes_mirglmm.readers._delimited import RARE_APART
@@ -63,23 +65,23 @@ def write(part: Part, samples: pd.DataFrame | None, target: Path, *, force: bool
     if target.exists() and not (force and detect(Head(target, "zarr"))):
         what = "is there already" if detect(Head(target, "zarr")) else "is there, and is no store of counts"
         raise InputError(f"{target} {what}: give another name, or replace a store with force=True (--force).")
-    rows = part.counts if isinstance(part.counts, Rows) else Rows.of(np.asarray(part.counts))
+    rows = part.counts
     step = max(1, CHUNK_CELLS // max(1, rows.shape[1]))
     stage = target.parent / f".{target.name}.{secrets.token_hex(4)}.partial"
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         zarr.open_group(str(stage), mode="w")
-        kind = np.result_type(rows.full.dtype, rows.rare.dtype)
         counts = zarr.open_array(
             store=str(stage),
             path=COUNTS,
             mode="w",
             shape=rows.shape,
             chunks=(step, rows.shape[1]),
-            dtype=kind,
+            dtype=rows.dtype,
         )
         at = 0
-        for block in rows.blocks(step * rows.shape[1]):
+        cells = step * max(1, rows.shape[1])
+        for block in rows.blocks(cells) if isinstance(rows, Rows) else blocks_of(rows, cells):
             counts[at : at + len(block)] = block
             at += len(block)
         text = np.frombuffer(json.dumps(_about(part, samples)).encode(), dtype=np.uint8)
@@ -138,11 +140,13 @@ def _part(head: Head) -> Part:
 
 
 def _rows(counts: Any, head: Head, size: int) -> Any:
-    """Return the counts, some chunks at a time."""
+    """Return the counts: on disk where they are large, else read some chunks at a time."""
     if not RARE_APART.get():
         check_unpacked(head.path, int(counts.nbytes) // 10, size)  # rows of zeros shrink well
     if counts.dtype.kind not in "iu":
         raise ValueError(f"counts of type {counts.dtype}")
+    if counts.nbytes > on_disk.HELD_BYTES:
+        return StoredRows(head.path, counts)
     step = max(1, int(counts.chunks[0]))
     blocks = (np.asarray(counts[start : start + step]) for start in range(0, counts.shape[0], step))
     if RARE_APART.get():
@@ -151,6 +155,37 @@ def _rows(counts: Any, head: Head, size: int) -> Any:
     for start, block in zip(range(0, counts.shape[0], step), blocks, strict=True):
         out[start : start + step] = block
     return narrow(out)
+
+
+class StoredRows(OnDisk):
+    """The counts of a store, read when they are used."""
+
+    def __init__(self, path: Path, counts: Any) -> None:
+        self.path, self.counts = path.absolute(), counts
+        self.shape, self.dtype, self.step = counts.shape, counts.dtype, max(1, int(counts.chunks[0]))
+        self.identity = self._identity()
+
+    def block(self, start: int, stop: int) -> np.ndarray:
+        """Read consecutive rows.
+
+        Raises
+        ------
+        InputError
+            The store is not there any more, is damaged, or was replaced.
+        """
+        try:
+            if self._identity() == self.identity:
+                return np.asarray(self.counts[start:stop])
+        except Exception as error:  # zarr's are of many kinds
+            raise InputError(
+                f"{self.path} cannot be read any more ({type(error).__name__}: {error}), and the counts are in it: put "
+                "it back, or read again."
+            ) from error
+        raise InputError(f"{self.path} was replaced after counts were read from it: read them again.")
+
+    def _identity(self) -> tuple[int, int]:
+        found = (self.path / ABOUT / "zarr.json").stat()
+        return found.st_ino, found.st_mtime_ns
 
 
 def _about(part: Part, samples: pd.DataFrame | None) -> dict[str, Any]:

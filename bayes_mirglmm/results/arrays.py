@@ -8,6 +8,8 @@ import xarray as xr
 from xarray.backends import BackendArray
 from xarray.core import indexing
 
+from bayes_mirglmm.counts import on_disk
+from bayes_mirglmm.counts.on_disk import OnDisk, blocks_of, is_on_disk
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.results.schema import VARIABLES
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 
 _TEXT_DIMS = ("mirna", "drawn", "model", "term", "term2", "slope_term", "slope_term2", "isomir", "sample")
 ON_DEMAND_FROM = 4_000_000  # bytes
+_CHUNK_CELLS = 2**18
 _COMPRESS_FROM = 16_384  # bytes; below this HDF5's chunks cost more than they save
 
 
@@ -30,7 +33,35 @@ def write_arrays(data: xr.Dataset, path: Path) -> None:
         for name, variable in data.variables.items()
         if variable.dtype.kind in "fiu" and variable.dtype != np.float32 and variable.nbytes >= _COMPRESS_FROM
     }
-    data.to_netcdf(path, engine="h5netcdf", encoding=encoding)
+    counts = data["counts"].variable
+    if not is_on_disk(counts):
+        data.to_netcdf(path, engine="h5netcdf", encoding=encoding)
+        return
+    encoding.pop("counts", None)
+    data.drop_vars("counts").to_netcdf(path, engine="h5netcdf", encoding=encoding)
+    _append(path, "counts", counts)
+
+
+def _append(path: Path, name: str, values: xr.Variable) -> None:
+    """Write a matrix that is on disk to a file, some rows at a time."""
+    import h5netcdf
+
+    n, width = values.shape
+    with h5netcdf.File(path, "a") as file:
+        target = file.create_variable(
+            name,
+            values.dims,
+            dtype=values.dtype,
+            chunks=(min(n, max(1, _CHUNK_CELLS // width)), width),
+            compression="gzip",
+            compression_opts=1,
+            shuffle=True,
+        )
+        target.attrs.update(values.attrs)
+        at = 0
+        for block in blocks_of(values):
+            target[at : at + len(block)] = block
+            at += len(block)
 
 
 def read_arrays(path: Path) -> xr.Dataset:
@@ -57,7 +88,7 @@ def read_arrays(path: Path) -> xr.Dataset:
 
 
 class _OnDisk(BackendArray):
-    """An array that is read when it is used, and only the part that is."""
+    """Draws that are read when they are used, and only the part that is."""
 
     def __init__(self, path: Path, name: str, shape: tuple[int, ...], dtype: np.dtype) -> None:
         self.path, self.name, self.shape, self.dtype = path, name, shape, dtype
@@ -67,20 +98,36 @@ class _OnDisk(BackendArray):
         return indexing.explicit_indexing_adapter(key, self.shape, indexing.IndexingSupport.BASIC, self._read)
 
     def _read(self, key: tuple[int | slice, ...]) -> np.ndarray:
-        import h5py
+        return _part_of(self.path, self.identity, self.name, key, "draws")
 
-        try:
-            if _identity(self.path) == self.identity:
-                with h5py.File(self.path, "r") as file:
-                    return np.asarray(file[self.name][key])
-        except OSError as error:
-            raise InputError(
-                f"{self.path} cannot be read any more ({error}), but the draws of the loaded fit are in it: put it "
-                "back, or load another copy of the run."
-            ) from error
+
+class _CountsOnDisk(OnDisk):
+    """Counts that are read when they are used."""
+
+    def __init__(self, path: Path, item: "h5py.Dataset") -> None:
+        self.path, self.identity = path, _identity(path)
+        self.shape, self.dtype = item.shape, item.dtype
+        self.step = max(1, _CHUNK_CELLS // max(1, item.shape[1])) if item.chunks is None else item.chunks[0]
+
+    def block(self, start: int, stop: int) -> np.ndarray:
+        return _part_of(self.path, self.identity, "counts", slice(start, stop), "counts")
+
+
+def _part_of(path: Path, identity: tuple[int, int, int], name: str, key: Any, what: str) -> np.ndarray:
+    import h5py
+
+    try:
+        if _identity(path) == identity:
+            with h5py.File(path, "r") as file:
+                return np.asarray(file[name][key])
+    except OSError as error:
         raise InputError(
-            f"{self.path} was replaced after the fit was loaded from it: load the run again, its draws are others now."
-        )
+            f"{path} cannot be read any more ({error}), but the {what} of the loaded fit are in it: put it back, or "
+            "load another copy of the run."
+        ) from error
+    raise InputError(
+        f"{path} was replaced after the fit was loaded from it: load the run again, its {what} are others now."
+    )
 
 
 def _identity(path: Path) -> tuple[int, int, int]:
@@ -89,13 +136,15 @@ def _identity(path: Path) -> tuple[int, int, int]:
 
 
 def _on_demand(name: str, item: "h5py.Dataset", path: Path) -> Any:
-    """Return the values, of large arrays of draws a stand-in that reads them when they are used."""
+    """Return the values, of large arrays of draws and of counts a stand-in that reads them when they are used."""
     if (
         name.startswith(("draw_", "weighted_draw_"))
         and item.dtype.kind == "f"
         and item.nbytes >= ON_DEMAND_FROM
     ):
         return indexing.LazilyIndexedArray(_OnDisk(path.resolve(), name, item.shape, item.dtype))
+    if name == "counts" and item.ndim == 2 and item.dtype.kind in "iu" and item.nbytes > on_disk.HELD_BYTES:
+        return indexing.LazilyIndexedArray(_CountsOnDisk(path.resolve(), item))
     return _values(name, item)
 
 

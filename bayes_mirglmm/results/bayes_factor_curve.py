@@ -117,7 +117,7 @@ def _refit(fit: "Fit", mirna: str, scale: float) -> "NestedPosterior":
         options,
         sample_covariance=data["sample_covariance"].values if "sample_covariance" in data else None,
     )
-    counts = data["counts"].values[data["isomir_mirna"].values == mirna]
+    counts = data["counts"][data["isomir_mirna"].values == mirna].values
     i, m = find_mirna(data, mirna), list(data["model"].values).index("full")
     start = Start(
         data["omega"].values[m, i],

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from bayes_mirglmm.counts.on_disk import mean_rate
 from bayes_mirglmm.results.hits import FDR, called_effects, surest_first, usage_column
 from bayes_mirglmm.results.inference import LOG_2
 from bayes_mirglmm.results.isomir_findings import (
@@ -149,7 +150,7 @@ def _top_isomirs(fit: "Fit", names: list[str], types: Types) -> pd.DataFrame:
             "mirna": data["isomir_mirna"].values[rows].astype(str),
             "top_isomir": data["isomir"].values[rows].astype(str),
             "top_isomir_type": types_in(data, rows, types),
-            "cpm": (data["counts"].values[rows] / data["total"].values).mean(axis=1),
+            "cpm": mean_rate(data["counts"][rows], data["total"].values),
         }
     )
     table["top_isomir_share"] = table["cpm"] / table.groupby("mirna")["cpm"].transform("sum")

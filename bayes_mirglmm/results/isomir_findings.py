@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
+from bayes_mirglmm.counts.on_disk import mean_rate
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.results.draws import draws_of
 from bayes_mirglmm.results.hits import FDR
@@ -98,7 +99,7 @@ def isomir_changes(fit: "Fit", terms: Any, contrasts: Any, types: Types) -> pd.D
         table = fit.isomir_effects(contrasts=specs)
     data = fit.data
     position = pd.Index(data["isomir"].values).get_indexer(pd.Index(table["isomir"]))
-    cpm = 1e6 * (data["counts"].values / data["total"].values).mean(axis=1)
+    cpm = 1e6 * mean_rate(data["counts"], data["total"].values)
     whole = pd.Series(cpm).groupby(data["isomir_mirna"].values.astype(str)).sum()
     kinds = types_in(data, np.arange(data.sizes["isomir"]), types)
     keys = table[["mirna", "isomir", label]].astype(str)

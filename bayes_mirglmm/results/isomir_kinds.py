@@ -7,6 +7,7 @@ import pandas as pd
 import xarray as xr
 
 from bayes_mirglmm.counts.isomir_types import TYPES, types_of
+from bayes_mirglmm.counts.on_disk import mean_rate
 
 Types = Mapping[str, str] | pd.Series | None
 
@@ -27,5 +28,5 @@ def types_in(data: xr.Dataset, rows: np.ndarray, types: Types = None) -> np.ndar
     if types is not None:
         given = pd.Series(types, dtype=object).reindex(isomirs)
         return np.array([kind if kind in TYPES else "unknown" for kind in given], dtype=object)
-    cpm = (data["counts"].values[rows] / np.exp(data["offset"].values)).mean(axis=1)
+    cpm = mean_rate(data["counts"][rows], np.exp(data["offset"].values))
     return types_of(isomirs, data["isomir_mirna"].values[rows].astype(str), cpm)

@@ -150,7 +150,7 @@ def _likelihood_ratio(fit: "Fit", columns: list[int]) -> dict[str, np.ndarray]:
         for model in set(data["coefficients_from"].values[rows].astype(str))
     }
     for i in rows if design.residual_df >= 1 else []:
-        counts = data["counts"].values[position == i]
+        counts = data["counts"][position == i].values
         with_term, without = (
             fit_frame(
                 counts,

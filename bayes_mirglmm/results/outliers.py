@@ -96,7 +96,7 @@ def _found(fit: "Fit") -> pd.DataFrame:
     size = dict(zip(data["mirna"].values, data["theta"].values[m, np.arange(len(m))], strict=True))
     tests, rows, plan = None, [], None
     for name in names:
-        counts = data["counts"].values[place[name]]
+        counts = data["counts"][place[name]].values
         expected = expected_counts(counts.astype(float), offset, groups)
         cells = candidates(counts, expected)
         if not cells:

@@ -75,7 +75,7 @@ def _inputs(fit: "Fit", mirna: str, model: str | None) -> dict[str, Any]:
     return {
         "spec": fit.spec.reduced() if which == "reduced" else fit.spec,
         "design": fit.design,
-        "counts": data["counts"].values[rows],
+        "counts": data["counts"][rows].values,
         "offset": data["offset"].values,
         "mirna": mirna,
         "isomirs": [str(name) for name in data["isomir"].values[rows]],

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
+from bayes_mirglmm.counts.on_disk import RowsOf
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.methods.registry import METHODS, method_named
 from bayes_mirglmm.methods.variables import RANDOM_DRAWS, Variable
@@ -174,7 +175,8 @@ def assemble(
     variables = VARIABLES | dict(extra_of_method) | (_of_random_terms(method) if random else {})
     if criterion == "reml":
         variables = variables | RESTRICTED_VARIABLES
-    arrays = {name: variable.empty(sizes) for name, variable in variables.items()}
+    on_disk = _on_disk(kept)
+    arrays = {name: v.empty(sizes) for name, v in variables.items() if name != "counts" or on_disk is None}
     labels = np.empty(sizes["isomir"], dtype=object)
     filler = Filler(arrays, design, models, method)
     start = 0
@@ -183,7 +185,8 @@ def assemble(
         if record.counts is not None and len(record.isomirs):
             stop = start + len(record.isomirs)
             labels[start:stop] = record.isomirs
-            filler.put("counts", (slice(start, stop),), record.counts, record.mirna)
+            if on_disk is None:
+                filler.put("counts", (slice(start, stop),), record.counts, record.mirna)
             arrays["isomir_mirna"][start:stop] = record.mirna
         filler.record(i, slice(start, stop), record)
         start = stop
@@ -226,6 +229,9 @@ def assemble(
             **(extra or {}),
         },
     )
+    if on_disk is not None:
+        dataset["counts"] = on_disk.copy(deep=False).to_base_variable()
+        dataset["counts"].attrs = {"long_name": variables["counts"].meaning}
     if sample_covariance is not None:
         meaning = {"long_name": "covariance of the sample effects, up to the square of sigma_sample"}
         dataset["sample_covariance"] = (("sample", "sample2"), sample_covariance, meaning)
@@ -281,6 +287,14 @@ def validate_fit_data(dataset: xr.Dataset) -> xr.Dataset:
             f"{', '.join(dataset['model'].values)}."
         )
     return dataset
+
+
+def _on_disk(kept: Sequence[MirnaRecord]) -> xr.Variable | None:
+    """Return the counts of all records where they are on disk."""
+    parts = [record.counts for record in kept if isinstance(record.counts, RowsOf)]
+    if not parts or len(parts) < len(kept):
+        return None
+    return parts[0].counts[np.concatenate([part.rows for part in parts])]
 
 
 def _of_random_terms(method: str) -> dict[str, Variable]:

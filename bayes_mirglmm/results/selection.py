@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bayes_mirglmm.counts.on_disk import mean_rate
 from bayes_mirglmm.errors import InputError, UnknownMirnaError
 from bayes_mirglmm.model import ModelSpec
 from bayes_mirglmm.outcomes import CONVERGED
@@ -114,7 +115,5 @@ def mean_cpm(data: xr.Dataset) -> pd.Series:
     pandas.Series
         Mean over the samples, by miRNA; totals were taken before any filter, whatever the offset of the fit.
     """
-    cpm = data["counts"].values / (data["total"].values / 1e6)
-    return (
-        pd.Series(cpm.mean(axis=1)).groupby(data["isomir_mirna"].values.astype(str)).sum().rename("mean_cpm")
-    )
+    cpm = mean_rate(data["counts"], data["total"].values / 1e6)
+    return pd.Series(cpm).groupby(data["isomir_mirna"].values.astype(str)).sum().rename("mean_cpm")

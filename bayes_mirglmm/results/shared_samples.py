@@ -90,7 +90,7 @@ def _responses(data: xr.Dataset, rows: np.ndarray) -> list[Responses]:
         isomirs = places[data["mirna"].values[i]]
         log_mean = fixed[i] + data["b"].values[isomirs] @ z.T + offset
         theta = float(data["theta"].values[models[i], i])
-        found.append(log_scale_responses(data["counts"].values[isomirs], log_mean, theta, offset))
+        found.append(log_scale_responses(data["counts"][isomirs].values, log_mean, theta, offset))
     return found
 
 

@@ -22,6 +22,7 @@ from bayes_mirglmm.cohort.usage_profiles import FEWEST_DIRECTIONS, UsageProfiles
 from bayes_mirglmm.cohort.usage_test import FEW_MIRNAS, FEWEST_MIRNAS, SharedUsageTest, shared_usage_test
 from bayes_mirglmm.counts.isomir_features import isomir_features
 from bayes_mirglmm.counts.isomir_types import sequence_of
+from bayes_mirglmm.counts.on_disk import mean_rate
 from bayes_mirglmm.design.build import Design
 from bayes_mirglmm.design.interest import Interest, interest
 from bayes_mirglmm.errors import InputError
@@ -132,9 +133,9 @@ def shared_usage(fit: "Fit", term: str | None = None, beyond_global: bool = Fals
 def features_of(fit: "Fit", rows: np.ndarray) -> pd.DataFrame:
     """Return what the ids of isomiRs tell of their kind, for rows of the dataset."""
     data = fit.data
-    cpm = data["counts"].values[rows] / np.exp(data["offset"].values)
+    cpm = mean_rate(data["counts"][rows], np.exp(data["offset"].values))
     names = data["isomir"].values[rows].astype(str)
-    table = isomir_features(names, data["isomir_mirna"].values[rows], cpm.mean(axis=1))
+    table = isomir_features(names, data["isomir_mirna"].values[rows], cpm)
     return table.assign(offset_3p_squared=table["offset_3p"] ** 2)
 
 
@@ -190,7 +191,7 @@ def _group_free(fit: "Fit", wanted: Interest) -> GroupFree:
     place = pd.Series(np.arange(len(owner))).groupby(owner, sort=False).indices
     names = [str(name) for name in data["mirna"].values[fitted(data)]]
     rows = [np.asarray(place[name]) for name in names]
-    counts = [data["counts"].values[r] for r in rows]
+    counts = [data["counts"][r].values for r in rows]
     offset = data["offset"].values
     from bayes_mirglmm.methods.group_free import group_free_means  # numba, which a loaded run does not need
 

@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bayes_mirglmm.counts.on_disk import blocks_of
+
 ITERATIONS = 100
 TOLERANCE = 1e-10
 LARGEST = 30.0  # natural log; beyond it a group has no reads
@@ -34,7 +36,11 @@ def log_change_of_sums(data: xr.Dataset, weights: pd.DataFrame, mirnas: Sequence
     x, offset = data["x"].values, data["offset"].values
     place = pd.Index(list(mirnas)).get_indexer(pd.Index(data["isomir_mirna"].values))
     sums = np.zeros((len(mirnas), len(offset)))
-    np.add.at(sums, place[place >= 0], data["counts"].values[place >= 0])
+    start = 0
+    for block in blocks_of(data["counts"]):
+        own = place[start : start + len(block)]
+        np.add.at(sums, own[own >= 0], block[own >= 0])
+        start += len(block)
     combination = weights.to_numpy(dtype=float)
     found = np.array([combination @ poisson_regression(y, x, offset) for y in sums]).reshape(len(sums), -1)
     return np.where(np.abs(found) < LARGEST, found, np.nan)

@@ -77,7 +77,7 @@ def mirna_tree(
     beta, b, u = (found[name][1] for name in ("beta", "b", "u"))
     theta = found["theta"][1] if "theta" in found else np.full(beta.shape[:2], np.inf)
     x, z, offset = (own.data[name].values for name in ("x", "z", "offset"))
-    counts = own.data["counts"].values[rows].ravel()
+    counts = own.data["counts"][rows].values.ravel()
     log_mu = _log_mean(x, z, offset, beta, b, u + shared_by_levels(random, found))
     log_likelihood = _log_probability(counts, log_mu, theta)
     omega = taken(draws_of(own.data, "omega").sel(drawn=mirna).values)

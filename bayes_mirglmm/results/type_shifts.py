@@ -9,6 +9,7 @@ import pandas as pd
 from bayes_mirglmm.cohort.global_shift import usable_features
 from bayes_mirglmm.cohort.type_scores import change, excess, scores
 from bayes_mirglmm.counts.isomir_alterations import ALTERATIONS, alterations_of
+from bayes_mirglmm.counts.on_disk import mean_rate
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.evidence.multiple_testing import benjamini_hochberg
 from bayes_mirglmm.results.inference import LOG_2, quantile, two_sided_p
@@ -149,7 +150,7 @@ def _alterations(fit: "Fit", rows: np.ndarray, given: pd.DataFrame | None) -> pd
     isomirs = data["isomir"].values[rows].astype(str)
     if given is not None:
         return given.reindex(isomirs).astype(float)
-    cpm = (data["counts"].values[rows] / np.exp(data["offset"].values)).mean(axis=1)
+    cpm = mean_rate(data["counts"][rows], np.exp(data["offset"].values))
     return alterations_of(isomirs, data["isomir_mirna"].values[rows].astype(str), cpm)[list(ALTERATIONS)]
 
 

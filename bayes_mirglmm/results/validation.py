@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bayes_mirglmm.counts.on_disk import blocks_of
 from bayes_mirglmm.design.build import Design
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.results.schema import MODELS
@@ -43,7 +44,7 @@ def check_arrays(data: xr.Dataset) -> xr.Dataset:
         if unknown:
             raise InputError(f"draws are of miRNA {sorted(unknown)[0]!r}, which is not there")
     for name in ("counts", "total", "n_isomirs"):
-        if name in data and (data[name].values < 0).any():
+        if name in data and any((block < 0).any() for block in _blocks(data[name])):
             raise InputError(f"{name} has a negative number")
     for name in ("x", "z", "offset"):
         if name in data and not np.isfinite(data[name].values).all():
@@ -85,6 +86,10 @@ def check_design(design: Design, samples: pd.DataFrame) -> None:
     absent = set(design.factors) - set(map(str, design.table.columns))
     if absent:
         raise InputError(f"factor {sorted(absent)[0]!r} is not in the design's table")
+
+
+def _blocks(values: xr.DataArray) -> Iterable[np.ndarray]:
+    return blocks_of(values) if values.ndim == 2 else [values.values]
 
 
 def _check_order(data: xr.Dataset) -> None:

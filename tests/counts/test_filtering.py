@@ -117,7 +117,7 @@ def test_order_of_samples_and_isomirs_does_not_matter(counts):
 
 def test_blocks_give_the_same_medians(counts, monkeypatch):
     whole = dropped(filter_counts(counts, 2.0, 0.5))
-    monkeypatch.setattr("bayes_mirglmm.counts.filtering.BLOCK", 4)
+    monkeypatch.setattr("bayes_mirglmm.counts.on_disk.BLOCK_CELLS", 4)
     pd.testing.assert_frame_equal(dropped(filter_counts(counts, 2.0, 0.5)), whole)
 
 

@@ -28,8 +28,10 @@ def matrices():
 def test_rows_hold_the_matrix(matrix):
     rows = Rows.of(matrix)
     np.testing.assert_array_equal(rows.dense(), matrix)
-    np.testing.assert_array_equal(rows.row_sums(), matrix.sum(axis=1))
-    np.testing.assert_array_equal(rows.sample_sums(), matrix.sum(axis=0))
+    by_row, by_sample, sizes = rows.sums()
+    np.testing.assert_array_equal(by_row, matrix.sum(axis=1))
+    np.testing.assert_array_equal(by_sample, matrix.sum(axis=0))
+    np.testing.assert_allclose(sizes, matrix.sum(axis=0, dtype=float), rtol=1e-15)
     np.testing.assert_array_equal(np.concatenate(list(rows.blocks(cells=5))), matrix)
     zeros = (matrix == 0).sum(axis=1)
     np.testing.assert_array_equal(rows.place < 0, 2 * zeros > matrix.shape[1])
