@@ -14,8 +14,8 @@ RELIABLE_PARETO_K = 0.7
 LARGEST_R_HAT = 1.01
 #: Effective number of draws below which the tails of an interval are noisy (the same paper).
 SMALLEST_ESS = 400.0
-#: Samples below which method="laplace" is too sure; see the caution "few_samples".
-FEWEST_SAMPLES_OF_LAPLACE = 9
+#: Samples below which ends of intervals of method="laplace" may be off; see the caution "few_samples".
+FEWEST_SAMPLES_OF_LAPLACE = 6
 #: Filters of the command line, natural log of the median counts per million (Baran et al. 2025).
 MIN_MIRNA_LOG_CPM = 5.0
 MIN_ISOMIR_LOG_CPM = -1.0

@@ -343,7 +343,8 @@ def _cautions(counts: xr.Dataset, design: Design, options: Options, *, slope_cho
     if n < method_named(options.method).fewest_samples:
         sentence = (
             f"With {n} samples method='laplace' is a little too sure: below {FEWEST_SAMPLES_OF_LAPLACE} samples its "
-            "posterior SDs were 5 to 17 % smaller than those of method='nuts', also where pareto_k is fine."
+            "95 % intervals were up to 6 % narrower (median of 24 miRNAs) than those of method='nuts', single ends off "
+            "by up to 0.4 posterior SDs."
         )
         cautions.append(Caution("few_samples", sentence))
     if sentence := replicate_caution(counts, design.table.columns):
