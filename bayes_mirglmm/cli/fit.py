@@ -132,6 +132,15 @@ def fit(
             autocompletion=o.complete_model,
         ),
     ] = "mirglmm",
+    priors: Annotated[
+        Literal["learned"] | None,
+        typer.Option(
+            help="learned: priors of theta, sample SDs and slope SDs learned over all miRNAs first, in place of the "
+            "model's. Of --method laplace and nuts.",
+            rich_help_panel=o.MODEL,
+            show_default=False,
+        ),
+    ] = None,
     curvature: Annotated[
         Literal["observed", "expected"] | None,
         typer.Option(
@@ -263,6 +272,7 @@ def fit(
             method=method,
             offset=offset,
             model=model,
+            priors=priors,
             curvature=curvature,
             criterion=criterion,
             df=df,

@@ -3,6 +3,7 @@
 import logging
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from numbers import Real
 from os import PathLike
@@ -25,8 +26,9 @@ from bayes_mirglmm.design.covariates import coded_levels
 from bayes_mirglmm.design.sample_covariance import checked_covariance
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.fitting.every_mirna import Mirnas, fit_every_mirna, left_out, say_outcome
+from bayes_mirglmm.fitting.learning import LEARNED, LEARNER, LearnedModel, check_priors, learn_model
 from bayes_mirglmm.fitting.names import check_names
-from bayes_mirglmm.fitting.resume import NOTHING, Opened, close_shard, open_ledger
+from bayes_mirglmm.fitting.resume import NOTHING, Opened, close_shard, identity_there, open_ledger
 from bayes_mirglmm.fitting.shards import Shard, as_shard, dealt
 from bayes_mirglmm.fitting.whole import Whole, identity_of
 from bayes_mirglmm.interruption import apart, hand_on, noted
@@ -35,7 +37,7 @@ from bayes_mirglmm.methods.loop import resolve_jobs
 from bayes_mirglmm.methods.maximum_likelihood import Plan
 from bayes_mirglmm.methods.options import Options, check_samples, resolve_options, resolve_settings
 from bayes_mirglmm.methods.registry import Engine, method_named
-from bayes_mirglmm.model import ModelSpec, load_model
+from bayes_mirglmm.model import ModelSpec, Priors, load_model
 from bayes_mirglmm.outcomes import FEWEST_SAMPLES_OF_LAPLACE, Caution, as_metadata
 from bayes_mirglmm.results import Fit, check_target, load, provenance
 from bayes_mirglmm.results.run_lock import held
@@ -54,6 +56,7 @@ def fit(
     method: str = "ml",
     offset: str = "total",
     model: str | Path | ModelSpec = "mirglmm",
+    priors: str | Priors | None = None,
     curvature: str | None = None,
     criterion: str | None = None,
     df: str | None = None,
@@ -104,6 +107,9 @@ def fit(
         ``"log_column:NAME"``; see :func:`~bayes_mirglmm.counts.offsets.log_offset`.
     model : str, path or ModelSpec
         A shipped model's name, a TOML file, or a specification.
+    priors : {"learned"} or Priors, optional
+        Of ``method="laplace"`` and ``"nuts"``, in place of the model's. ``"learned"``: those of theta, of the sample SD
+        and of the slope SDs are learned over all miRNAs first, by ``method="laplace"`` (:meth:`Fit.learned_priors`).
     curvature : {"observed", "expected"}, optional
         ``"observed"`` (default) is the Laplace approximation, as in glmmTMB; ``"expected"`` is what
         ``lme4::glmer.nb`` computes.
@@ -195,6 +201,9 @@ def fit(
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
         raise InputError(f"seed={seed!r}: give an integer, 0 or more.")
     spec = model if isinstance(model, ModelSpec) else load_model(model)
+    check_priors(priors, method)
+    if isinstance(priors, Priors):
+        spec = replace(spec, priors=priors)
     options = resolve_options(
         method=method,
         curvature=curvature,
@@ -251,6 +260,14 @@ def fit(
     every = Mirnas(counts)
     if part is not None:
         metadata["shard"] = str(part)
+    if priors == LEARNED:
+        learned = _known_model(ledger, resume)
+        if learned is None:
+            _load_kernels(progress, method_named(LEARNER).engine)
+            learned = learn_model(whole, job, every, executor=executor, n_jobs=n_jobs, progress=progress)
+        job = replace(job, plan=plan.with_spec(learned.spec))
+        whole = replace(whole, options=job.plan.options)
+        metadata["learned_priors"] = learned.about
     run = partial(_run, whole, job, every, part=part, executor=executor, n_jobs=n_jobs, progress=progress)
     if ledger is None:
         return run(NOTHING)
@@ -278,6 +295,14 @@ def fit(
         if part is not None and opened.ledger is not None and not result.metadata.get("interrupted"):
             close_shard(folder, opened.ledger)
     return result
+
+
+def _known_model(ledger: str | PathLike[str] | None, resume: bool) -> LearnedModel | None:
+    """Return the model with the priors that were learned when the run that is continued was begun."""
+    before = identity_there(ledger) if ledger is not None and resume else None
+    if before is None or not before.get("learned_priors"):
+        return None
+    return LearnedModel(ModelSpec.from_dict(before["model"]), before["learned_priors"])
 
 
 def _run(

@@ -78,6 +78,19 @@ def open_ledger(
     return Opened(_ledger(folder, header, None), {})
 
 
+def identity_there(folder: str | PathLike[str]) -> dict[str, Any] | None:
+    """Return what the fit depends on that stands in a folder, finished or not; None where there is none."""
+    folder = Path(folder)
+    for name in (SHARD, LEDGER):
+        if (folder / name).exists():
+            found = read_ledger(folder / name).header
+            break
+    else:
+        found = run_json.read(folder / RUN)["metadata"] if (folder / RUN).exists() else {}
+    identity = found.get("identity")
+    return identity if isinstance(identity, dict) else None
+
+
 def close_shard(folder: str | PathLike[str], ledger: Ledger) -> None:
     """Give the ledger of a finished part the name by which it is merged."""
     ledger.close()

@@ -185,6 +185,8 @@ def identity_of(whole: Whole, job: Job) -> dict[str, Any]:
         "sample_covariance": None if covariance is None else digest(covariance),
         "versions": versions_here(),
     }
+    if learned := whole.metadata.get("learned_priors"):
+        found["learned_priors"] = learned
     plain: dict[str, Any] = json.loads(json.dumps(found, default=lambda value: value.item()))
     return plain
 

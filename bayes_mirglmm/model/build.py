@@ -5,6 +5,7 @@ this one.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ import xarray as xr
 from bayes_mirglmm.counts.container import dropped, validate_counts
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.model.files import load_model
-from bayes_mirglmm.model.priors import LogNormal, SdPrior
+from bayes_mirglmm.model.priors import LogNormal, Priors, SdPrior
 from bayes_mirglmm.model.scaling import (
     SdArrays,
     fixed_effect_priors,
@@ -44,6 +45,7 @@ def build_model(
     reference: Mapping[str, str] | None = None,
     offset: str = "total",
     model: str | Path | ModelSpec = "mirglmm",
+    priors: Priors | None = None,
     nuisance: Sequence[str] = (),
     sample_covariance: np.ndarray | pd.DataFrame | None = None,
     prefix: str = "",
@@ -78,6 +80,8 @@ def build_model(
         See :func:`bayes_mirglmm.counts.offsets.log_offset`.
     model : str, Path or ModelSpec
         See :func:`load_model`.
+    priors : Priors, optional
+        In place of the model's: ``fit.learned_priors()``, for example.
     nuisance : sequence of str
         Sample variables with isomiR slopes that are independent of the others.
     sample_covariance : array or pandas.DataFrame, shape (n, n), optional
@@ -140,6 +144,7 @@ def build_model(
         reference=reference,
         offset=offset,
         model=model,
+        priors=priors,
         nuisance=nuisance,
         sample_covariance=sample_covariance,
     )
@@ -155,6 +160,7 @@ def model_inputs(
     reference: Mapping[str, str] | None,
     offset: str,
     model: str | Path | ModelSpec,
+    priors: Priors | None,
     nuisance: Sequence[str],
     sample_covariance: np.ndarray | pd.DataFrame | None,
 ) -> dict[str, Any]:
@@ -165,6 +171,8 @@ def model_inputs(
     from bayes_mirglmm.design.sample_covariance import checked_covariance
 
     spec = load_model(model)
+    if priors is not None:
+        spec = replace(spec, priors=priors)
     if slope is not None and not spec.isomir_slope:
         raise InputError(
             f"slope={slope!r} was given, but model {spec.name!r} has no isomiR slope: leave slope out, or "

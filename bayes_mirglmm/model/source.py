@@ -13,7 +13,7 @@ import pandas as pd
 import xarray as xr
 
 from bayes_mirglmm.model.build import model_inputs
-from bayes_mirglmm.model.priors import LogNormal, SdPrior
+from bayes_mirglmm.model.priors import LogNormal, Priors, SdPrior
 from bayes_mirglmm.model.scaling import (
     SdArrays,
     fixed_effect_priors,
@@ -52,6 +52,7 @@ def model_source(
     reference: Mapping[str, str] | None = None,
     offset: str = "total",
     model: str | Path | ModelSpec = "mirglmm",
+    priors: Priors | None = None,
     nuisance: Sequence[str] = (),
     sample_covariance: np.ndarray | pd.DataFrame | None = None,
 ) -> str:
@@ -63,7 +64,7 @@ def model_source(
 
     Parameters
     ----------
-    counts, mirna, formula, slope, reference, offset, model, nuisance, sample_covariance
+    counts, mirna, formula, slope, reference, offset, model, priors, nuisance, sample_covariance
         As for :func:`bayes_mirglmm.build_model`.
 
     Returns
@@ -93,6 +94,7 @@ def model_source(
         reference=reference,
         offset=offset,
         model=model,
+        priors=priors,
         nuisance=nuisance,
         sample_covariance=sample_covariance,
     )

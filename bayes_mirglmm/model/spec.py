@@ -1,5 +1,6 @@
 """What a model is: family, random effects and priors, as an immutable value."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
@@ -141,6 +142,16 @@ class ModelSpec:
             "priors": self.priors.to_dict(),
         }
 
+    def to_toml(self) -> str:
+        """Return the specification as the text of a model file."""
+        found = self.to_dict()
+        lines = [f"{key} = {_toml(value)}" for key, value in found.items() if not isinstance(value, dict)]
+        tables = {"random_effects": found["random_effects"]}
+        tables |= {f"priors.{name}": prior for name, prior in found["priors"].items()}
+        for name, table in tables.items():
+            lines += ["", f"[{name}]", *(f"{key} = {_toml(value)}" for key, value in table.items())]
+        return "\n".join(lines) + "\n"
+
     @classmethod
     def from_dict(cls, table: Mapping[str, Any], *, where: str = "the model specification") -> "ModelSpec":
         """Check a specification in the layout of a model file and build it.
@@ -173,3 +184,8 @@ class ModelSpec:
             return cls(name, family, slope, sample, priors, description)
         except InputError as error:
             raise InputError(f"{where}: {error}") from None
+
+
+def _toml(value: str | bool | float) -> str:
+    """Return a value as TOML writes it, which is as JSON does."""
+    return json.dumps(value)

@@ -95,9 +95,24 @@ def methods_text(fit: "Fit") -> str:
         f"{samples_sentence(fit)}IsomiR counts of each miRNA were fitted with a {family} mixed model "
         f"(bayes_mirglmm {version}; Baran et al. 2025), formula {fit.formula}"
         f", with {_random_effects(fit)}, {how}. "
-        f"Samples were scaled by {scale[0].lower()}{scale[1:]}. {shared}{refers}{df}"
+        f"{_learned_sentence(fit)}Samples were scaled by {scale[0].lower()}{scale[1:]}. {shared}{refers}{df}"
         f"{fit.method.calls_sentence}{usage_sentence(fit)}{versions_sentence(fit)}"
     )
+
+
+def _learned_sentence(fit: "Fit") -> str:
+    """Return which priors were learned, over how many miRNAs."""
+    learned = fit.metadata.get("learned_priors")
+    if not fit.method.has_draws or not learned:
+        return ""
+    words = {
+        "log_theta": "of log theta (normal)",
+        "sd_sample": "of the SD of sample effects (log-normal)",
+        "sd_isomir_slope": "of the SDs of isomiR slopes (log-normal)",
+    }
+    there = [text for name, text in words.items() if name in fit.spec.priors.given()]
+    listed = ", ".join(there[:-1]) + " and " * (len(there) > 1) + there[-1]
+    return f"The priors {listed} were learned over {learned['mirnas']} miRNAs by empirical Bayes. "
 
 
 def _random_effects(fit: "Fit") -> str:

@@ -20,6 +20,7 @@ from bayes_mirglmm.results import effects as _effects
 from bayes_mirglmm.results import findings as _findings
 from bayes_mirglmm.results import inference as _inference
 from bayes_mirglmm.results import isomir_findings as _isomirs
+from bayes_mirglmm.results import learned_priors as _learned
 from bayes_mirglmm.results import omnibus as _omnibus
 from bayes_mirglmm.results import outliers as _outliers
 from bayes_mirglmm.results import posterior_draws as _draws
@@ -209,6 +210,7 @@ class Fit:
     shared_directions = _usage.shared_directions
     type_shifts = _types.type_shifts
     bayes_factor_curve = _curve.bayes_factor_curve
+    learned_priors = _learned.learned_priors
     variance_components = _components.variance_components
     status = _status.status
     diagnostics = _status.diagnostics
