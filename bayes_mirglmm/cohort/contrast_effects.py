@@ -33,7 +33,9 @@ PSEUDO_SHARE = 0.5
 RIDGES = (1.0, 4.0, 16.0)
 #: SDs of the log noise over directions, beyond which the regression took effects for noise: where effects follow what
 #: samples of one group differ in (more or less tumour, say), a'z tells effects and not noise, and nothing is borrowed.
-MOST_EXCESS = 2.576
+#: Where few miRNAs are unchanged, as between tumour and normal tissue, it takes less: a chance of 0.05 and not 0.005.
+MOST_EXCESS, MOST_EXCESS_OF_MANY = 2.576, 1.645
+FEW_UNCHANGED = 0.6
 STEPS = 100
 GRID_STEPS = 10  # after which the grid of scales stays
 TOLERANCE = 1e-6
@@ -132,7 +134,7 @@ def contrast_effects(
     slope = best.slope
     noise = slope @ shared.matrix @ slope + best.psi
     excess = (np.log(noise) - mock.log_total) / np.sqrt(mock.log_total_variance)
-    borrowed = bool(excess <= MOST_EXCESS)
+    borrowed = bool(excess <= (MOST_EXCESS_OF_MANY if best.null_share < FEW_UNCHANGED else MOST_EXCESS))
     if not borrowed:
         whole = mock._replace(log_psi=mock.log_total, log_psi_variance=mock.log_total_variance)
         start = np.exp(mock.log_total)

@@ -38,11 +38,13 @@ def shared_samples(
         effective_samples (as many independent samples would carry as much: coefficients plus the participation
         ratio of the learned covariance's eigenvalues), variance_left (share of the noise along the contrast that
         the other directions do not tell), null_share (of miRNAs without an effect), shift (natural log; what all
-        miRNAs do together, taken for an offset), df, and noise_ratio with noise_p_value: how much noise the other
-        directions would explain along the contrast, over what directions have in which nothing was compared.
+        miRNAs do together, taken for an offset), df (NaN: those of the fit), and noise_ratio with noise_p_value:
+        how much noise the other directions would explain along the contrast, over what directions have in which
+        nothing was compared.
         Where it is beyond them (``borrowed`` false), effects follow what samples alike in the contrast differ in;
         effects on many miRNAs and an unmeasured difference between the groups cannot be told apart, and nothing is
-        borrowed: the effects are those of moderated least squares.
+        borrowed: the effects are those of the fit, as with ``samples="independent"``, and their weighted means those
+        of moderated least squares.
 
     Raises
     ------

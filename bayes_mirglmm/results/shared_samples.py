@@ -106,8 +106,8 @@ def shared_effects_table(
 ) -> pd.DataFrame:
     """Return a row per fitted miRNA and row of ``weights``, as :func:`effects_table` and under what samples share.
 
-    Levels (rows with weight on the intercept) are no effects: theirs are the numbers of the fit itself. A miRNA whose
-    model did not converge has no numbers.
+    Levels (rows with weight on the intercept) are no effects: theirs are the numbers of the fit itself, and so are
+    those of a contrast for which nothing is borrowed. A miRNA whose model did not converge has no numbers.
 
     Parameters
     ----------
@@ -130,17 +130,26 @@ def shared_effects_table(
     for c in np.flatnonzero(log_fold_changes(weights)):
         found = shared.effects(weights.to_numpy(dtype=float)[c])
         mean = estimand == ISOMIR_MEAN
+        if mean and not found.contrast.borrowed:  # the fit's own effects stay
+            _beyond(columns, int(c), place, found)
+            continue
         estimate, error = np.full((2, len(rows), 1), np.nan)
         estimate[place, 0] = found.mean if mean else found.weighted
         error[place, 0] = found.mean_std_error if mean else found.weighted_std_error
         table = tests(estimate, error, log_fold_change=np.array([True]), df=found.df, prob=prob)
         for name, values in table.items():
             columns[name][:, c] = values[:, 0]
-        careful = np.sqrt(error[place, 0] ** 2 + found.variance_if_null)
-        columns["p_beyond_shared"][place, c] = two_sided_p(estimate[place, 0] / careful, found.df)
+        _beyond(columns, int(c), place, found)
     result = long_table({"mirna": data["mirna"].values[rows]}, label, weights, columns)
     result.insert(2, "estimand", estimand)
     return result
+
+
+def _beyond(columns: dict[str, np.ndarray], c: int, place: np.ndarray, found: CohortEffects) -> None:
+    """Fill in p_beyond_shared of effect ``c``: all that the miRNAs do together along it is noise."""
+    careful = np.sqrt(columns["std_error"][place, c] ** 2 + found.variance_if_null)
+    z = columns["estimate"][place, c] / careful
+    columns["p_beyond_shared"][place, c] = two_sided_p(z, columns["df"][place, c])
 
 
 def shared_samples_table(shared: SharedSamples, weights: pd.DataFrame, label: str) -> pd.DataFrame:
@@ -162,7 +171,7 @@ def shared_samples_table(shared: SharedSamples, weights: pd.DataFrame, label: st
                 "variance_left": psi / (psi + slope @ cohort.shared.matrix @ slope),
                 "null_share": found.null_share,
                 "shift": effects.shift,
-                "df": effects.df,
+                "df": effects.df if found.borrowed else np.nan,
                 "noise_ratio": found.noise_ratio,
                 "noise_p_value": found.noise_p_value,
                 "borrowed": found.borrowed,
@@ -176,7 +185,7 @@ def in_words(table: pd.DataFrame) -> str:
     row = table.iloc[0]
     text = f"{row['n_samples']} samples carry as much as {row['effective_samples']:.1f} independent ones"
     if not row["borrowed"]:
-        return f"{text}; nothing was borrowed across them for {row['term']}"
+        return f"{text}; nothing was borrowed across them for {row['term']}, which is such a direction itself"
     return f"{text}, and what they share tells {100 * (1 - row['variance_left']):.0f} % of the noise of {row['term']}"
 
 
@@ -223,8 +232,8 @@ def shared_cautions_of(shared: SharedSamples, weights: pd.DataFrame) -> list[Cau
                 f"{name}: what the miRNAs do along it follows what samples alike in it differ in: taken for noise it "
                 f"would be {at.noise_ratio:.1f} times that of other directions (p = {at.noise_p_value:.1g}). Effects "
                 "on many miRNAs and a shared difference of the groups (degradation, batch, cell composition) cannot "
-                "be told apart; nothing was borrowed across samples, and p_beyond_shared takes what they do together "
-                "for noise."
+                "be told apart; nothing was borrowed across samples: the effects are those of samples='independent', "
+                "and p_beyond_shared takes what they do together for noise."
             )
             found.append(Caution("shared_direction", sentence))
         elif at.null_share < FEW_UNCHANGED and at.noise_ratio > LARGE_NOISE:

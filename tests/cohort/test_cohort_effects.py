@@ -212,6 +212,24 @@ def test_nothing_is_borrowed_where_effects_follow_what_samples_differ_in():
     assert min(errors) < 0.02
 
 
+@pytest.mark.parametrize(
+    ("excess", "few_change", "many_change"), [(1.5, True, True), (2.0, True, False), (2.7, False, False)]
+)
+def test_less_excess_is_enough_where_most_mirnas_change(excess: float, few_change: bool, many_change: bool):
+    """The noise along the contrast, set so many SDs above that of other directions: 1.645 against 2.576 are allowed."""
+    x = two_groups(8)
+    for changed, expected in ((0, few_change), (65, many_change)):
+        effect = np.where(np.arange(100) < changed, np.resize([-1.5, 1.5, 2.5, -2.5], 100), 0.0)
+        cohort = learn_cohort(draw(np.random.default_rng(16), x, effect=effect), x)
+        before = cohort_effects(cohort, last(x)).contrast
+        spread = np.sqrt(cohort.mock.log_total_variance)
+        level = cohort.mock.log_total + np.log(before.noise_ratio) - excess * spread
+        mock = cohort.mock._replace(log_total=float(level))
+        found = cohort_effects(cohort._replace(mock=mock), last(x)).contrast
+        assert (before.null_share < 0.5) == (changed > 0)
+        assert found.borrowed == expected
+
+
 def test_directions_without_the_group(learned: Cohort):
     found = cohort_effects(learned, np.array([0.0, 1.0])).contrast
     assert found.borrowed

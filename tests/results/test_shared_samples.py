@@ -64,6 +64,31 @@ def test_columns_and_rows(fit: bm.Fit):
     )
 
 
+def test_effects_are_those_of_the_fit_where_nothing_is_borrowed(simulation):
+    fit = bm.fit(simulation.counts, "~ group", reference={"group": "ctrl"}, samples="shared", progress=False)
+    shared = fit.what_samples_share
+    weights = np.array([0.0, 1.0])
+    borrowed = shared.effects(weights)
+    weighted = fit.effects(TERM, estimand="weighted_mean")
+    assert borrowed.contrast.borrowed
+    assert np.isfinite(fit.shared_samples()["df"]).all()
+    # as it is where the groups are themselves a direction in which samples differ
+    shared._effects[weights.tobytes()] = borrowed._replace(
+        contrast=borrowed.contrast._replace(borrowed=False)
+    )
+    plain, table = fit.effects(TERM, samples="independent"), fit.effects(TERM)
+    own = list(plain.columns.drop("isomir_slope"))
+    pd.testing.assert_frame_equal(table[own], plain[own])
+    from scipy import stats
+
+    careful = np.sqrt(plain["std_error"] ** 2 + borrowed.variance_if_null)
+    np.testing.assert_allclose(
+        table["p_beyond_shared"], 2 * stats.t.sf(np.abs(plain["estimate"] / careful), plain["df"])
+    )
+    pd.testing.assert_frame_equal(fit.effects(TERM, estimand="weighted_mean"), weighted)
+    assert fit.shared_samples()["df"].isna().all()
+
+
 def test_how_the_fit_was_made_is_the_default(fit: bm.Fit, simulation):
     plain = bm.fit(simulation.counts, "~ group", reference={"group": "ctrl"}, progress=False)
     assert plain.samples_taken == "independent"
@@ -182,7 +207,7 @@ def test_the_covariance_of_the_samples_goes_into_a_second_fit(fit: bm.Fit, simul
         (0.4, 2.0, True, "60 % of the miRNAs change, and their noise along it would be 2.0 times"),
         (0.4, 1.2, True, ""),
         (0.7, 2.0, True, ""),
-        (0.4, 2.0, False, "nothing was borrowed across samples"),
+        (0.4, 2.0, False, "the effects are those of samples='independent'"),
     ],
 )
 def test_many_effects_along_much_noise_are_a_caution(
@@ -257,7 +282,8 @@ def test_nothing_gained_is_not_told_as_a_share_of_the_noise():
     )
     table["variance_left"], table["borrowed"] = 1.0, False
     assert in_words(table) == (
-        f"20 samples carry as much as 10.2 independent ones; nothing was borrowed across them for {TERM}"
+        f"20 samples carry as much as 10.2 independent ones; nothing was borrowed across them for {TERM}, "
+        "which is such a direction itself"
     )
 
 
