@@ -75,6 +75,21 @@ def table_part(cache: Cache) -> pd.DataFrame:
     return in_order(pd.concat([together, alone], ignore_index=True))
 
 
+def with_recorded(table: pd.DataFrame, path: Path, today: str) -> pd.DataFrame:
+    """Keep rows of methods that were measured earlier and are not in the cache; ``measured`` says when each row was.
+
+    Data sets are made from their numbers alone, so that methods measured on other days had the same ones.
+    """
+    table = table.assign(measured=today)
+    if not path.exists():
+        return table
+    recorded = pd.read_csv(path, sep="\t", comment="#")
+    if "measured" not in recorded:
+        recorded["measured"] = path.read_text().split(";")[0].removeprefix("# ")
+    recorded = recorded[~recorded["method"].isin(table["method"])]
+    return in_order(pd.concat([table, recorded[[c for c in table if c in recorded]]], ignore_index=True))
+
+
 def variants_part(cache: Cache) -> pd.DataFrame:
     first = metric_rows(cache, TABLE[0].name, OF_VARIANTS)
     rows = pd.concat([first, *(metric_rows(cache, v.name) for v in VARIANTS)], ignore_index=True)
@@ -164,6 +179,8 @@ def report(
         table = build()
         if table.empty:
             continue
+        if page and name == "table":
+            table = with_recorded(table, folder / "accuracy_table.tsv", str(date.today()))
         tables[name] = table
         with (folder / f"accuracy_{name}.tsv").open("w") as file:
             file.write(f"# {stamp}\n")

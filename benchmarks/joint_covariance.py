@@ -16,7 +16,7 @@ from scipy import special
 from bayes_mirglmm.cohort.cohort_effects import Cohort
 from bayes_mirglmm.cohort.contrast_direction import contrast_direction
 from bayes_mirglmm.cohort.isomir_deviations import mean_minus_weighted
-from bayes_mirglmm.cohort.residual_covariance import pseudo_rows
+from bayes_mirglmm.cohort.residual_covariance import learn_residual_covariance, pseudo_rows
 from bayes_mirglmm.cohort.scale_prior import ScalePrior, fit_scale_prior
 from bayes_mirglmm.evidence.mixture_weights import fit_weights
 
@@ -74,6 +74,29 @@ def joint_effects(cohort: Cohort, weights: np.ndarray, *, leave_out: bool) -> Jo
     difference, more = mean_minus_weighted(
         cohort.responses, cohort.deviations, direction, cohort.basis, moments.null
     )
+    df = min(prior.df + q - 1.0, m * (q - 1.0))
+    return JointEffects((effect + difference) * length, np.sqrt(variance + more) * length, df)
+
+
+def with_known_effects(cohort: Cohort, weights: np.ndarray, known: np.ndarray) -> JointEffects:
+    """Return the same where Sigma is learned from responses without their true effects, shape (m,): its limit.
+
+    Each miRNA is left out of the Sigma that serves it.
+    """
+    direction, length = contrast_direction(cohort.x, weights)
+    y = np.stack([r.pooled for r in cohort.responses]) @ np.column_stack([direction, cohort.basis])
+    without = y - np.eye(y.shape[1])[0] * (known / length)[:, None]
+    found = learn_residual_covariance(without)
+    (m, q), nu = y.shape, found.pseudo_rows
+    away = without - found.centre
+    part = (away / found.variance[:, None])[:, :, None] * away[:, None, :]
+    whole = part.sum(axis=0) + nu * np.eye(q)
+    own = (whole - part) * (q / np.trace(whole) * (m + nu) / (m - 1 + nu))
+    effect, variance, rest = _least_squares(y - found.centre, own)
+    prior = fit_scale_prior(rest, q - 1.0)
+    variance = variance * prior.moderated(rest, q - 1.0)
+    null = (known == 0).astype(float)
+    difference, more = mean_minus_weighted(cohort.responses, cohort.deviations, direction, cohort.basis, null)
     df = min(prior.df + q - 1.0, m * (q - 1.0))
     return JointEffects((effect + difference) * length, np.sqrt(variance + more) * length, df)
 

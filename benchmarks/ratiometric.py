@@ -5,6 +5,7 @@ as the pools were mixed as they were meant to be.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -42,6 +43,18 @@ def data_sets() -> Iterator[DataSet]:
         chosen = part.groupby("pool").head(LIBRARIES)
         yield _data_set(SCENARIO, number, table, truth, chosen)
         number += 1
+
+
+def halves() -> Iterator[DataSet]:
+    """Yield two libraries of each pool against two, and the other two against two, for each lab and protocol."""
+    for data in data_sets():
+        group = data.counts["group"].values
+        for half in (0, 1):
+            own = np.concatenate([np.flatnonzero(group == pool)[half::2] for pool in ("A", "B")])
+            counts = data.counts.isel(sample=np.sort(own))
+            yield replace(
+                data, scenario=f"{SCENARIO}_halves", number=2 * data.number + half, counts=counts, mirnas=None
+            )
 
 
 def across() -> Iterator[DataSet]:

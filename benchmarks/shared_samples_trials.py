@@ -5,6 +5,7 @@ from dataclasses import replace
 from accuracy_data import SCENARIOS, TABLE, DataSet, Scenario, make
 from ratiometric import across as ratiometric_across
 from ratiometric import data_sets as ratiometric
+from ratiometric import halves as ratiometric_halves
 from shared_samples_data import (
     SMALL_FACTORS,
     Trial,
@@ -111,19 +112,35 @@ KNOWN: Part = (
     ),
     (Scenario("ratiometric_across", "known", "across", "~ group + batch, a library of each", 4), 3),
 )
-REPLICATION: Part = ((SCENARIOS["halves"], 10),)
+REPLICATION: Part = (
+    (SCENARIOS["halves"], 10),
+    (
+        Scenario(
+            "ratiometric_halves",
+            "known",
+            "ratiometric_halves",
+            "synthetic RNA, B against A, 2 libraries each of one laboratory and protocol",
+            13,
+        ),
+        13,
+    ),
+)
 #: Where other ways are compared, and where the covariance is put into the model.
 WAYS: Part = tuple((s, n) for s, n in TRUTH if isinstance(s, Scenario))
 IN_MODEL: Part = tuple((s, 8) for s in (_THREE, TABLE[1], TABLE[0], _SEVEN))
 SCENARIOS.update({s.name: s for s, _ in (*TRUTH, *NULLS) if isinstance(s, Scenario)})
 PARTS: dict[str, Part] = {"truth": TRUTH, "nulls": NULLS, "known": KNOWN, "replication": REPLICATION}
 _KNOWN_SOURCES = {"ratiometric": ratiometric, "across": ratiometric_across}
+#: Of which a number is two data sets.
+_HALVED_SOURCES = {"ratiometric_halves": ratiometric_halves}
 
 
 def of_number(scenario: Scenario | Trial, number: int) -> list[DataSet]:
     """Return data set ``number`` of a scenario, as a list: two halves, or none where there is no such number."""
     if isinstance(scenario, Trial):
         return [make_trial(scenario, number)]
+    if scenario.source in _HALVED_SOURCES:
+        return [data for data in _HALVED_SOURCES[scenario.source]() if data.number // 2 == number]
     if scenario.source in _KNOWN_SOURCES:
         return [data for data in _KNOWN_SOURCES[scenario.source]() if data.number == number]
     return make(scenario.name, number)

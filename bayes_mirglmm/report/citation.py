@@ -71,6 +71,26 @@ def references(fit: "Fit") -> list[Reference]:
     return [SOFTWARE, METHOD, *([offset] if offset else []), *moderation, SHRINKAGE]
 
 
+def _shared_sentences(fit: "Fit") -> str:
+    """Say how effects came from what samples share, and for which nothing was borrowed."""
+    table = fit.shared_samples()
+    alone = ", ".join(table.loc[~table["borrowed"].astype(bool), "term"])
+    said = ""
+    if table["borrowed"].any():
+        said = (
+            "Log fold changes of miRNAs were estimated by generalised least squares under the covariance of the "
+            "samples that was learned over all miRNAs (an offset of each sample, effects with a point mass at 0, "
+            "moderated variances; Smyth 2004), as means over the isomiRs of a miRNA. "
+        )
+    if alone:
+        refers = fit.reference_distribution.replace(" df", " degrees of freedom")
+        said += (
+            f"Log fold changes of {alone} are those of the mixed model, with P-values of {refers}: a covariance of the "
+            "samples was learned over all miRNAs, but along it effects could not be told from what samples differ in. "
+        )
+    return said
+
+
 def methods_text(fit: "Fit") -> str:
     """Return sentences that a methods section can start from."""
     attrs, meta = fit.data.attrs, fit.metadata
@@ -84,13 +104,7 @@ def methods_text(fit: "Fit") -> str:
     if not fit.method.has_draws and fit.samples_taken != SHARED:
         refers = f"P-values refer to {fit.reference_distribution.replace(' df', ' degrees of freedom')}. "
     df = "" if fit.samples_taken == SHARED else df_sentence(fit)
-    shared = (
-        "Log fold changes of miRNAs were estimated by generalised least squares under the covariance of the samples "
-        "that was learned over all miRNAs (an offset of each sample, effects with a point mass at 0, moderated "
-        "variances; Smyth 2004), as means over the isomiRs of a miRNA. "
-        if fit.samples_taken == SHARED
-        else ""
-    )
+    shared = _shared_sentences(fit) if fit.samples_taken == SHARED else ""
     return (
         f"{samples_sentence(fit)}IsomiR counts of each miRNA were fitted with a {family} mixed model "
         f"(bayes_mirglmm {version}; Baran et al. 2025), formula {fit.formula}"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from accuracy_report import with_recorded
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -24,6 +25,32 @@ def run(folder: Path, *arguments: str) -> float:
     done = subprocess.run(command, cwd=folder.parent, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return time.perf_counter() - started
+
+
+def test_rows_of_methods_that_were_not_run_again_stay_with_their_date(tmp_path: Path):
+    path = tmp_path / "accuracy_table.tsv"
+    sources = ["both", "both", "tcga_normal", "tcga_normal"]
+    old = pd.DataFrame(
+        {"source": sources, "method": ["ml", "limma"] * 2, "sets": [100, 100, 50, 50], "tpr": 0.1}
+    )
+    path.write_text("# 2020-01-02; a machine\n" + old.to_csv(sep="\t", index=False))
+    new = pd.DataFrame(
+        {"source": sources, "method": ["ml", "ml_shared"] * 2, "sets": [90, 90, 40, 40], "tpr": 0.2}
+    )
+    table = with_recorded(new, path, "2021-03-04")
+    found = list(zip(table["source"], table["method"], table["sets"], table["measured"], strict=True))
+    assert found == [
+        ("both", "ml", 90, "2021-03-04"),
+        ("both", "ml_shared", 90, "2021-03-04"),
+        ("both", "limma", 100, "2020-01-02"),
+        ("tcga_normal", "ml", 40, "2021-03-04"),
+        ("tcga_normal", "ml_shared", 40, "2021-03-04"),
+        ("tcga_normal", "limma", 50, "2020-01-02"),
+    ]
+    path.write_text("# 2021-03-04; a machine\n" + table.to_csv(sep="\t", index=False))
+    again = with_recorded(new, path, "2022-05-06").set_index(["source", "method"])["measured"]
+    assert again["both", "limma"] == "2020-01-02"
+    assert again["both", "ml"] == "2022-05-06"
 
 
 @pytest.mark.slow

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from joint_covariance import joint_effects
+from joint_covariance import joint_effects, with_known_effects
 from ratiometric import consensus
 from shared_samples_data import Prepared, Trial, make_trial
 
@@ -90,3 +90,27 @@ def test_one_covariance_of_all_directions_finds_effects_that_a_shared_factor_hid
     assert np.mean((careful.mean - truth) ** 2) < 0.5 * plain
     inside = np.abs(found.estimate - truth) < 2.2 * found.std_error
     assert inside.mean() > 0.85
+
+
+def test_known_effects_shape_nothing_that_is_learned():
+    """An effect that is known moves the estimate of its miRNA by itself, and no other one."""
+    rng = np.random.default_rng(12)
+    x, factor = np.column_stack([np.ones(12), LABEL]), rng.normal(size=12)
+    pooled = rng.normal(size=(60, 1)) * factor + 0.3 * rng.normal(size=(60, 12))
+    alike, one = np.full(3, 1 / 3), np.full(3, 100.0)
+    isomirs = pooled[:, None] + 0.1 * rng.normal(size=(60, 3, 12))
+    known = np.zeros(60)
+    found = []
+    for effect in (0.0, 2.5):
+        known[7] = effect
+        moved = known[:, None] * LABEL
+        responses = [
+            Responses(y, own, alike, one)
+            for y, own in zip(pooled + moved, isomirs + moved[:, None], strict=True)
+        ]
+        found.append(with_known_effects(learn_cohort(responses, x), np.array([0.0, 1.0]), known))
+    difference = found[1].estimate - found[0].estimate
+    assert difference[7] == pytest.approx(2.5, abs=0.05)
+    np.testing.assert_allclose(np.delete(difference, 7), 0.0, atol=0.05)
+    plain = pooled[:, 6:].mean(axis=1) - pooled[:, :6].mean(axis=1)
+    assert np.mean(found[0].estimate ** 2) < 0.5 * np.mean(plain**2)

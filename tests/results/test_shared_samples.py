@@ -11,6 +11,7 @@ import bayes_mirglmm as bm
 from bayes_mirglmm.cohort.cohort_effects import cohort_effects, learn_cohort
 from bayes_mirglmm.cohort.responses import log_scale_responses
 from bayes_mirglmm.outcomes import from_metadata
+from bayes_mirglmm.report.citation import methods_text
 from bayes_mirglmm.results.residuals import fitted_means
 from bayes_mirglmm.results.shared_samples import SharedSamples, in_words, shared_cautions_of
 
@@ -71,6 +72,7 @@ def test_effects_are_those_of_the_fit_where_nothing_is_borrowed(simulation):
     borrowed = shared.effects(weights)
     weighted = fit.effects(TERM, estimand="weighted_mean")
     assert borrowed.contrast.borrowed
+    assert "estimated by generalised least squares" in methods_text(fit)
     assert np.isfinite(fit.shared_samples()["df"]).all()
     # as it is where the groups are themselves a direction in which samples differ
     shared._effects[weights.tobytes()] = borrowed._replace(
@@ -87,6 +89,11 @@ def test_effects_are_those_of_the_fit_where_nothing_is_borrowed(simulation):
     )
     pd.testing.assert_frame_equal(fit.effects(TERM, estimand="weighted_mean"), weighted)
     assert fit.shared_samples()["df"].isna().all()
+    said = methods_text(fit)
+    assert (
+        f"Log fold changes of {TERM} are those of the mixed model, with P-values of t with 8 degrees" in said
+    )
+    assert "estimated by generalised least squares" not in said
 
 
 def test_how_the_fit_was_made_is_the_default(fit: bm.Fit, simulation):
