@@ -7,6 +7,8 @@ Methods: the nested Laplace posterior with the default priors and with learned o
 the samples share in the model (sample_covariance); effects under what samples share after the fit, by maximum
 likelihood and from the posterior with learned priors.
 
+All of them see the same 50 miRNAs of each data set, so that there may be more data sets.
+
 Needs the optional data folder (BAYES_MIRGLMM_SHARED, default ../shared). Writes results/learned_priors.tsv (a row for
 each data set and method) and results/learned_priors_populations.tsv (what was learned).
 """
@@ -18,6 +20,7 @@ import platform
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
@@ -27,7 +30,7 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 
 import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
-from accuracy_data import DataSet, data_present  # noqa: E402
+from accuracy_data import SEED, DataSet, data_present  # noqa: E402
 from accuracy_metrics import mirna_metrics  # noqa: E402
 from shared_samples_trials import NULLS, TRUTH, of_number  # noqa: E402
 
@@ -38,7 +41,17 @@ from bayes_mirglmm.results.shared_samples import SharedSamples, shared_effects_t
 RESULTS = Path(__file__).parent / "results"
 TABLE, POPULATIONS = RESULTS / "learned_priors.tsv", RESULTS / "learned_priors_populations.tsv"
 PAGE = Path(__file__).parent.parent / "docs" / "explanation" / "priors.md"
-SCENARIOS = {s.name: s.about for s, _ in (*TRUTH[:4], TRUTH[4], *NULLS[:3], *NULLS[4:6])}
+NAMES = (
+    "samples_3",
+    "tcga_normal",
+    "samples_7",
+    "both_tissues",
+    "null_3",
+    "null_tcga_normal",
+    "null_mirdata_all",
+)
+ALL = {s.name: s for s, _ in (*TRUTH, *NULLS)}
+SCENARIOS = {name: ALL[name].about for name in NAMES}
 METHODS = {
     "default": "default priors",
     "learned": "learned priors",
@@ -47,6 +60,7 @@ METHODS = {
     "shared_ml": "shared samples after `ml`",
     "shared_learned": "shared samples after learned priors",
 }
+MIRNAS = 50
 NUMBERS = ("mse_all", "coverage_null", "coverage_changed", "width", "tpr", "fdr", "tpr_matched", "auc")
 
 
@@ -74,12 +88,21 @@ def shared(fit: bm.Fit, term: str) -> pd.DataFrame:
     return table.rename(columns=names)[["mirna", "estimate", "lower", "upper", "rank", "measure"]]
 
 
-def compared(data: DataSet, *, in_model: bool) -> Iterator[tuple[str, pd.DataFrame, float, str]]:
+def some_of(data: DataSet) -> DataSet:
+    """Return a data set with MIRNAS of its miRNAs, at random, and the totals of all."""
+    rng = np.random.default_rng([SEED, data.number, *data.scenario.encode()])
+    chosen = rng.permutation(data.mirnas["mirna"].to_numpy())[:MIRNAS]
+    rows = np.flatnonzero(np.isin(data.counts["mirna"].values, chosen))
+    mirnas = data.mirnas[data.mirnas["mirna"].isin(chosen)]
+    return replace(data, counts=data.counts.isel(isomir=rows), mirnas=mirnas)
+
+
+def compared(data: DataSet, *, in_model: bool, n_jobs: int) -> Iterator[tuple[str, pd.DataFrame, float, str]]:
     """Give the table of each method, its processor seconds, and what was learned."""
 
     def fitted(**more: object) -> tuple[bm.Fit, float]:
         started = time.process_time()
-        fit = bm.fit(data.counts, data.formula, method="laplace", progress=False, **more)
+        fit = bm.fit(data.counts, data.formula, method="laplace", n_jobs=n_jobs, progress=False, **more)
         return fit, time.process_time() - started
 
     def learned(fit: bm.Fit) -> tuple[bm.Fit, float, str]:
@@ -90,7 +113,8 @@ def compared(data: DataSet, *, in_model: bool) -> Iterator[tuple[str, pd.DataFra
         p, k = found.priors, found.pareto_k
         about = (p.log_theta, p.sd_sample, p.sd_isomir_slope)
         numbers = " ".join(f"{value:g}" for prior in about for value in (prior.mean, prior.sd))
-        return again, seconds, f"{numbers} {int((k > 0.7).sum())} {len(k)}"
+        slope, r = theta_trend(fit)
+        return again, seconds, f"{numbers} {int((k > 0.7).sum())} {len(k)} {slope:.3g} {r:.3g}"
 
     default, seconds = fitted()
     yield "default", posterior(default, data.term), seconds, ""
@@ -104,6 +128,15 @@ def compared(data: DataSet, *, in_model: bool) -> Iterator[tuple[str, pd.DataFra
         yield "default_in_model", posterior(inside, data.term), seconds, ""
         again, seconds, about = learned(inside)
         yield "learned_in_model", posterior(again, data.term), seconds, about
+
+
+def theta_trend(fit: bm.Fit) -> tuple[float, float]:
+    """Return slope and correlation of the posterior mean of log theta on the log mean count of a miRNA's isomiRs."""
+    drawn = drawn_parameters(fit)
+    theta = (drawn.weights * drawn.values[..., drawn.parameters.index("log_theta")]).sum(axis=1)
+    counts, owner = fit.data["counts"].values, fit.data["isomir_mirna"].values
+    level = np.array([np.log(counts[owner == name].mean()) for name in drawn.mirnas])
+    return float(np.polyfit(level, theta, 1)[0]), float(np.corrcoef(level, theta)[0, 1])
 
 
 def append(path: Path, rows: list[dict[str, object]]) -> None:
@@ -121,21 +154,20 @@ def append(path: Path, rows: list[dict[str, object]]) -> None:
         pd.DataFrame(rows).to_csv(file, sep="\t", index=False, header=new, float_format="%.5g")
 
 
-def run(rounds: int) -> None:
+def run(rounds: int, n_jobs: int) -> None:
     """Run what is not in the table yet, a data set of every scenario in turn."""
     done = set()
     if TABLE.exists():
         there = pd.read_csv(TABLE, sep="\t", comment="#")
         done = set(zip(there["scenario"], there["number"], strict=True))
-    by_name = {s.name: s for s, _ in (*TRUTH, *NULLS)}
     for number in range(rounds):
         for name in SCENARIOS:
             if (name, number) in done:
                 continue
             rows, populations = [], []
-            for data in of_number(by_name[name], number):
+            for data in of_number(ALL[name], number):
                 changed = bool(data.mirnas["changed"].any())
-                for method, table, seconds, about in compared(data, in_model=changed):
+                for method, table, seconds, about in compared(some_of(data), in_model=changed, n_jobs=n_jobs):
                     numbers = mirna_metrics(data.mirnas, table)
                     called = int((table["measure"] <= 0.05).sum())
                     rows.append(
@@ -146,7 +178,13 @@ def run(rounds: int) -> None:
                     if about:
                         keys = ("log_theta", "log_sd_sample", "log_sd_slope")
                         names = [f"{key}_{what}" for key in keys for what in ("mean", "sd")]
-                        values = dict(zip([*names, "far", "mirnas"], about.split(), strict=True))
+                        values = dict(
+                            zip(
+                                [*names, "far", "mirnas", "theta_trend", "theta_correlation"],
+                                about.split(),
+                                strict=True,
+                            )
+                        )
                         populations.append({"scenario": name, "number": number, "method": method} | values)
             append(TABLE, rows)
             append(POPULATIONS, populations)
@@ -194,6 +232,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--rounds", type=int, default=3, help="data sets of each scenario")
+    parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--report", action="store_true", help="write the page's table and do nothing else")
     options = parser.parse_args()
     if options.report:
@@ -202,7 +241,7 @@ def main() -> None:
     if not data_present():
         parser.error("no real data (set BAYES_MIRGLMM_SHARED)")
     logging.getLogger("bayes_mirglmm").setLevel(logging.ERROR)
-    run(options.rounds)
+    run(options.rounds, options.jobs)
 
 
 if __name__ == "__main__":

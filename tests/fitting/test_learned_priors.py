@@ -115,6 +115,19 @@ def test_bayes_factors_keep_the_slab(default, learned):
     assert curve["log_bf10"][1] > curve["log_bf10"][0]  # the isomiRs of this miRNA do not differ
 
 
+def test_nuts_takes_them_and_keeps_the_slab(counts, learned):
+    options = OPTIONS | {"method": "nuts", "mirnas": "sim-miR-1", "draws": 60, "tune": 60, "chains": 2}
+    fit = bm.fit(counts, "~ group", priors=learned.spec.priors, **options)
+    assert fit.spec == learned.spec
+    slab = bm.fit(counts, "~ group", model=learned.spec.compared(), **options)
+    evidence = [one.data["log_evidence"].sel(mirna="sim-miR-1", model="full").item() for one in (fit, slab)]
+    assert np.isfinite(evidence[0])
+    assert evidence[0] == evidence[1]  # the same draws: those of the model that Bayes factors compare
+    posterior = [one["sim-miR-1"]["posterior"]["sd_isomir"].values[..., 1] for one in (fit, slab)]
+    assert (posterior[0] != posterior[1]).all()
+    assert (fit.usage()["slope_prior_scale"] == 1.0).all()
+
+
 def test_too_few_mirnas_and_methods_without_priors_are_refused(counts, default):
     few = counts.isel(isomir=np.flatnonzero(np.isin(counts["mirna"].values, default.mirnas[:19])))
     with pytest.raises(
