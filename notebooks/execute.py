@@ -5,6 +5,7 @@ What is stored is the same on every machine: no times, no counters of the kernel
 
 import argparse
 import os
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -18,7 +19,7 @@ PRIVATE = ("IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNT
 
 
 def execute(path: Path, *, timeout: float = 1200.0) -> nbformat.NotebookNode:
-    """Run a notebook in a new folder and return it with its outputs.
+    """Run a notebook in a new folder that has a copy of ``data``, and return it with its outputs.
 
     Raises
     ------
@@ -27,6 +28,7 @@ def execute(path: Path, *, timeout: float = 1200.0) -> nbformat.NotebookNode:
     """
     notebook = nbformat.read(path, as_version=4)
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as private:
+        shutil.copytree(HERE / "data", Path(folder) / "data")
         client = NotebookClient(
             notebook, timeout=timeout, kernel_name="python3", resources={"metadata": {"path": folder}}
         )
@@ -52,6 +54,7 @@ def tidy(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
         if cell.cell_type == "code":
             code += 1
             cell.execution_count = code
+            cell.outputs = joined(cell.outputs)
             for output in cell.outputs:
                 output.pop("transient", None)
                 if "execution_count" in output:
@@ -59,6 +62,18 @@ def tidy(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
                 if "metadata" in output:
                     output.metadata = nbformat.from_dict({})
     return notebook
+
+
+def joined(outputs: list[nbformat.NotebookNode]) -> list[nbformat.NotebookNode]:
+    """Return outputs with what follows on the same stream in one piece: how it was cut is a matter of time."""
+    found: list[nbformat.NotebookNode] = []
+    for output in outputs:
+        last = found[-1] if found else None
+        if last and output.output_type == last.output_type == "stream" and output.name == last.name:
+            last.text += output.text
+        else:
+            found.append(output)
+    return found
 
 
 def stderr(notebook: nbformat.NotebookNode) -> list[str]:

@@ -33,7 +33,7 @@ def kinds(notebook: nbformat.NotebookNode) -> list[list[str]]:
 
 
 def test_there_are_notebooks():
-    assert [path.name[:2] for path in NOTEBOOKS] == ["01", "02", "03", "04", "05", "06"]
+    assert [path.name[:2] for path in NOTEBOOKS] == ["01", "02", "03", "04", "05", "06", "07"]
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -54,7 +54,24 @@ def test_a_committed_notebook_is_small_tidy_and_from_no_machine(run, path: Path)
     assert nbformat.writes(run.tidy(notebook), indent=1, sort_keys=True) + "\n" == text
     assert any(cell.outputs for cell in notebook.cells if cell.cell_type == "code")
     assert not re.search(r"/(?:home|root|tmp|work|Users)/", text)
-    assert "simulated" in notebook.cells[0].source
+    assert re.search("counts are simulated|real counts", notebook.cells[0].source)
+
+
+def test_real_counts_come_with_their_licence_and_their_origin():
+    data = ROOT / "notebooks" / "data"
+    assert "MIT License" in (data / "LICENSE-isomiRs").read_text(encoding="utf-8")
+    assert "Copyright (c) 2014 Lorena" in (data / "LICENSE-isomiRs").read_text(encoding="utf-8")
+    assert "GSE97285" in (data / "README.md").read_text(encoding="utf-8")
+    assert sum(path.stat().st_size for path in data.iterdir()) < LARGEST
+
+
+def test_a_stream_is_one_piece_however_it_came(run):
+    pieces = [("stdout", "a\n"), ("stdout", "b\n"), ("stderr", "c\n"), ("stdout", "d\n")]
+    cell = nbformat.v4.new_code_cell("")
+    cell.outputs = [nbformat.v4.new_output("stream", name=name, text=text) for name, text in pieces]
+    done = run.tidy(nbformat.v4.new_notebook(cells=[cell]))
+    found = [(output.name, output.text) for output in done.cells[0].outputs]
+    assert found == [("stdout", "a\nb\n"), ("stderr", "c\n"), ("stdout", "d\n")]
 
 
 def test_an_error_and_a_warning_of_a_cell_are_seen(run, tmp_path: Path):
