@@ -2,14 +2,18 @@
 
 import inspect
 import math
+import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis
     from matplotlib.figure import Figure
     from matplotlib.text import Text
+    from matplotlib.ticker import LogLocator
 
 # Okabe and Ito's palette: distinct with any colour vision.
 BLUE, ORANGE, GREY, BLACK = "#0072B2", "#D55E00", "#9A9A9A", "#000000"
@@ -156,8 +160,8 @@ def label_axes(
     ----------
     axes : matplotlib.axes.Axes
     x, y, title : str or sequence of str
-        Parts, joined by commas where there is room, else a line each, shortened where even that is too long. Never
-        read as mathtext.
+        Parts, joined by commas where there is room, else a line each, broken between words where even that is too
+        long. A word without room is shortened. Never read as mathtext.
     """
     above = axes.set_title("", loc="left", fontsize=MEDIUM, color="0.35")
     texts = ((axes.xaxis.label, x), (axes.yaxis.label, y), (above, title))
@@ -190,18 +194,29 @@ def _fit(text: "Text", parts: Sequence[str], room: float, *, across: bool) -> No
         if lines and length(joined) <= room:
             lines[-1] = joined
         else:
-            needed = length(part)
-            fits = needed <= room
-            lines.append(part if fits else shortened(part, max(int(len(part) * room / needed), 8)))
+            lines += _broken(part, length, room)
     text.set_text("\n".join(lines))
 
 
+def _broken(part: str, length: Callable[[str], float], room: float) -> list[str]:
+    """Break a text between words into lines of at most ``room``; a word that is longer is shortened."""
+    lines: list[str] = []
+    for word in re.split(" (?!%)", part):  # a number keeps its unit
+        joined = f"{lines[-1]} {word}" if lines else word
+        if lines and length(joined) <= room:
+            lines[-1] = joined
+            continue
+        needed = length(word)
+        lines.append(word if needed <= room else shortened(word, max(int(len(word) * room / needed), 8)))
+    return lines
+
+
 def log_axis(axis: "Axis") -> None:
-    """Make an axis logarithmic with ticks that read as counts: 1, 2, 5 over a short range, decades over a long one.
+    """Make an axis logarithmic with ticks that read as counts: 1, 2, 5 where there is room, else 1, 3, else decades.
 
     Its limits must be final.
     """
-    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+    from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
     axes = axis.axes
     (axes.set_xscale if axis is axes.xaxis else axes.set_yscale)("log")
@@ -213,9 +228,28 @@ def log_axis(axis: "Axis") -> None:
     if decades < 1.0:
         axis.set_major_locator(MaxNLocator(5))
     else:
-        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if decades < 2.5 else (1.0,), numticks=16))
+        axis.set_major_locator(_roomy_log_locator())
     axis.set_major_formatter(FuncFormatter(lambda value, _: short_number(value)))
     axis.set_minor_formatter(NullFormatter())
+
+
+def _roomy_log_locator() -> "LogLocator":
+    """Return ticks of a logarithmic axis that are as many as it has room for when it is drawn."""
+    from matplotlib.ticker import LogLocator
+
+    class RoomyLogLocator(LogLocator):
+        def tick_values(self, vmin: float, vmax: float) -> Any:
+            low, high = sorted((vmin, vmax))
+            room = max(2, min(self.axis.get_tick_space(), 8))
+            for steps in ((1.0, 2.0, 5.0), (1.0, 3.0)):
+                self.set_params(subs=steps, numticks=16)
+                ticks = np.asarray(super().tick_values(vmin, vmax))
+                if ((low <= ticks) & (ticks <= high)).sum() <= room:
+                    return ticks
+            self.set_params(subs=(1.0,), numticks=room)
+            return super().tick_values(vmin, vmax)
+
+    return RoomyLogLocator()
 
 
 def short_number(value: float) -> str:
