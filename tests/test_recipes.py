@@ -43,6 +43,16 @@ def test_the_image_has_a_python_that_the_package_is_tried_with():
     assert (ROOT / ".python-version").read_text().strip() == bases[0] or bases[0] > "3.12"
 
 
+def test_the_module_has_an_output_for_each_that_its_description_names():
+    module, meta = (text(f"nf-core/bayesmirglmm/fit/{name}") for name in ("main.nf", "meta.yml"))
+    emitted = re.findall(r"emit: (\w+)", module)
+    outputs = meta.partition("\noutput:\n")[2].partition("\ntopics:\n")[0]
+    assert re.findall(r"^  (\w+):$", outputs, re.MULTILINE) == emitted
+    for name in ("counts.tsv", "samples.tsv"):
+        assert f"${{moduleDir}}/tests/{name}" in text("nf-core/bayesmirglmm/fit/tests/main.nf.test")
+        assert (RECIPES / "nf-core/bayesmirglmm/fit/tests" / name).exists()
+
+
 @pytest.mark.parametrize("block", ["script", "stub"])
 def test_the_script_of_the_module_makes_the_files_that_it_declares(block, tmp_path):
     module = text("nf-core/bayesmirglmm/fit/main.nf")
@@ -70,6 +80,13 @@ def test_the_script_of_the_module_makes_the_files_that_it_declares(block, tmp_pa
     assert done.returncode == 0, done.stderr
     for declared in re.findall(r'path\("\$\{prefix\}([^"]*)"\)', module):
         assert (tmp_path / f"one{declared}").exists(), declared
-    said = (tmp_path / "versions.yml").read_text()
-    assert f"bayes-mirglmm: {bm.__version__}" in said
-    assert said.startswith('"BAYESMIRGLMM_FIT":')
+    command = re.search(r"""eval\("(.*?)"\), topic: versions""", module)[1]  # type: ignore[index]
+    said = subprocess.run(
+        ["bash", "-eu", "-c", command],
+        env=os.environ | {"PATH": path},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert said.stdout.strip() == bm.__version__
+    assert f'"{command}":' in text("nf-core/bayesmirglmm/fit/meta.yml")

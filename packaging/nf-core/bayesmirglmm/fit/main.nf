@@ -18,7 +18,7 @@ process BAYESMIRGLMM_FIT {
     tuple val(meta), path("${prefix}/status.tsv")               , emit: status
     tuple val(meta), path("${prefix}/report.html")              , emit: report
     tuple val(meta), path("${prefix}/findings/findings.tsv")    , emit: findings
-    path "versions.yml"                                         , emit: versions
+    tuple val("${task.process}"), val('bayes-mirglmm'), eval("bayes-mirglmm --version | sed 's/bayes-mirglmm //'"), topic: versions, emit: versions_bayesmirglmm
 
     when:
     task.ext.when == null || task.ext.when
@@ -38,11 +38,6 @@ process BAYESMIRGLMM_FIT {
         --findings \\
         --out ${prefix} \\
         ${args}
-
-    cat <<-END_VERSIONS > versions.yml
-    "${task.process}":
-        bayes-mirglmm: \$(bayes-mirglmm --version | sed 's/bayes-mirglmm //')
-    END_VERSIONS
     """
 
     stub:
@@ -50,10 +45,5 @@ process BAYESMIRGLMM_FIT {
     """
     mkdir -p ${prefix}/findings
     touch ${prefix}/{effects,isomir_effects,usage,status}.tsv ${prefix}/report.html ${prefix}/findings/findings.tsv
-
-    cat <<-END_VERSIONS > versions.yml
-    "${task.process}":
-        bayes-mirglmm: \$(bayes-mirglmm --version | sed 's/bayes-mirglmm //')
-    END_VERSIONS
     """
 }
