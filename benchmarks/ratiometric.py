@@ -18,15 +18,20 @@ SIZE = 3  # sequences of a pseudo-miRNA
 LIBRARIES = 4  # of each pool, in a lab and protocol
 
 
+def put_together(table: pd.DataFrame, by: str) -> pd.DataFrame:
+    """Return the sequences with a column mirna: every :data:`SIZE` of one value of ``by``, a log ratio, make one."""
+    table = table.sort_values([by, "sequence"], kind="stable").reset_index(drop=True)
+    place = table.groupby(by).cumcount() // SIZE
+    names = [f"ratio {r:+.2f} no. {k}" for r, k in zip(table[by], place, strict=True)]
+    return pd.concat([table, pd.Series(names, name="mirna")], axis=1)
+
+
 def _tables() -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Return counts with a pseudo-miRNA for each sequence, the samples of pools A and B, and the truth."""
     folder = SHARED / "data" / "giraldez_ratiometric"
     table = pd.read_csv(folder / "counts.tsv.gz", sep="\t")
     samples = pd.read_csv(folder / "samples.tsv", sep="\t", index_col="sample")
-    table = table.sort_values(["true_log_fc", "sequence"], kind="stable").reset_index(drop=True)
-    place = table.groupby("true_log_fc").cumcount() // SIZE
-    names = [f"ratio {r:+.2f} no. {k}" for r, k in zip(table["true_log_fc"], place, strict=True)]
-    table = pd.concat([table, pd.Series(names, name="mirna")], axis=1)
+    table = put_together(table, "true_log_fc")
     truth = table.groupby("mirna", sort=False, as_index=False)["true_log_fc"].first()
     truth = truth.rename(columns={"true_log_fc": "value"})
     truth = truth.assign(nominal=truth["value"], changed=np.abs(truth["value"]) > 1e-9, usage=False)

@@ -1,5 +1,6 @@
 # edgeR (quasi-likelihood), limma-voom and DESeq2 on many data sets in one process.
-# Usage: Rscript rivals.R FOLDER METHOD,METHOD,...   with METHOD among edger, limma, deseq2, deseq2_isomirs
+# Usage: Rscript rivals.R FOLDER METHOD,METHOD,...   with METHOD among edger, limma, deseq2, deseq2_isomirs;
+# edger_given, limma_given, deseq2_given take the column total for the libraries' sizes as it is, where the others normalise.
 # For every FOLDER/NAME.counts.tsv (columns isomir, mirna, samples; groups in FOLDER/NAME.samples.tsv with columns
 # sample, group, total and covariates, which stand in the design too; group B against A) writes FOLDER/NAME.METHOD.tsv, log2, and FOLDER/NAME.METHOD.seconds.
 suppressWarnings(suppressMessages({library(limma); library(edgeR); library(DESeq2)}))
@@ -18,8 +19,10 @@ limma_voom <- function(y, design) {
   data.frame(feature = rownames(t), estimate = t$logFC, std_error = abs(t$logFC / t$t), lower = t$CI.L, upper = t$CI.R,
              p_value = t$P.Value, p_adjusted = t$adj.P.Val)
 }
-deseq <- function(m, samples, formula) {
-  d <- suppressMessages(DESeq(DESeqDataSetFromMatrix(m, samples, formula), quiet = TRUE))
+deseq <- function(m, samples, formula, given = FALSE) {
+  d <- suppressMessages(DESeqDataSetFromMatrix(m, samples, formula))
+  if (given) sizeFactors(d) <- samples$total / exp(mean(log(samples$total)))
+  d <- suppressMessages(DESeq(d, quiet = TRUE))
   t <- results(d, contrast = c("group", "B", "A"), alpha = 0.05)
   half <- qnorm(0.975) * t$lfcSE
   data.frame(feature = rownames(t), estimate = t$log2FoldChange, std_error = t$lfcSE, lower = t$log2FoldChange - half,
@@ -37,11 +40,14 @@ for (file in sort(list.files(folder, pattern = "\\.counts\\.tsv$", full.names = 
   design <- model.matrix(formula, samples)
   for (method in methods) {
     result <- NULL
+    kind <- sub("_given$", "", method)
+    given <- kind != method
     time <- system.time(result <- tryCatch(suppressWarnings({
-      if (method %in% c("edger", "limma")) {
-        y <- calcNormFactors(DGEList(sums, lib.size = samples$total, group = group))
-        if (method == "edger") edger(y, design) else limma_voom(y, design)
-      } else if (method == "deseq2") deseq(sums, samples, formula) else deseq(isomirs, samples, formula)
+      if (kind %in% c("edger", "limma")) {
+        y <- DGEList(sums, lib.size = samples$total, group = group)
+        if (!given) y <- calcNormFactors(y)
+        if (kind == "edger") edger(y, design) else limma_voom(y, design)
+      } else if (kind == "deseq2") deseq(sums, samples, formula, given) else deseq(isomirs, samples, formula)
     }), error = function(e) { message(basename(stem), " ", method, ": ", conditionMessage(e)); NULL }))
     if (is.null(result)) result <- data.frame(feature = character(), estimate = numeric(), std_error = numeric(),
       lower = numeric(), upper = numeric(), p_value = numeric(), p_adjusted = numeric())
