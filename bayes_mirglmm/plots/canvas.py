@@ -228,19 +228,19 @@ def log_axis(axis: "Axis") -> None:
     if decades < 1.0:
         axis.set_major_locator(MaxNLocator(5))
     else:
-        axis.set_major_locator(_roomy_log_locator())
+        axis.set_major_locator(_roomy_log_locator(axis))
     axis.set_major_formatter(FuncFormatter(lambda value, _: short_number(value)))
     axis.set_minor_formatter(NullFormatter())
 
 
-def _roomy_log_locator() -> "LogLocator":
+def _roomy_log_locator(axis: "Axis") -> "LogLocator":
     """Return ticks of a logarithmic axis that are as many as it has room for when it is drawn."""
     from matplotlib.ticker import LogLocator
 
     class RoomyLogLocator(LogLocator):
         def tick_values(self, vmin: float, vmax: float) -> Any:
             low, high = sorted((vmin, vmax))
-            room = max(2, min(self.axis.get_tick_space(), 8))
+            room = max(2, min(axis.get_tick_space(), 8))
             for steps in ((1.0, 2.0, 5.0), (1.0, 3.0)):
                 self.set_params(subs=steps, numticks=16)
                 ticks = np.asarray(super().tick_values(vmin, vmax))
