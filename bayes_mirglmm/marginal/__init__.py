@@ -11,7 +11,7 @@ random design ``z`` (n, K), isomiR effects ``b_j = L v_j``, sample effects ``u_i
 size ``theta``.
 """
 
-from bayes_mirglmm.marginal.batch import Centre, compile_batch, is_batch_compiled, log_likelihoods
+from bayes_mirglmm.marginal.batch import Centre, log_likelihoods
 from bayes_mirglmm.marginal.describe import MarginalFit
 from bayes_mirglmm.marginal.draws import draw_effects
 from bayes_mirglmm.marginal.fit import fit_frame, fit_marginal
@@ -19,7 +19,7 @@ from bayes_mirglmm.marginal.frame import Frame, make_frame
 from bayes_mirglmm.marginal.objective import marginal
 from bayes_mirglmm.marginal.problem import Problem, Terms, make_problem
 from bayes_mirglmm.marginal.separation import separated_coefficients
-from bayes_mirglmm.marginal.warmup import compile_kernels, is_compiled
+from bayes_mirglmm.marginal.warmup import compile_batch, compile_kernels, is_batch_compiled, is_compiled
 
 __all__ = [
     "Centre",

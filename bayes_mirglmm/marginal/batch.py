@@ -2,8 +2,9 @@
 
 What importance sampling needs: no gradient, and the mode to a few digits only. The modes start at a linear prediction
 from a central point, where b_j and u_i (not their spherical coordinates) are almost linear in the parameters; from
-there Newton's method takes one or two steps. What is left of the mode's error, ``decrement`` < TOLERANCE nats, enters
-the joint density in second order and the log determinant by some 1e-4 nats.
+there Newton's method takes one or two steps, for many points side by side (:mod:`~bayes_mirglmm.marginal.lanes`). What
+is left of the mode's error, ``decrement`` < TOLERANCE nats, enters the joint density in second order and the log
+determinant by some 1e-4 nats.
 """
 
 import math
@@ -11,22 +12,23 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bayes_mirglmm.kernels.compilation import cache_folder, kernel
-from bayes_mirglmm.kernels.dense import times, times_vector
-from bayes_mirglmm.marginal.draws import draw_effects
-from bayes_mirglmm.marginal.likelihood import exponentiate, log_likelihood, saturated
-from bayes_mirglmm.marginal.objective import Point, find_mode, prior_constant, step_from, unpack
-from bayes_mirglmm.marginal.precision import Factor, factor
-from bayes_mirglmm.marginal.problem import Problem
-from bayes_mirglmm.marginal.side import (
-    Side,
-    gather,
-    half_square,
-    prior_pull,
-    spherical_terms,
-    spread,
+from bayes_mirglmm.kernels.compilation import kernel, spliced_kernel
+from bayes_mirglmm.kernels.elementary import log_ratio
+from bayes_mirglmm.kernels.special import negative_binomial_half_deviance, poisson_half_deviance
+from bayes_mirglmm.marginal.lane_factor import LaneFactor, factor_lanes, solve_lanes
+from bayes_mirglmm.marginal.lanes import (
+    Lanes,
+    along_groups,
+    from_groups,
+    gather_lanes,
+    make_lanes,
+    n_lanes,
+    spread_lanes,
 )
-from bayes_mirglmm.marginal.solving import solve_precision
+from bayes_mirglmm.marginal.likelihood import exponentiate, saturated
+from bayes_mirglmm.marginal.objective import find_mode, prior_constant, unpack
+from bayes_mirglmm.marginal.problem import Problem
+from bayes_mirglmm.marginal.side import spherical_terms
 
 TOLERANCE = 1e-7  # nats
 CONTRACTION = 0.5  # a Newton decrement that shrinks by less than this asks for the guarded search
@@ -41,15 +43,6 @@ class Centre(NamedTuple):
     u_slopes: np.ndarray  #: (d, n + r)
 
 
-class _Near(NamedTuple):
-    """A mode as good as importance sampling needs it."""
-
-    ok: bool
-    joint: float  #: log p(y | v, w) - (|v|^2 + |w|^2)/2, with all constants
-    observed: Factor
-
-
-@kernel
 def log_likelihoods(
     problem: Problem,
     phi: np.ndarray,
@@ -79,117 +72,188 @@ def log_likelihoods(
         Overwritten where the fixed effects are integrated out: their conditional covariance is this times its
         transpose, and this times the normals of g is what :func:`draw_effects` adds to their modes.
     """
-    constant = prior_constant(problem)
-    for s in range(phi.shape[0]):
-        point = unpack(problem, phi[s])
-        _predict(problem, phi[s], centre, shift[s], point, v[s], u[s])
-        near = _near_mode(problem, point, v[s], u[s])
-        if not near.ok:
-            v[s] = 0.0
-            u[s] = 0.0
-            mode = find_mode(problem, point, v[s], u[s])
-            near = _Near(mode.ok, mode.joint, mode.observed)
-        value = near.joint - 0.5 * near.observed.log_determinant - constant
-        values[s] = value if near.ok and math.isfinite(value) else -math.inf
+    # Points that are as far take as many steps, so that few lanes wait for others.
+    order = np.argsort(np.einsum("nd,nd->n", shift, shift), kind="stable")
+    constant = _near_modes(problem, phi, shift, centre, order, values, v, u, fixed_root)
+    for s in np.isnan(values).nonzero()[0]:
+        v[s] = 0.0
+        u[s] = 0.0
+        mode = find_mode(problem, unpack(problem, phi[s]), v[s], u[s])
+        value = mode.joint - 0.5 * mode.observed.log_determinant - constant
+        values[s] = value if mode.ok and math.isfinite(value) else -math.inf
         if problem.inner:
-            _fixed_root(near.observed.schur, fixed_root[s])
+            _fixed_roots(mode.observed.schur[:, :, None], np.array([s]), fixed_root)
 
 
 @kernel
-def _fixed_root(schur: np.ndarray, out: np.ndarray) -> None:
-    """Write the first rows of the inverse of the upper Cholesky factor's last block, which is that of g (p, r)."""
-    p, r = out.shape
+def _near_modes(
+    problem: Problem,
+    phi: np.ndarray,
+    shift: np.ndarray,
+    centre: Centre,
+    order: np.ndarray,
+    values: np.ndarray,
+    v: np.ndarray,
+    u: np.ndarray,
+    fixed_root: np.ndarray,
+) -> float:
+    """Do what :func:`log_likelihoods` does, in this order; nan is the value where Newton's steps do not contract.
+
+    Returns what the prior of the fixed effects adds to f.
+    """
+    constant = prior_constant(problem)
+    total = phi.shape[0]
+    width = n_lanes(problem)
+    k, n_isomirs = v.shape[1], v.shape[2]
+    for first in range(0, total, width):
+        chosen = order[first : min(first + width, total)]
+        count = chosen.shape[0]
+        own = np.empty((count, phi.shape[1]))
+        far = np.empty((count, shift.shape[1]))
+        for s in range(count):
+            own[s] = phi[chosen[s]]
+            far[s] = shift[chosen[s]]
+        lanes = make_lanes(problem, own)
+        lane_v = np.empty((k, n_isomirs, count))
+        lane_u = np.empty((u.shape[1], count))
+        _predict(problem, own, centre, far, lanes, lane_v, lane_u)
+        value = np.empty(count)
+        f = _newton(problem, lanes, lane_v, lane_u, value)
+        if problem.inner:
+            _fixed_roots(f.schur, chosen, fixed_root)
+        for s in range(count):
+            at = chosen[s]
+            values[at] = value[s] - constant
+            for a in range(k):
+                for j in range(n_isomirs):
+                    v[at, a, j] = lane_v[a, j, s]
+            for i in range(u.shape[1]):
+                u[at, i] = lane_u[i, s]
+    return constant
+
+
+@kernel
+def _fixed_roots(schur: np.ndarray, chosen: np.ndarray, out: np.ndarray) -> None:
+    """Write the first rows of the inverses of the upper Cholesky factors' last block, which is that of g (p, r)."""
+    p, r = out.shape[1], out.shape[2]
     first = schur.shape[0] - r
-    for c in range(p):
-        for m in range(r):
-            total = 1.0 if m == c else 0.0
-            for e in range(c, m):
-                total -= out[c, e] * schur[first + e, first + m]
-            out[c, m] = total / schur[first + m, first + m] if m >= c else 0.0
+    for s in range(chosen.shape[0]):
+        own = out[chosen[s]]
+        for c in range(p):
+            for m in range(r):
+                total = 1.0 if m == c else 0.0
+                for e in range(c, m):
+                    total -= own[c, e] * schur[first + e, first + m, s]
+                own[c, m] = total / schur[first + m, first + m, s] if m >= c else 0.0
 
 
-@kernel
+@spliced_kernel
 def _predict(
     problem: Problem,
     phi: np.ndarray,
     centre: Centre,
     shift: np.ndarray,
-    point: Point,
+    lanes: Lanes,
     v: np.ndarray,
-    w: np.ndarray,
+    u: np.ndarray,
 ) -> None:
     """Write the predicted modes, in spherical coordinates."""
-    k, n_isomirs = v.shape
+    k, n_isomirs, count = v.shape
     n = problem.y.shape[0]
+    one = np.empty(u.shape[0])
+    for s in range(count):
+        for i in range(u.shape[0]):
+            one[i] = centre.u[i]
+        for e in range(shift.shape[1]):
+            for i in range(u.shape[0]):
+                one[i] += shift[s, e] * centre.u_slopes[e, i]
+        sigma = lanes.sigma[s]
+        for i in range(n):
+            one[i] = one[i] / sigma if sigma != 0.0 else 0.0
+        spherical_terms(problem, phi[s], one)
+        for i in range(u.shape[0]):
+            u[i, s] = one[i]
     for a in range(k):
         for j in range(n_isomirs):
-            v[a, j] = centre.b[a, j]
-    for i in range(w.shape[0]):
-        w[i] = centre.u[i]
-    for e in range(shift.shape[0]):
-        h = shift[e]
-        for a in range(k):
-            for j in range(n_isomirs):
-                v[a, j] += h * centre.b_slopes[e, a, j]
-        for i in range(w.shape[0]):
-            w[i] += h * centre.u_slopes[e, i]
-    for a in range(k):
-        for c in range(a):
-            for j in range(n_isomirs):
-                v[a, j] -= point.chol[a, c] * v[c, j]
-        for j in range(n_isomirs):
-            v[a, j] /= point.chol[a, a]
-    for i in range(n):
-        w[i] = w[i] / point.sigma if point.sigma != 0.0 else 0.0
-    spherical_terms(problem, phi, w)
+            for s in range(count):
+                v[a, j, s] = centre.b[a, j]
+            for e in range(shift.shape[1]):
+                slope = centre.b_slopes[e, a, j]
+                for s in range(count):
+                    v[a, j, s] += shift[s, e] * slope
+            for c in range(a):
+                for s in range(count):
+                    v[a, j, s] -= lanes.chol[a, c, s] * v[c, j, s]
+            for s in range(count):
+                v[a, j, s] /= lanes.chol[a, a, s]
 
 
-@kernel
-def _near_mode(problem: Problem, point: Point, v: np.ndarray, u: np.ndarray) -> _Near:
-    """Full Newton steps from ``v`` (K, J) and ``u`` (n + r,), given up (not ok) where they do not contract at once."""
+@spliced_kernel
+def _newton(problem: Problem, lanes: Lanes, v: np.ndarray, u: np.ndarray, value: np.ndarray) -> LaneFactor:
+    """Take full Newton steps from ``v`` (K, J, B) and ``u`` (n + r, B); write values, nan where they do not contract.
+
+    A lane that has arrived stays where it is while others go on, so that its numbers do not depend on its company.
+    """
     n, n_isomirs = problem.y.shape
-    k = v.shape[0]
-    side = point.side
-    fixed = times_vector(problem.x, point.beta)
-    for i in range(n):
-        fixed[i] += problem.offset[i]
-    zl = times(problem.z, point.chol)
-    mu = np.empty((n, n_isomirs))
-    w = np.empty((n, n_isomirs))
-    rv = np.empty((k, n_isomirs))
-    ru = np.empty(u.shape[0])
-    before = math.inf
+    k, count = v.shape[0], v.shape[2]
+    mu = np.empty((n, n_isomirs, count))
+    w = np.empty((n, n_isomirs, count))
+    rv, ru = np.empty(v.shape), np.empty(u.shape)
+    before = np.full(count, np.inf)
+    left = np.full(count, np.nan)  # decrement of those that have arrived
+    going = np.ones(count)
     while True:
-        _linearise(problem, fixed, zl, side, point.theta, v, u, mu, w, rv, ru)
-        observed = factor(problem, point.chol, side, w)
-        if not observed.ok:
-            return _Near(False, -math.inf, observed)
+        _linearise(problem, lanes, v, u, mu, w, rv, ru)
+        f = factor_lanes(problem, lanes, w)
         dv = rv.copy()
         du = ru.copy()
-        solve_precision(observed, side, w, dv, du)
-        decrement = 0.0
+        solve_lanes(f, lanes, w, dv, du)
+        decrement = _along(rv, ru, dv, du)
+        n_going = 0
+        for s in range(count):
+            if going[s] == 1.0:
+                contracts = f.ok[s] == 1.0 and decrement[s] < CONTRACTION * before[s]
+                if contracts and decrement[s] >= TOLERANCE:
+                    n_going += 1
+                else:
+                    going[s] = 0.0
+                    left[s] = decrement[s] if contracts else np.nan
+                before[s] = decrement[s]
+        if n_going == 0:
+            break
         for a in range(k):
             for j in range(n_isomirs):
-                decrement += rv[a, j] * dv[a, j]
+                for s in range(count):
+                    v[a, j, s] += dv[a, j, s] if going[s] == 1.0 else 0.0
         for i in range(u.shape[0]):
-            decrement += ru[i] * du[i]
-        if not (math.isfinite(decrement) and decrement < CONTRACTION * before):
-            return _Near(False, -math.inf, observed)
-        if decrement < TOLERANCE:
-            value = saturated(problem.distinct, problem.multiplicity, point.theta)
-            value += log_likelihood(problem.y, mu, point.theta) - half_square(v, u, side.precision)
-            return _Near(True, value + 0.5 * decrement, observed)
-        before = decrement
-        step_from(v, u, dv, du, 1.0)
+            for s in range(count):
+                u[i, s] += du[i, s] if going[s] == 1.0 else 0.0
+    _joint(problem, lanes, mu, v, u, value)
+    for s in range(count):
+        value[s] += 0.5 * left[s] - 0.5 * f.log_determinant[s]
+        if not math.isfinite(value[s]):
+            value[s] = np.nan
+    return f
+
+
+@spliced_kernel
+def _along(rv: np.ndarray, ru: np.ndarray, dv: np.ndarray, du: np.ndarray) -> np.ndarray:
+    """Return r'd of every lane, the Newton decrement where d solves H d = r."""
+    out = np.zeros(ru.shape[1])
+    for a in range(rv.shape[0]):
+        for j in range(rv.shape[1]):
+            for s in range(out.shape[0]):
+                out[s] += rv[a, j, s] * dv[a, j, s]
+    for i in range(ru.shape[0]):
+        for s in range(out.shape[0]):
+            out[s] += ru[i, s] * du[i, s]
+    return out
 
 
 @kernel
 def _linearise(
     problem: Problem,
-    fixed: np.ndarray,
-    zl: np.ndarray,
-    side: Side,
-    theta: float,
+    lanes: Lanes,
     v: np.ndarray,
     u: np.ndarray,
     mu: np.ndarray,
@@ -197,62 +261,82 @@ def _linearise(
     rv: np.ndarray,
     ru: np.ndarray,
 ) -> None:
-    """Write means, observed curvature and the gradient of the joint log density in (v, u), in one pass."""
-    n, n_isomirs = mu.shape
-    k = v.shape[0]
-    for a in range(k):
-        for j in range(n_isomirs):
-            rv[a, j] = -v[a, j]
-    e = spread(side, u)
-    sums = np.empty(n)
-    for i in range(n):
-        level = fixed[i] + e[i]
-        for j in range(n_isomirs):
-            w[i, j] = level
-        for a in range(k):
+    """Write means, observed curvature and the gradient of the joint log density in (v, u)."""
+    n, n_isomirs, count = mu.shape
+    e = spread_lanes(lanes, u)
+    zv = along_groups(lanes, v)
+    sums = np.zeros((n, count))
+    pulls = np.zeros(zv.shape)
+    score = np.empty(count)
+    for g in range(zv.shape[0]):
+        for i in range(lanes.group[g], lanes.group[g + 1]):
+            for s in range(count):
+                e[i, s] += lanes.fixed[i, s]
             for j in range(n_isomirs):
-                w[i, j] += zl[i, a] * v[a, j]
-        for j in range(n_isomirs):
-            mu[i, j] = w[i, j]
+                for s in range(count):
+                    mu[i, j, s] = e[i, s] + zv[g, j, s]
     exponentiate(mu)
-    for i in range(n):
-        total = 0.0
+    for g in range(zv.shape[0]):
+        for i in range(lanes.group[g], lanes.group[g + 1]):
+            for j in range(n_isomirs):
+                c = problem.y[i, j]
+                if problem.poisson:
+                    for s in range(count):
+                        w[i, j, s] = mu[i, j, s]
+                        score[s] = c - mu[i, j, s]
+                else:
+                    for s in range(count):
+                        r = 1.0 / (lanes.theta[s] + mu[i, j, s])
+                        t = lanes.theta[s] * r
+                        w[i, j, s] = mu[i, j, s] * t * ((lanes.theta[s] + c) * r)
+                        score[s] = (c - mu[i, j, s]) * t
+                for s in range(count):
+                    sums[i, s] += score[s]
+                for s in range(count):
+                    pulls[g, j, s] += score[s]
+    from_groups(lanes, pulls, rv)
+    for a in range(v.shape[0]):
         for j in range(n_isomirs):
-            m = mu[i, j]
+            for s in range(count):
+                rv[a, j, s] -= v[a, j, s]
+    pulled = gather_lanes(lanes, sums)
+    for i in range(u.shape[0]):
+        for s in range(count):
+            ru[i, s] = pulled[i, s] - u[i, s] if i < n else pulled[i, s]
+    for c in range(lanes.precision.shape[0]):
+        for s in range(count):
+            ru[n + c, s] -= lanes.precision[c] * u[n + c, s]
+
+
+@kernel
+def _joint(
+    problem: Problem, lanes: Lanes, mu: np.ndarray, v: np.ndarray, u: np.ndarray, value: np.ndarray
+) -> None:
+    """Write the joint log density of counts and effects, with all constants."""
+    n, n_isomirs, count = mu.shape
+    for s in range(count):
+        value[s] = saturated(problem.distinct, problem.multiplicity, lanes.theta[s])
+    square = np.zeros(count)
+    for a in range(v.shape[0]):
+        for j in range(n_isomirs):
+            for s in range(count):
+                square[s] += v[a, j, s] * v[a, j, s]
+    for i in range(u.shape[0]):
+        c = 1.0 if i < n else lanes.precision[i - n]
+        for s in range(count):
+            square[s] += c * u[i, s] * u[i, s]
+    for i in range(n):
+        for j in range(n_isomirs):
             c = problem.y[i, j]
             if problem.poisson:
-                score = c - m
-                w[i, j] = m
+                for s in range(count):
+                    value[s] -= poisson_half_deviance(c, mu[i, j, s])
+            elif c == 0.0:
+                for s in range(count):
+                    over = mu[i, j, s] / lanes.theta[s]
+                    value[s] -= lanes.theta[s] * log_ratio(1.0 + over, over)
             else:
-                r = 1.0 / (theta + m)
-                score = (c - m) * (theta * r)
-                w[i, j] = m * (theta * r) * ((theta + c) * r)
-            total += score
-            for a in range(k):
-                rv[a, j] += zl[i, a] * score
-        sums[i] = total
-    pulled = gather(side, sums)
-    for i in range(ru.shape[0]):
-        ru[i] = pulled[i]
-    prior_pull(side, u, ru)
-
-
-def is_batch_compiled() -> bool:
-    """Tell whether :func:`log_likelihoods` is on disk."""
-    return any(cache_folder().rglob("*.log_likelihoods-*.nbc"))
-
-
-def compile_batch() -> None:
-    """Compile :func:`log_likelihoods`, or load it from disk."""
-    from bayes_mirglmm.marginal.problem import make_problem, n_parameters
-
-    y = np.array([[5.0, 7.0, 4.0], [1.0, 3.0, 2.0]])
-    one = np.ones((2, 1))
-    problem, _ = make_problem(y, np.zeros(2), one, one)
-    centre = Centre(np.zeros((1, 3)), np.zeros(2), np.zeros((1, 1, 3)), np.zeros((1, 2)))
-    phi = np.ones((1, n_parameters(problem)))
-    v, u = np.zeros((1, 1, 3)), np.zeros((1, 2))
-    log_likelihoods(problem, phi, np.zeros((1, 1)), centre, np.empty(1), v, u, np.empty((1, 0, 0)))
-    draw_effects(
-        problem, phi, v, u, np.ones(1, dtype=np.int64), np.zeros((1, 5)), True, np.empty((1, 3, 1)), u.copy()
-    )
+                for s in range(count):
+                    value[s] -= negative_binomial_half_deviance(c, mu[i, j, s], lanes.theta[s])
+    for s in range(count):
+        value[s] -= 0.5 * square[s]

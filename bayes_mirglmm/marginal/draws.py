@@ -11,19 +11,32 @@ combination are corrected, as the simplified Laplace approximation does for one 
 2009, JRSS B 71:319), and the draws stay joint.
 """
 
-import math
-
 import numpy as np
 
-from bayes_mirglmm.kernels.compilation import kernel
-from bayes_mirglmm.kernels.dense import row_sums, times, times_vector, transposed_times
-from bayes_mirglmm.marginal.leverage import leverage
-from bayes_mirglmm.marginal.likelihood import curvature_slopes, score_and_curvature
-from bayes_mirglmm.marginal.objective import means, unpack
-from bayes_mirglmm.marginal.precision import Factor, factor
+from bayes_mirglmm.kernels.compilation import kernel, spliced_kernel
+from bayes_mirglmm.marginal.lane_factor import (
+    LaneFactor,
+    backward_lanes,
+    factor_lanes,
+    settle_isomirs,
+    settle_samples,
+    solve_lanes,
+    stacked,
+    unstack,
+)
+from bayes_mirglmm.marginal.lane_leverage import leverages
+from bayes_mirglmm.marginal.lanes import (
+    Lanes,
+    along_groups,
+    from_groups,
+    gather_lanes,
+    make_lanes,
+    n_lanes,
+    spread_lanes,
+)
+from bayes_mirglmm.marginal.likelihood import exponentiate
 from bayes_mirglmm.marginal.problem import Problem
-from bayes_mirglmm.marginal.side import Side, gather, spread, term_effects
-from bayes_mirglmm.marginal.solving import predictor, solve_precision
+from bayes_mirglmm.marginal.side import term_effects
 
 
 @kernel
@@ -57,135 +70,169 @@ def draw_effects(
         Overwritten with the draws, natural log: isomiR effects; sample effects sigma (S w)_i, fixed effects that are
         integrated out, and the random terms' effects.
     """
-    n, n_isomirs = problem.y.shape
-    k = problem.z.shape[1]
-    score = np.empty((n, n_isomirs))
-    w = np.empty((n, n_isomirs))
-    third = np.empty((n, n_isomirs))
-    unused = np.empty((n, n_isomirs))
-    h = np.empty((n, n_isomirs))
+    n_isomirs = problem.y.shape[1]
+    k, side = problem.z.shape[1], u.shape[1]
+    total = normals.shape[0]
+    point = np.empty(total, dtype=np.int64)
     row = 0
-    for s in range(phi.shape[0]):
-        if counts[s] == 0:
-            continue
-        point = unpack(problem, phi[s])
-        side = point.side
-        fixed = times_vector(problem.x, point.beta)
-        for i in range(n):
-            fixed[i] += problem.offset[i]
-        zl = times(problem.z, point.chol)
-        mu = means(fixed, zl, side, v[s], u[s])
-        score_and_curvature(problem.y, mu, point.theta, False, score, w)
-        f = factor(problem, point.chol, side, w)
-        if skewed:
-            curvature_slopes(problem.y, mu, point.theta, False, third, unused)
-            h = leverage(problem, f, point.chol, side, w).h
-        for _ in range(counts[s]):
-            dv = np.zeros((k, n_isomirs))
-            du = np.zeros(u.shape[1])
-            _draw(f, w, side, normals[row], dv, du)
-            if skewed:
-                _add_skewness(f, side, w, third, h, dv, du)
-            for a in range(k):
-                for j in range(n_isomirs):
-                    dv[a, j] += v[s, a, j]
-            for i in range(du.shape[0]):
-                du[i] += u[s, i]
-            _user_effects(problem, phi[s], side, du, out[row])
-            for j in range(n_isomirs):
-                for a in range(k):
-                    total = 0.0
-                    for c in range(a + 1):
-                        total += point.chol[a, c] * dv[c, j]
-                    b[row, j, a] = total
+    for at in range(counts.shape[0]):
+        for _ in range(counts[at]):
+            point[row] = at
             row += 1
-
-
-@kernel
-def _add_skewness(
-    f: Factor, side: Side, w: np.ndarray, third: np.ndarray, h: np.ndarray, v: np.ndarray, u: np.ndarray
-) -> None:
-    """Add the quadratic term to a normal draw; ``third`` is dW/d eta, minus the third derivative."""
-    eta = predictor(f.zl, side, v, u)
-    for i in range(eta.shape[0]):
-        for j in range(eta.shape[1]):
-            eta[i, j] = -third[i, j] * (eta[i, j] * eta[i, j] / 6.0 + h[i, j] / 3.0)
-    qv = transposed_times(f.zl, eta)
-    qu = gather(side, row_sums(eta))
-    solve_precision(f, side, w, qv, qu)
-    for a in range(v.shape[0]):
-        for j in range(v.shape[1]):
-            v[a, j] += qv[a, j]
-    for i in range(u.shape[0]):
-        u[i] += qu[i]
-
-
-@kernel
-def _user_effects(problem: Problem, phi: np.ndarray, side: Side, w: np.ndarray, out: np.ndarray) -> None:
-    """Write the sample side's effects of ``w`` (n + r,), no longer spherical, into ``out``."""
-    n = side.columns.shape[0]
-    for i in range(w.shape[0]):
-        out[i] = w[i]
-    for i in range(n):
-        if side.root.shape[0]:
-            out[i] = 0.0
-            for m in range(n):
-                out[i] += side.root[i, m] * w[m]
-        out[i] *= side.sigma
-    term_effects(problem, phi, out)
-
-
-@kernel
-def _draw(f: Factor, w: np.ndarray, side: Side, normals: np.ndarray, v: np.ndarray, u: np.ndarray) -> None:
-    """Move ``v``, ``u`` by a draw from N(0, H^-1): the side that was factored first, then the other."""
-    k, n_isomirs = v.shape
-    n, more = side.columns.shape
-    size = k * n_isomirs
-    if f.over_isomirs:
-        zv = np.empty(size + more)
-        for m in range(size):
-            zv[m] = normals[m]
-        for c in range(more):
-            zv[size + c] = normals[size + n + c]
-        _back_substitute(f.schur, zv)
-        for i in range(n):
-            total = 0.0
+    width = n_lanes(problem)
+    for first in range(0, total, width):
+        count = min(width, total - first)
+        own = np.empty((count, phi.shape[1]))
+        mode_v = np.empty((k, n_isomirs, count))
+        mode_u = np.empty((side, count))
+        dv = np.empty((k, n_isomirs, count))
+        du = np.empty((side, count))
+        for s in range(count):
+            at = point[first + s]
+            own[s] = phi[at]
             for a in range(k):
-                part = 0.0
                 for j in range(n_isomirs):
-                    part += w[i, j] * zv[a * n_isomirs + j]
-                total += part * f.zl[i, a]
-            for c in range(more):
-                total += f.totals[i] * side.columns[i, c] * zv[size + c]
-            u[i] += normals[size + i] / math.sqrt(f.diagonal[i]) - side.sigma * total / f.diagonal[i]
-        for c in range(more):
-            u[n + c] += zv[size + c]
-        for a in range(k):
-            for j in range(n_isomirs):
-                v[a, j] += zv[a * n_isomirs + j]
-        return
-    zv = normals[:size].copy()
-    zu = normals[size:].copy()
-    _back_substitute(f.schur, zu)
-    e = spread(side, zu)
-    for i in range(n):
-        for a in range(k):
-            for j in range(n_isomirs):
-                zv[a * n_isomirs + j] -= e[i] * w[i, j] * f.white[i, a * n_isomirs + j]
-    for i in range(n + more):
-        u[i] += zu[i]
-    for j in range(n_isomirs):
-        for a in range(k):
-            for c in range(a, k):
-                v[a, j] += f.root[j, c, a] * zv[c * n_isomirs + j]
+                    mode_v[a, j, s] = v[at, a, j]
+                    dv[a, j, s] = normals[first + s, a * n_isomirs + j]
+            for i in range(side):
+                mode_u[i, s] = u[at, i]
+                du[i, s] = normals[first + s, k * n_isomirs + i]
+        lanes = make_lanes(problem, own)
+        w, third = _curvatures(problem, lanes, _predictor(lanes, mode_v, mode_u, True))
+        f = factor_lanes(problem, lanes, w)
+        _draw(f, lanes, w, dv, du)
+        if skewed:
+            _add_skewness(f, lanes, w, third, dv, du)
+        _add(dv, mode_v, du, mode_u)
+        _write_effects(problem, lanes, own, dv, du, b[first : first + count], out[first : first + count])
 
 
 @kernel
-def _back_substitute(u: np.ndarray, b: np.ndarray) -> None:
-    """Overwrite ``b`` with the solution of U x = b."""
-    size = u.shape[0]
-    for row in range(size - 1, -1, -1):
-        value = b[row]
-        for col in range(row + 1, size):
-            value -= u[row, col] * b[col]
-        b[row] = value / u[row, row]
+def _predictor(lanes: Lanes, v: np.ndarray, u: np.ndarray, with_fixed: bool) -> np.ndarray:
+    """Return the linear predictor (n, J, B) of effects, with or without offset and fixed effects."""
+    zv = along_groups(lanes, v)
+    e = spread_lanes(lanes, u)
+    if with_fixed:
+        for i in range(e.shape[0]):
+            for s in range(e.shape[1]):
+                e[i, s] += lanes.fixed[i, s]
+    n_groups, n_isomirs, count = zv.shape
+    eta = np.empty((e.shape[0], n_isomirs, count))
+    for g in range(n_groups):
+        for i in range(lanes.group[g], lanes.group[g + 1]):
+            for j in range(n_isomirs):
+                for s in range(count):
+                    eta[i, j, s] = e[i, s] + zv[g, j, s]
+    return eta
+
+
+@kernel
+def _add(v: np.ndarray, more_v: np.ndarray, u: np.ndarray, more_u: np.ndarray) -> None:
+    """Add effects to effects."""
+    k, n_isomirs, count = v.shape
+    for a in range(k):
+        for j in range(n_isomirs):
+            for s in range(count):
+                v[a, j, s] += more_v[a, j, s]
+    for i in range(u.shape[0]):
+        for s in range(count):
+            u[i, s] += more_u[i, s]
+
+
+@kernel
+def _curvatures(problem: Problem, lanes: Lanes, mu: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return W and dW/d eta, minus the third derivative (n, J, B); predictors become means."""
+    exponentiate(mu)
+    n, n_isomirs, count = mu.shape
+    w, third = np.empty(mu.shape), np.empty(mu.shape)
+    for i in range(n):
+        for j in range(n_isomirs):
+            c = problem.y[i, j]
+            if problem.poisson:
+                for s in range(count):
+                    w[i, j, s] = mu[i, j, s]
+                    third[i, j, s] = mu[i, j, s]
+            else:
+                for s in range(count):
+                    r = 1.0 / (lanes.theta[s] + mu[i, j, s])
+                    t = lanes.theta[s] * r
+                    curvature = mu[i, j, s] * t * ((lanes.theta[s] + c) * r)
+                    w[i, j, s] = curvature
+                    third[i, j, s] = curvature * (t - mu[i, j, s] * r)
+    return w, third
+
+
+@spliced_kernel
+def _draw(f: LaneFactor, lanes: Lanes, w: np.ndarray, v: np.ndarray, u: np.ndarray) -> None:
+    """Overwrite normals ``v``, ``u`` with a draw from N(0, H^-1): the side that was factored first, then the other."""
+    n = lanes.fixed.shape[0]
+    if f.over_isomirs:
+        flat = stacked(n, v, u)
+        backward_lanes(f.schur, flat)
+        unstack(flat, n, v, u)
+        for i in range(n):
+            for s in range(u.shape[1]):
+                u[i, s] /= np.sqrt(f.diagonal[i, s])
+        settle_samples(f, lanes, w, v, u)
+    else:
+        backward_lanes(f.schur, u)
+        settle_isomirs(f, lanes, w, u, v.copy(), v)
+
+
+@spliced_kernel
+def _add_skewness(
+    f: LaneFactor, lanes: Lanes, w: np.ndarray, third: np.ndarray, v: np.ndarray, u: np.ndarray
+) -> None:
+    """Add the quadratic term to normal draws."""
+    n, n_isomirs, count = w.shape
+    h = leverages(f, lanes, w)
+    eta = _predictor(lanes, v, u, False)
+    n_groups = lanes.zl.shape[0]
+    pulls = np.zeros((n_groups, n_isomirs, count))
+    sums = np.zeros((n, count))
+    for g in range(n_groups):
+        for i in range(lanes.group[g], lanes.group[g + 1]):
+            for j in range(n_isomirs):
+                for s in range(count):
+                    x = eta[i, j, s]
+                    eta[i, j, s] = -third[i, j, s] * (x * x / 6.0 + h[i, j, s] / 3.0)
+                for s in range(count):
+                    sums[i, s] += eta[i, j, s]
+                for s in range(count):
+                    pulls[g, j, s] += eta[i, j, s]
+    qv = np.empty(v.shape)
+    from_groups(lanes, pulls, qv)
+    qu = gather_lanes(lanes, sums)
+    solve_lanes(f, lanes, w, qv, qu)
+    _add(v, qv, u, qu)
+
+
+@spliced_kernel
+def _write_effects(
+    problem: Problem,
+    lanes: Lanes,
+    phi: np.ndarray,
+    v: np.ndarray,
+    u: np.ndarray,
+    b: np.ndarray,
+    out: np.ndarray,
+) -> None:
+    """Write the effects of ``v`` and ``u``, no longer spherical, into ``b`` and ``out``."""
+    n = lanes.fixed.shape[0]
+    k, n_isomirs, count = v.shape
+    for s in range(count):
+        for j in range(n_isomirs):
+            for a in range(k):
+                total = 0.0
+                for c in range(a + 1):
+                    total += lanes.chol[a, c, s] * v[c, j, s]
+                b[s, j, a] = total
+        for i in range(u.shape[0]):
+            out[s, i] = u[i, s]
+        for i in range(n):
+            if lanes.root.shape[0]:
+                out[s, i] = 0.0
+                for m in range(n):
+                    out[s, i] += lanes.root[i, m] * u[m, s]
+            out[s, i] *= lanes.sigma[s]
+        term_effects(problem, phi[s], out[s])

@@ -142,6 +142,24 @@ def test_values_with_more_on_the_sample_side(simulated: Any, n: int, n_isomirs: 
     np.testing.assert_allclose(values, exact, rtol=0, atol=1e-3)
 
 
+def cells_and_inverse(
+    problem: Problem, phi: np.ndarray, v: np.ndarray, u: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Dense design of all cells in (v by isomiR, sample side), dW/d eta, and the inverse precision; theta is 5."""
+    n, n_isomirs = problem.y.shape
+    point = unpack(problem, phi)
+    side = np.hstack([0.4 * (problem.root if len(problem.root) else np.eye(n)), point.side.columns])
+    eta = (problem.x @ point.beta + side @ u)[:, None] + problem.z @ point.chol @ v
+    mu = np.exp(problem.offset[:, None] + eta)
+    t = 1 / (1 + mu / 5.0)
+    weight = (1 + problem.y / 5.0) * mu * t**2
+    v_cells = np.einsum("ik,jm->ijmk", problem.z @ point.chol, np.eye(n_isomirs)).reshape(n * n_isomirs, -1)
+    a = np.hstack([v_cells, np.repeat(side, n_isomirs, axis=0)])
+    prior = np.concatenate([np.ones(2 * n_isomirs + n), point.side.precision])
+    inverse = np.linalg.inv(np.diag(prior) + a.T @ (weight.ravel()[:, None] * a))
+    return a, (weight * (2 * t - 1)).ravel(), inverse
+
+
 @pytest.mark.parametrize("what", SIDES)
 @pytest.mark.parametrize(("n", "n_isomirs"), [(20, 4), (6, 9)])
 def test_draws_with_more_on_the_sample_side(simulated: Any, n: int, n_isomirs: int, what: str) -> None:
@@ -157,24 +175,16 @@ def test_draws_with_more_on_the_sample_side(simulated: Any, n: int, n_isomirs: i
     draws = np.hstack([b.reshape(size + 1, -1), effects])
     root = (draws[1:] - draws[0]).T
 
-    point = unpack(problem, phi)
-    side = np.hstack([0.4 * (problem.root if len(problem.root) else np.eye(n)), point.side.columns])
-    eta = (problem.x @ point.beta + side @ u)[:, None] + problem.z @ point.chol @ v
-    mu = np.exp(problem.offset[:, None] + eta)
-    weight = ((1 + problem.y / 5.0) * mu / (1 + mu / 5.0) ** 2).ravel()
-    v_cells = np.einsum("ik,jm->ijmk", problem.z @ point.chol, np.eye(n_isomirs)).reshape(n * n_isomirs, -1)
-    a = np.hstack([v_cells, np.repeat(side, n_isomirs, axis=0)])
-    prior = np.concatenate([np.ones(2 * n_isomirs + n), point.side.precision])
-    inverse = np.linalg.inv(np.diag(prior) + a.T @ (weight[:, None] * a))
+    inverse = cells_and_inverse(problem, phi, v, u)[2]
     to_effects = np.eye(q)
-    to_effects[:n, :n] = side[:, :n]
+    to_effects[:n, :n] = 0.4 * (problem.root if len(problem.root) else np.eye(n))
     if problem.width:
         first, subjects = q - problem.width, n // 2
         lower = np.kron(np.array([[0.5, 0.0], [0.2, 0.3]]), np.eye(subjects))
         to_effects[first : first + 2 * subjects, first : first + 2 * subjects] = lower
         to_effects[first + 2 * subjects :, first + 2 * subjects :] *= 0.4
     whole = np.zeros((size, size))
-    whole[: 2 * n_isomirs, : 2 * n_isomirs] = np.kron(np.eye(n_isomirs), point.chol)
+    whole[: 2 * n_isomirs, : 2 * n_isomirs] = np.kron(np.eye(n_isomirs), unpack(problem, phi).chol)
     whole[2 * n_isomirs :, 2 * n_isomirs :] = to_effects
     covariance = whole @ inverse @ whole.T
     np.testing.assert_allclose(root @ root.T, covariance, atol=2e-3 * np.abs(covariance).max())
@@ -203,3 +213,53 @@ def test_root_of_the_fixed_effects_makes_their_draws(
     _, effects = drawn(problem, phi, centre, normals)
     expected = u[0, n : n + p] + normals[:, -root.shape[2] :] @ root[0].T
     np.testing.assert_allclose(effects[:, n : n + p], expected, atol=1e-9)
+
+
+@pytest.mark.parametrize("dose", [False, True], ids=["groups", "dose"])
+@pytest.mark.parametrize("what", SIDES)
+@pytest.mark.parametrize(("n", "n_isomirs"), [(20, 4), (6, 9)])
+def test_skewed_draws_move_the_mean_as_the_third_derivatives_say(
+    simulated: Any, n: int, n_isomirs: int, what: str, dose: bool
+) -> None:
+    """A draw is quadratic in its normals, and its mean is H^-1 A' k h / 2 off the mode: dense, from the definitions."""
+    data = simulated(n, n_isomirs, 2, 1)
+    if dose:
+        data["z"] = np.column_stack([np.ones(n), np.linspace(-1.0, 1.0, n) ** 3])
+    problem, phi = extended(data, what)
+    q, d = n_side(problem), len(phi)
+    v, u = np.zeros((2, n_isomirs)), np.zeros(q)
+    marginal(problem, phi, v, u, np.empty(d))
+    unit = np.eye(2 * n_isomirs + q)
+    normals = np.vstack([0.0 * unit[:1], unit, -unit])
+    b, out = np.empty((len(normals), n_isomirs, 2)), np.empty((len(normals), q))
+    draw_effects(problem, phi[None], v[None], u[None], np.array([len(normals)]), normals, True, b, out)
+    effects = np.hstack([b.reshape(len(normals), -1), out])
+    mean = effects[0] + 0.5 * (effects[1:] - effects[0]).sum(axis=0)
+
+    a, slope, inverse = cells_and_inverse(problem, phi, v, u)
+    h = np.einsum("ca,ab,cb->c", a, inverse, a)
+    shift = -0.5 * inverse @ a.T @ (slope * h)
+    chol = unpack(problem, phi).chol
+    np.testing.assert_allclose(
+        mean[: 2 * n_isomirs].reshape(n_isomirs, 2),
+        (v.T + shift[: 2 * n_isomirs].reshape(n_isomirs, 2)) @ chol.T,
+        atol=1e-6,
+    )
+    inner = problem.x.shape[1] if problem.inner else 0
+    moved = u + shift[2 * n_isomirs :]
+    np.testing.assert_allclose(mean[2 * n_isomirs + n :][:inner], moved[n : n + inner], atol=1e-6)
+    samples = 0.4 * (problem.root @ moved[:n] if len(problem.root) else moved[:n])
+    np.testing.assert_allclose(mean[2 * n_isomirs : 2 * n_isomirs + n], samples, atol=1e-6)
+
+
+@pytest.mark.parametrize(("n", "n_isomirs"), [(20, 4), (6, 9)])
+def test_a_point_has_the_same_value_in_any_company(simulated: Any, n: int, n_isomirs: int) -> None:
+    problem, phi = extended(simulated(n, n_isomirs, 2, 1), "all")
+    q, d = n_side(problem), len(phi)
+    centre = Centre(np.zeros((2, n_isomirs)), np.zeros(q), np.zeros((d, 2, n_isomirs)), np.zeros((d, q)))
+    shift = np.random.default_rng(3).normal(scale=0.5, size=(150, d))
+    values, v, u, root = _evaluated(problem, phi + shift, shift, centre)
+    for s in (0, 77, 149):
+        alone = _evaluated(problem, phi + shift[s : s + 1], shift[s : s + 1], centre)
+        for many, one in zip((values, v, u, root), alone, strict=True):
+            np.testing.assert_allclose(many[s], one[0], rtol=1e-12, atol=1e-12)
