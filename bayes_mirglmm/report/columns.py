@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from bayes_mirglmm.methods.registry import SHRUNKEN
+from bayes_mirglmm.report.words import OF_COLUMNS, anchor
 
 
 @dataclass(frozen=True)
@@ -186,9 +187,15 @@ def effect_columns(table: pd.DataFrame, prob: float, *, bayesian: bool) -> list[
     """Return the columns that the table of a comparison shows, given what is known of the miRNAs (``table``)."""
     wanted = [MIRNA, *_effects(prob, bayesian), *_of_mirnas()]
     known = {*table.columns, *(["interval"] if "lower_log2" in table else [])}
-    return [asdict(column) for column in wanted if column.key in known]
+    return [_shown(column) for column in wanted if column.key in known]
 
 
 def usage_columns(table: pd.DataFrame) -> list[dict[str, Any]]:
     """Return the columns of the usage table that this fit has."""
-    return [asdict(column) for column in (MIRNA, *USAGE) if column.key in table.columns]
+    return [_shown(column) for column in (MIRNA, *USAGE) if column.key in table.columns]
+
+
+def _shown(column: Column) -> dict[str, Any]:
+    """Return a column as the page has it, with the place among its words that its name leads to."""
+    word = OF_COLUMNS.get(column.key)
+    return asdict(column) | {"word": anchor(word) if word else ""}

@@ -20,7 +20,7 @@ from bayes_mirglmm.report.origin import notes, origin, prior_rows, sample_rows
 from bayes_mirglmm.report.samples import sample_pictures
 from bayes_mirglmm.report.shared_usage import LEADS
 from bayes_mirglmm.report.verdict import verdict
-from bayes_mirglmm.report.words import WORDS
+from bayes_mirglmm.report.words import WORDS, anchor
 from bayes_mirglmm.results.hits import FDR, usage_column
 from bayes_mirglmm.results.selection import mean_cpm
 from bayes_mirglmm.results.terms import INTERCEPT
@@ -88,7 +88,7 @@ def gather(
         "has_comparisons": bool(found),
         "has_usage": bool(len(usage)),
         "usage_lead": LEADS[fit.usage_test],
-        "words": WORDS,
+        "words": [(anchor(word), word, meaning) for word, meaning in WORDS.items()],
         "data_has_samples": samples is not None,
         "data": page_data(fit, found, usage, effects, contrasts, types) | {"samples": samples},
     }

@@ -1,5 +1,7 @@
 """Words that not every reader of a table knows, each explained once: for the page, and for the glossary."""
 
+import re
+
 #: Word and explanation; ``docs/glossary.md`` has the same, a test holds it to this.
 WORDS: dict[str, str] = {
     "isomiR": (
@@ -86,3 +88,33 @@ WORDS: dict[str, str] = {
         "the posterior."
     ),
 }
+
+#: The word that explains a column best, by the column's key.
+OF_COLUMNS: dict[str, str] = {
+    "log2_fc": "log2 fold change",
+    "interval": "interval",
+    "p_value": "p-value",
+    "p_adjusted": "adjusted p-value",
+    "p_shared": "isomiR usage",
+    "p_shared_adjusted": "adjusted p-value",
+    "p_rope": "ROPE",
+    "lfsr": "lfsr",
+    "shrunk_lfsr": "lfsr",
+    "shrunk_s_value": "s-value",
+    "shrunk_log2": "shrunken effect",
+    "n_isomirs": "isomiR",
+    "usage_p_adjusted": "isomiR usage",
+    "usage_log_bf10": "Bayes factor",
+    "lrt": "likelihood ratio test",
+    "log_bf10": "Bayes factor",
+    "log_bf10_shared": "Bayes factor",
+    "pareto_k": "Pareto k",
+    "r_hat": "r-hat",
+    "ess_bulk": "ESS",
+    "divergences": "divergence",
+}
+
+
+def anchor(word: str) -> str:
+    """Return the id of a word on the page."""
+    return "word-" + re.sub("[^a-z0-9]+", "-", word.lower())

@@ -429,6 +429,19 @@ def test_the_glossary_of_the_documents_is_that_of_the_page():
     assert entries == WORDS
 
 
+def test_columns_lead_to_the_words_that_explain_them(hostile: Fit, bayesian: Fit, page: str):
+    from bayes_mirglmm.report.words import OF_COLUMNS, WORDS, anchor
+
+    assert set(OF_COLUMNS.values()) <= set(WORDS)
+    for fit, html in ((hostile, page), (bayesian, render(gather(bayesian)))):
+        data = embedded(html)
+        own = {column["key"]: column["word"] for column in [*data["columns"], *data["usage_columns"]]}
+        assert own["log2_fc"] == anchor("log2 fold change") == "word-log2-fold-change"
+        assert own["shrunk_s_value" if fit is bayesian else "p_adjusted"]
+        for word in set(own.values()) - {""}:
+            assert html.count(f'id="{word}"') == 1, word
+
+
 def test_the_page_has_the_samples_in_a_plane_and_a_heat_map(hostile: Fit, intercept_only: Fit):
     from bayes_mirglmm.plots.clusters import clustered
     from bayes_mirglmm.report.samples import sample_pictures

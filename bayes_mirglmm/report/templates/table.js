@@ -31,7 +31,7 @@ class DataTable {
       "details",
       { class: "legend" },
       el("summary", {}, "What the columns mean"),
-      el("dl", {}, this.everyColumn.filter((c) => c.meaning).map((c) => el("div", {}, el("dt", {}, c.label), el("dd", {}, c.meaning)))),
+      el("dl", {}, this.everyColumn.filter((c) => c.meaning).map((c) => el("div", {}, el("dt", {}, c.word ? el("a", { href: `#${c.word}` }, c.label) : c.label), el("dd", {}, c.meaning)))),
     );
     const more = this.everyColumn.filter((column) => column.extra).map((column) => column.label).join(", ");
     const choice = el("input", { type: "checkbox", class: "every-column", onchange: () => this.showColumns(choice.checked) });
