@@ -90,6 +90,17 @@ def with_recorded(table: pd.DataFrame, path: Path, today: str) -> pd.DataFrame:
     return in_order(pd.concat([table, recorded[[c for c in table if c in recorded]]], ignore_index=True))
 
 
+def missing_parts(table: pd.DataFrame, path: Path) -> list[str]:
+    """Return the methods and columns of a recorded table that have no numbers in a new one."""
+    recorded = pd.read_csv(path, sep="\t", comment="#") if path.exists() else pd.DataFrame()
+    columns = [
+        str(c) for c in recorded if recorded[c].notna().any() and not (c in table and table[c].notna().any())
+    ]
+    if "method" in recorded and "method" in table:
+        columns += sorted(set(recorded["method"]) - set(table["method"]))
+    return columns
+
+
 def variants_part(cache: Cache) -> pd.DataFrame:
     first = metric_rows(cache, TABLE[0].name, OF_VARIANTS)
     rows = pd.concat([first, *(metric_rows(cache, v.name) for v in VARIANTS)], ignore_index=True)
@@ -179,14 +190,21 @@ def report(
         table = build()
         if table.empty:
             continue
+        path = folder / f"accuracy_{name}.tsv"
         if page and name == "table":
-            table = with_recorded(table, folder / "accuracy_table.tsv", str(date.today()))
+            table = with_recorded(table, path, str(date.today()))
+        elif page and (lacking := missing_parts(table, path)):
+            print(f"{path.name}: left as it is, for the cache lacks {', '.join(lacking)}", flush=True)
+            continue
         tables[name] = table
-        with (folder / f"accuracy_{name}.tsv").open("w") as file:
+        with path.open("w") as file:
             file.write(f"# {stamp}\n")
             table.to_csv(file, sep="\t", index=False, float_format="%.4g", na_rep="NA")
         print(f"accuracy_{name}.tsv: {len(table)} rows", flush=True)
     if page:
+        memory = folder / "accuracy_memory.tsv"
+        if "memory" not in tables and memory.exists():
+            tables["memory"] = pd.read_csv(memory, sep="\t", comment="#")
         if "table" in tables:
             draw_table(tables["table"]).savefig(IMAGES / "accuracy.png", dpi=150)
         if len(nulls):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from accuracy_report import with_recorded
+from accuracy_report import missing_parts, with_recorded
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -51,6 +51,10 @@ def test_rows_of_methods_that_were_not_run_again_stay_with_their_date(tmp_path: 
     again = with_recorded(new, path, "2022-05-06").set_index(["source", "method"])["measured"]
     assert again["both", "limma"] == "2020-01-02"
     assert again["both", "ml"] == "2022-05-06"
+    assert missing_parts(new, path) == ["measured", "limma"]
+    assert missing_parts(table, path) == []
+    assert missing_parts(table.assign(tpr=float("nan")), path) == ["tpr"]
+    assert missing_parts(new, tmp_path / "none.tsv") == []
 
 
 @pytest.mark.slow
