@@ -100,14 +100,14 @@ def fit(
         ),
     ] = None,
     usage_test: Annotated[
-        Literal["lrt", "shared"],
+        Literal["auto", "shared", "lrt"],
         typer.Option(
-            help="Test of isomiR usage that calls: lrt, each miRNA alone; shared: what goes beyond the isomiR profiles "
-            "that the samples share over all miRNAs, which holds its error rate on real tissue; gives usage_shared.tsv "
-            "and shared_directions.tsv.",
+            help="Test of isomiR usage that calls. shared: what goes beyond the isomiR profiles that the samples share "
+            "over all miRNAs, which holds its error rate on real tissue; gives usage_shared.tsv and "
+            "shared_directions.tsv. lrt: each miRNA alone. auto: shared, or lrt where miRNAs or samples are too few.",
             rich_help_panel=o.MODEL,
         ),
-    ] = "lrt",
+    ] = "auto",
     method: Annotated[
         str,
         typer.Option(

@@ -27,6 +27,8 @@ from bayes_mirglmm.results.terms import (
     meaning,
     pairing_coefficients,
 )
+from bayes_mirglmm.results.usage_choice import SHARED as SHARED_USAGE
+from bayes_mirglmm.results.usage_choice import chosen_test, usage_confounded
 
 if TYPE_CHECKING:
     from bayes_mirglmm.results import Fit
@@ -46,7 +48,7 @@ def summarise(fit: "Fit", out: Path, files: dict[str, Path], omnibus: Sequence[s
     status, effects, usage = fit.status(), called_effects(fit), fit.usage()
     tested = fit.design.residual_df >= 1
     terms = findings(fit.design) if tested else []
-    call = usage_column(fit)
+    call, (usage_test, reason) = usage_column(fit), chosen_test(fit)
     summary: dict[str, Any] = {
         "out": str(out),
         "formula": fit.formula,
@@ -58,7 +60,8 @@ def summarise(fit: "Fit", out: Path, files: dict[str, Path], omnibus: Sequence[s
         "status": {str(name): int(n) for name, n in status["status"].value_counts().items()},
         "fdr": FDR,
         "hits": {term: count_hits(effects[effects["term"] == term], fit.method) for term in terms},
-        "usage_test": fit.usage_test,
+        "usage_test": usage_test,
+        "usage_reason": reason,
         "usage_hits": int((usage[call] <= FDR).sum()) if usage[call].notna().any() else None,
         "top": _top(effects[effects["term"] == default_term(fit.design)], status, fit.method)
         if terms
@@ -66,11 +69,13 @@ def summarise(fit: "Fit", out: Path, files: dict[str, Path], omnibus: Sequence[s
         "cautions": [spoken(caution) for caution in from_metadata(fit.metadata)],
         "tables": {name: str(path) for name, path in files.items()},
     }
-    if fit.usage_test == "shared" and fit.slope and tested:
+    if usage_test == SHARED_USAGE and tested:
         about = fit.usage_shared().iloc[0]
         summary |= {"usage_verdict": about["verdict"], "usage_reason": about["reason"]}
-        if about["verdict"] == "confounded":
+        if usage_confounded(fit):
             summary["usage_hits"] = None  # no list where usage and batch cannot be told apart
+        else:
+            summary["usage_hits_lrt"] = int(about["hits_lrt"])
     if len(fit) and calls_by_outliers(fit):
         summary["outliers"] = outliers_sentence(fit)
     bare = effects.loc[~effects["isomir_slope"], "term"].drop_duplicates()
@@ -126,8 +131,12 @@ def print_summary(reporter: Reporter, fit: "Fit", summary: dict[str, Any]) -> No
         reporter.say(f"\nAt a {fit.method.rate} of {FDR:g}", "bold")
         _print_hits(reporter, fit, summary)
     if fit.slope and summary["usage_hits"] is not None:
-        name = "beyond what samples share" if fit.usage_test == "shared" else "likelihood ratio test"
-        reporter.say(f"  isomiR usage ({name}): {summary['usage_hits']:,}")
+        number = f"{summary['usage_hits']:,}"
+        if "usage_hits_lrt" in summary:
+            alone = f"likelihood ratio test of each miRNA alone: {summary['usage_hits_lrt']:,}"
+            reporter.say(f"  isomiR usage beyond what samples share: {number} ({alone})")
+        else:
+            reporter.say(f"  isomiR usage (likelihood ratio test): {number}")
         if "usage_bf_hits" in summary:
             reporter.say(f"  isomiR usage (log Bayes factor above {LOG_BF:g}): {summary['usage_bf_hits']:,}")
     if summary.get("usage_reason"):

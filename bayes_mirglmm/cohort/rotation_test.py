@@ -7,8 +7,6 @@ value along a random direction, given everything else about the profiles (Langsr
 for rotation tests). No sample is relabelled, so that three samples a group are enough for small p-values.
 """
 
-from collections.abc import Callable
-
 import numpy as np
 
 from bayes_mirglmm.cohort.covariance_folds import SharedCovariance
@@ -54,22 +52,24 @@ def isomir_weights(profiles: UsageProfiles, columns: np.ndarray, *, tau: float =
 
 
 def rotation_p_values(
-    profiles: UsageProfiles,
-    covariance: SharedCovariance,
-    columns: np.ndarray,
-    *,
-    tau: float = TAU,
-    calibrate: Callable[[np.ndarray], np.ndarray] | None = None,
+    profiles: UsageProfiles, covariance: SharedCovariance, columns: np.ndarray, *, tau: float = TAU
 ) -> np.ndarray:
-    """Return the p-value of each miRNA, shape (M,).
+    """Return the p-value of each miRNA, shape (M,): those of :func:`rotation_tails`, combined."""
+    return combined_p_values(rotation_tails(profiles, covariance, columns, tau=tau))
+
+
+def rotation_tails(
+    profiles: UsageProfiles, covariance: SharedCovariance, columns: np.ndarray, *, tau: float = TAU
+) -> np.ndarray:
+    """Return the p-value of each miRNA along each direction of interest, shape (q, M).
 
     With X the whitened profiles, v the whitened direction of interest and weights omega_j from :func:`isomir_weights`,
     the statistic is t = sum_j omega_j (X_j v)^2, and p is the probability that a random direction of the sample space
     has as much.
 
     With several directions (three groups or more) the second is compared with random directions orthogonal to the
-    first, and so on: these p-values are independent under the null, and are combined by Fisher's sum of logs. The
-    directions are the principal axes of the whitened columns, which do not depend on how the groups are coded.
+    first, and so on: these p-values are independent under the null. The directions are the principal axes of the
+    whitened columns, which do not depend on how the groups are coded.
 
     Parameters
     ----------
@@ -78,8 +78,6 @@ def rotation_p_values(
     columns : array, shape (r, L)
         As in :func:`whitened_directions`.
     tau : float
-    calibrate : callable, optional
-        What is done to the p-values of each direction before they are combined.
     """
     rank = column_rank(columns)
     root = np.sqrt(isomir_weights(profiles, columns, tau=tau))
@@ -100,20 +98,23 @@ def rotation_p_values(
                 eigenvalues[k, m, : len(found)] = found
                 statistic[k, m] = along @ along
                 x = x - np.outer(along, directions[:, k])
-    tails = [direction_tail(eigenvalues[k][:, : min(width, r - k)], statistic[k], r - k) for k in range(rank)]
-    tails = tails if calibrate is None else [calibrate(tail) for tail in tails]
-    return tails[0] if rank == 1 else _combined(np.array(tails))
+    return np.array(
+        [direction_tail(eigenvalues[k][:, : min(width, r - k)], statistic[k], r - k) for k in range(rank)]
+    )
+
+
+def combined_p_values(tails: np.ndarray) -> np.ndarray:
+    """Return one p-value (M,) of those along each direction (q, M), by Fisher's sum of logs."""
+    if len(tails) == 1:
+        return tails[0]
+    from scipy import special
+
+    with np.errstate(divide="ignore"):
+        total = -2.0 * np.log(tails).sum(axis=0)
+    return special.chdtrc(2.0 * len(tails), total)
 
 
 def eigenvalues_of(x: np.ndarray) -> np.ndarray:
     """Return the eigenvalues of X'X, falling, from the smaller of both products."""
     product = x @ x.T if len(x) <= x.shape[1] else x.T @ x
     return np.maximum(np.linalg.eigvalsh(product)[::-1], 0.0)
-
-
-def _combined(p_values: np.ndarray) -> np.ndarray:
-    from scipy import special
-
-    with np.errstate(divide="ignore"):
-        total = -2.0 * np.log(p_values).sum(axis=0)
-    return special.chdtrc(2.0 * len(p_values), total)

@@ -12,7 +12,12 @@ from bayes_mirglmm.cohort.covariance_folds import (
     standardised_moments,
 )
 from bayes_mirglmm.cohort.relabelled_null import RelabelledNull, relabelled_null
-from bayes_mirglmm.cohort.rotation_test import column_rank, isomir_weights, rotation_p_values
+from bayes_mirglmm.cohort.rotation_test import (
+    column_rank,
+    combined_p_values,
+    isomir_weights,
+    rotation_tails,
+)
 from bayes_mirglmm.cohort.score_bayes_factor import score_log_bayes_factors
 from bayes_mirglmm.cohort.shared_shift import (
     RELABELLINGS,
@@ -36,6 +41,8 @@ class SharedUsageTest:
 
     p_value: np.ndarray
     """Usage beyond what samples share."""
+    p_rotation: np.ndarray
+    """The same by rotation alone, not read against relabelled samples."""
     p_within: np.ndarray
     """The same where a shift that all miRNAs share along the variable of interest counts as usage."""
     log_bayes_factor: np.ndarray
@@ -101,9 +108,11 @@ def shared_usage_test(
     null = relabelled_null(profiles, covariance, inside, others)
     # the excess along the variable changes nothing beside it, so that one null distribution serves both
     within = without_shift(covariance, directions, shift.median)
+    tails, tails_within = (rotation_tails(profiles, s, inside) for s in (covariance, within))
     return SharedUsageTest(
-        p_value=rotation_p_values(profiles, covariance, inside, calibrate=null.calibrated),
-        p_within=rotation_p_values(profiles, within, inside, calibrate=null.calibrated),
+        p_value=combined_p_values(null.calibrated(tails)),
+        p_rotation=combined_p_values(tails),
+        p_within=combined_p_values(null.calibrated(tails_within)),
         log_bayes_factor=score_log_bayes_factors(profiles, covariance, inside, scale=prior_scale),
         share=explained_share(profiles, covariance),
         shift=shift,

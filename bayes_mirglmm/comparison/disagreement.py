@@ -78,7 +78,7 @@ class Reasons:
         fit = source.fit
         self.name = source.name
         self.status = fit.status().set_index("mirna")
-        self.usage = fit.usage().set_index("mirna")
+        self.usage = fit.usage(test="lrt").set_index("mirna")
         self.dominant = _dominant(fit, source.term)
 
     def of(self, mirna: str) -> list[str]:

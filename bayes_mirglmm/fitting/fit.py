@@ -42,7 +42,7 @@ from bayes_mirglmm.outcomes import FEWEST_SAMPLES_OF_LAPLACE, Caution, as_metada
 from bayes_mirglmm.results import Fit, check_target, load, provenance
 from bayes_mirglmm.results.run_lock import held
 from bayes_mirglmm.results.selection import check_prob
-from bayes_mirglmm.results.shared_usage import check_usage_test
+from bayes_mirglmm.results.usage_choice import AUTO, CHOICES, LRT, check_usage_test
 
 logger = logging.getLogger(__name__)
 
@@ -64,7 +64,7 @@ def fit(
     samples: str = "independent",
     prob: float = 0.95,
     nuisance: str | Sequence[str] = (),
-    usage_test: str = "lrt",
+    usage_test: str = "auto",
     sample_covariance: np.ndarray | pd.DataFrame | None = None,
     mirnas: str | Sequence[str] | None = None,
     draws: int | None = None,
@@ -130,8 +130,10 @@ def fit(
         Level of the intervals.
     nuisance : str or sequence of str
         Columns of the sample table whose isomiR slopes are independent of the others.
-    usage_test : {"lrt", "shared"}
-        The test of isomiR usage that tables, summaries and reports of this fit call by; see :meth:`Fit.usage`.
+    usage_test : {"auto", "shared", "lrt"}
+        The test of isomiR usage that tables, summaries and reports of this fit call by; see :meth:`Fit.usage`. By
+        default the shared test, and the likelihood ratio test where the first cannot be had (fewer than 10 miRNAs, too
+        few samples beside the covariates, more than 500 samples) and under ``preset``.
     sample_covariance : array or pandas.DataFrame, shape (n, n), optional
         Covariance of the sample effects up to a factor, which is estimated; samples are independent
         without it. With a diagonal of ones the SD of ``variance_components()`` is that of a sample.
@@ -219,7 +221,9 @@ def fit(
     settings = resolve_settings(how, given)
     table = sample_table(counts)
     design = build_design(table, formula, slope=slope, reference=reference, nuisance=nuisance)
-    check_usage_test(usage_test, design)
+    check_usage_test(usage_test, design, CHOICES)
+    if usage_test == AUTO and preset is not None:
+        usage_test = LRT
     check_names(counts, design)
     covariance = checked_covariance(sample_covariance, design.samples)
     part = as_shard(shard)

@@ -56,7 +56,7 @@ def plot_bayes_factors(
     """
     from bayes_mirglmm.plots.labels import label_points, rows_to_name
 
-    table = fit.usage()
+    table = fit.usage(test="lrt")
     if "log_bf10" not in table:
         raise InputError(
             "this fit has no Bayes factors: fit with method='laplace' or 'nuts' and a slope variable. "

@@ -53,7 +53,7 @@ def plot_lrt_histogram(
         raise InputError(f"reference={reference!r} is not known: choose 'mixture' or 'chi2'.")
     if bins < 1:
         raise InputError(f"bins={bins!r}: give 1 or more.")
-    table = fit.ml.usage()
+    table = fit.ml.usage(test="lrt")
     if table.empty:
         raise InputError(
             "this fit has no usage tests: they need a slope variable (a formula with a covariate) and a miRNA with "

@@ -9,6 +9,7 @@ from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.plots.canvas import BLACK, SMALL, canvas, label_axes, picture, shortened
 from bayes_mirglmm.results.hits import FDR, called_effects, usage_column
 from bayes_mirglmm.results.isomir_findings import default_findings
+from bayes_mirglmm.results.usage_choice import usage_confounded
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -43,7 +44,7 @@ def calls_of(fit: "Fit", contrasts: Any = None, fdr: float = FDR) -> pd.DataFram
             sets[f"{name}, up"] = called & (rows["estimate"] > 0)
             sets[f"{name}, down"] = called & (rows["estimate"] <= 0)
     usage = fit.usage()
-    if len(usage) and usage[usage_column(fit)].notna().any():
+    if usage[usage_column(fit)].notna().any() and not usage_confounded(fit):
         sets["isomiR usage"] = usage.set_index("mirna")[usage_column(fit)] <= fdr
     return pd.DataFrame(sets).reindex(list(fit.mirnas)).fillna(False).astype(bool)
 

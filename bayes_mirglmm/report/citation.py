@@ -12,6 +12,7 @@ from bayes_mirglmm.report.methods_data import (
 )
 from bayes_mirglmm.report.origin import OFFSETS as OFFSET_WORDS
 from bayes_mirglmm.results.shared_samples import SHARED
+from bayes_mirglmm.results.usage_choice import SHARED as USAGE_SHARED
 
 if TYPE_CHECKING:
     from bayes_mirglmm.results import Fit
@@ -49,6 +50,11 @@ MODERATION = Reference(
     "experiments. Statistical Applications in Genetics and Molecular Biology 3: 3.",
     "10.2202/1544-6115.1027",
 )
+ROTATION = Reference(
+    "Rotation tests",
+    "Langsrud Ø (2005). Rotation tests. Statistics and Computing 15: 53-60.",
+    "10.1007/s11222-005-4789-5",
+)
 OFFSETS = {
     "median_ratio": Reference(
         "Median-of-ratios offset",
@@ -68,7 +74,8 @@ def references(fit: "Fit") -> list[Reference]:
     """Return what a paper that uses this fit should cite."""
     offset = OFFSETS.get(str(fit.data.attrs["offset_method"]))
     moderation = [MODERATION] if fit.samples_taken == SHARED else []
-    return [SOFTWARE, METHOD, *([offset] if offset else []), *moderation, SHRINKAGE]
+    rotation = [ROTATION] if fit.usage_test == USAGE_SHARED else []
+    return [SOFTWARE, METHOD, *([offset] if offset else []), *moderation, *rotation, SHRINKAGE]
 
 
 def _shared_sentences(fit: "Fit") -> str:

@@ -136,18 +136,6 @@ def _of_mirnas() -> tuple[Column, ...]:
 
 
 USAGE = (
-    Column("lrt", "LRT", "Likelihood ratio statistic: models with and without isomiR slopes.", "number"),
-    Column("df", "df", "Parameters that the model without isomiR slopes lacks.", "integer"),
-    Column(
-        "p_value", "p", "From the mixture of chi-squared distributions that holds at a variance of 0.", "p"
-    ),
-    Column(
-        "p_value_chi2",
-        "p (chi²)",
-        "From chi-squared with df degrees of freedom, as R's anova prints it.",
-        "p",
-    ),
-    Column("p_adjusted", "adj. p", "Benjamini-Hochberg, over the miRNAs.", "p"),
     Column(
         "p_shared", "p shared", "Of usage beyond the isomiR profiles that samples share over all miRNAs.", "p"
     ),
@@ -157,6 +145,13 @@ USAGE = (
         "p within",
         "Of usage, or of a shift along the groups that all miRNAs share: a batch counts too.",
         "p",
+    ),
+    Column(
+        "p_rotation",
+        "p rotation",
+        "p shared before it is read against relabelled samples.",
+        "p",
+        extra=True,
     ),
     Column(
         "log_bf10_shared",
@@ -170,6 +165,18 @@ USAGE = (
         "Part of its isomiR variation that lies along directions that samples share.",
         "number",
     ),
+    Column("lrt", "LRT", "Likelihood ratio statistic: models with and without isomiR slopes.", "number"),
+    Column("df", "df", "Parameters that the model without isomiR slopes lacks.", "integer"),
+    Column(
+        "p_value", "p", "From the mixture of chi-squared distributions that holds at a variance of 0.", "p"
+    ),
+    Column(
+        "p_value_chi2",
+        "p (chi²)",
+        "From chi-squared with df degrees of freedom, as R's anova prints it.",
+        "p",
+    ),
+    Column("p_adjusted", "adj. p", "Benjamini-Hochberg, over the miRNAs.", "p"),
     Column(
         "log_bf10",
         "log BF",

@@ -18,12 +18,13 @@ from bayes_mirglmm.report.diagnostics import diagnostics, statuses
 from bayes_mirglmm.report.isomirs import isomir_columns
 from bayes_mirglmm.report.origin import notes, origin, prior_rows, sample_rows
 from bayes_mirglmm.report.samples import sample_pictures
-from bayes_mirglmm.report.shared_usage import LEADS
+from bayes_mirglmm.report.usage import usage_lead
 from bayes_mirglmm.report.verdict import verdict
 from bayes_mirglmm.report.words import WORDS, anchor
 from bayes_mirglmm.results.hits import FDR, usage_column
 from bayes_mirglmm.results.selection import mean_cpm
 from bayes_mirglmm.results.terms import INTERCEPT
+from bayes_mirglmm.results.usage_choice import usage_confounded
 
 if TYPE_CHECKING:
     from bayes_mirglmm.results import Fit
@@ -87,7 +88,7 @@ def gather(
         "methods_text": methods_text(fit),
         "has_comparisons": bool(found),
         "has_usage": bool(len(usage)),
-        "usage_lead": LEADS[fit.usage_test],
+        "usage_lead": usage_lead(fit),
         "words": [(anchor(word), word, meaning) for word, meaning in WORDS.items()],
         "data_has_samples": samples is not None,
         "data": page_data(fit, found, usage, effects, contrasts, types) | {"samples": samples},
@@ -148,7 +149,7 @@ def _mirnas(fit: "Fit", usage: pd.DataFrame, effects: pd.DataFrame) -> pd.DataFr
     for name, source in (("usage_p_adjusted", usage_column(fit)), ("usage_log_bf10", "log_bf10")):
         if source in usage and usage[source].notna().any():
             table[name] = table["mirna"].map(usage.set_index("mirna")[source])
-    if fit.usage_test == "shared" and fit.slope and fit.usage_shared()["verdict"].iloc[0] == "confounded":
+    if usage_confounded(fit):
         # No list of hits where usage and a batch along the groups cannot be told apart.
         table = table.drop(columns="usage_p_adjusted", errors="ignore")
     for name in LIMITS:

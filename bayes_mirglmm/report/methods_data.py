@@ -4,6 +4,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from bayes_mirglmm.report.verdict import samples_per_level
+from bayes_mirglmm.results.usage_choice import SHARED
 
 if TYPE_CHECKING:
     from bayes_mirglmm.results import Fit
@@ -56,10 +57,13 @@ def usage_sentence(fit: "Fit") -> str:
     """Return how isomiR usage was tested."""
     if not fit.slope:
         return ""
-    if fit.usage_test == "shared":
+    factors = ", and judged by the model's Bayes factor" if fit.method.has_draws else ""
+    if fit.usage_test == SHARED:
         return (
-            " Differential isomiR usage was tested by rotation of isomiR profiles that were whitened by the covariance "
-            "that samples share over the other miRNAs."
+            f" Differential isomiR usage along {fit.slope} was tested beyond what samples share: profiles of isomiRs, "
+            "residuals of a model without that variable, were whitened by the covariance of the samples over the other "
+            "miRNAs (ten folds), tested by random rotations (Langsrud 2005) and p-values read against those of "
+            f"relabelled samples{factors}. They were adjusted by Benjamini and Hochberg's method."
         )
     reference = (
         "chi-squared distribution"
@@ -70,7 +74,7 @@ def usage_sentence(fit: "Fit") -> str:
         " Differential isomiR usage was tested by the likelihood ratio of the models with and without isomiR slopes, "
         f"referred to the {reference}"
     )
-    return text + (", and judged by their Bayes factor." if fit.method.has_draws else ".")
+    return f"{text}{factors}."
 
 
 def versions_sentence(fit: "Fit") -> str:

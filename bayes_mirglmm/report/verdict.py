@@ -8,8 +8,8 @@ import pandas as pd
 
 from bayes_mirglmm.outcomes import LOW_EXPRESSION
 from bayes_mirglmm.report.comparisons import Comparison
-from bayes_mirglmm.report.shared_usage import shared_usage_text
-from bayes_mirglmm.results.hits import FDR, LOG_BF, count_hits, surest_first
+from bayes_mirglmm.report.usage import usage_text
+from bayes_mirglmm.results.hits import FDR, count_hits, surest_first
 from bayes_mirglmm.results.outliers import outliers_sentence
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def verdict(fit: "Fit", comparisons: Sequence[Comparison], usage: pd.DataFrame) 
         parts.append(f"{len(asked) - MOST_COMPARISONS} more comparisons are in the menu above the table.")
     if asked and len(fit):
         parts.append(_precision(fit, asked[0]))
-    parts += [_usage(fit, usage), outliers_sentence(fit) if len(fit) else "", _cautions(fit)]
+    parts += [usage_text(fit, usage), outliers_sentence(fit) if len(fit) else "", _cautions(fit)]
     return [part for part in parts if part]
 
 
@@ -99,22 +99,6 @@ def _precision(fit: "Fit", comparison: Comparison) -> str:
         f"The typical {percent:g} % interval reaches a factor of {_factor(np.exp(half))} either way: of smaller "
         "changes these data say little."
     )
-
-
-def _usage(fit: "Fit", usage: pd.DataFrame) -> str:
-    if fit.usage_test == "shared" and fit.slope is not None:
-        return shared_usage_text(fit, usage)
-    tested = usage.dropna(subset=["p_adjusted"]) if "p_adjusted" in usage else usage
-    if fit.slope is None or not len(tested):
-        return ""
-    found = int((tested["p_adjusted"] <= FDR).sum())
-    text = (
-        f"The isomiRs of {found:,} of {len(tested):,} miRNAs change by different amounts "
-        f"(likelihood ratio test, false discovery rate {100 * FDR:g} %)"
-    )
-    if "log_bf10" in usage and fit.design.residual_df >= 1:
-        text += f"; for {int((usage['log_bf10'] > LOG_BF).sum()):,} the log Bayes factor is above {LOG_BF:g}"
-    return f"{text}. Read this as a ranking: what all miRNAs of a sample share, such as degradation, can cause it too."
 
 
 def _cautions(fit: "Fit") -> str:

@@ -21,6 +21,7 @@ from bayes_mirglmm.results.probability import asked_probabilities, probability
 from bayes_mirglmm.results.selection import mean_cpm
 from bayes_mirglmm.results.sums import log_change_of_sums
 from bayes_mirglmm.results.terms import chosen_weights
+from bayes_mirglmm.results.usage_choice import usage_confounded
 
 if TYPE_CHECKING:
     from bayes_mirglmm.results.fit_result import Fit
@@ -116,7 +117,7 @@ def findings(
         found["n_deviating"] = [int(counted.get(pair, 0)) for pair in pairs]
         found["deviating"] = [in_words.get(pair, "") for pair in pairs]
     usage = fit.usage()
-    if _confounded(fit):
+    if usage_confounded(fit):
         usage = usage.drop(columns=usage_column(fit))
     for ours, theirs in (("usage_p_adjusted", usage_column(fit)), ("usage_log_bf10", "log_bf10")):
         if theirs in usage:
@@ -156,12 +157,6 @@ def _top_isomirs(fit: "Fit", names: list[str], types: Types) -> pd.DataFrame:
     table["top_isomir_share"] = table["cpm"] / table.groupby("mirna")["cpm"].transform("sum")
     first = table.sort_values("cpm", ascending=False, kind="stable").drop_duplicates("mirna")
     return first.drop(columns="cpm")
-
-
-def _confounded(fit: "Fit") -> bool:
-    """Tell whether usage and what samples share cannot be told apart, so that there is no list of usage."""
-    shared = fit.usage_test == "shared" and fit.slope is not None
-    return shared and fit.usage_shared()["verdict"].iloc[0] == "confounded"
 
 
 def _order(fit: "Fit", label: str) -> list[str]:

@@ -38,6 +38,7 @@ from bayes_mirglmm.results.schema import validate_fit_data
 from bayes_mirglmm.results.selection import fitted, spec_of
 from bayes_mirglmm.results.shared_samples import INDEPENDENT, SharedSamples
 from bayes_mirglmm.results.tree import mirna_tree
+from bayes_mirglmm.results.usage_choice import SHARED, chosen_test
 from bayes_mirglmm.results.view import mirna_view
 
 
@@ -194,8 +195,8 @@ class Fit:
 
     @property
     def usage_test(self) -> str:
-        """The test of isomiR usage that summaries and reports of this fit call by: ``lrt`` or ``shared``."""
-        return str(self.metadata.get("usage_test") or "lrt")
+        """The test of isomiR usage that tables, summaries and reports of this fit call by: ``shared`` or ``lrt``."""
+        return chosen_test(self)[0]
 
     # The tables. Each stands in the file of its topic, docstring and all, as a function of a fit.
     effects = _effects.effects
@@ -237,7 +238,7 @@ class Fit:
         dict of str to pandas.DataFrame
             In the order in which a run folder lists them.
         """
-        names = [*TABLES, *(SHARED_TABLES if self.usage_test == "shared" else ())]
+        names = [*TABLES, *(SHARED_TABLES if self.usage_test == SHARED else ())]
         return {name: getattr(self, name)() for name in names}
 
     def save(self, folder: str | PathLike[str], force: bool = False) -> None:

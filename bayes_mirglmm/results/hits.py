@@ -7,6 +7,7 @@ import pandas as pd
 
 from bayes_mirglmm.methods.registry import Method
 from bayes_mirglmm.results.terms import INTERCEPT
+from bayes_mirglmm.results.usage_choice import SHARED
 
 if TYPE_CHECKING:
     from bayes_mirglmm.results import Fit
@@ -48,7 +49,7 @@ def called_effects(
 
 def usage_column(fit: "Fit") -> str:
     """Return the column of a usage table that calls: adjusted p-values of the test that the fit is read by."""
-    return "p_shared_adjusted" if fit.usage_test == "shared" else "p_adjusted"
+    return "p_shared_adjusted" if fit.usage_test == SHARED else "p_adjusted"
 
 
 def surest_first(effects: pd.DataFrame, method: Method) -> pd.DataFrame:

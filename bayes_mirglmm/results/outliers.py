@@ -10,6 +10,7 @@ from bayes_mirglmm.evidence.lrt import likelihood_ratio_test
 from bayes_mirglmm.evidence.outlying_cells import LEVEL, candidates, expected_counts, tail_probability
 from bayes_mirglmm.results.hits import FDR, usage_column
 from bayes_mirglmm.results.selection import fitted, model_index
+from bayes_mirglmm.results.usage_choice import usage_confounded
 
 if TYPE_CHECKING:
     from bayes_mirglmm.methods.maximum_likelihood import Plan
@@ -79,7 +80,7 @@ def outliers_sentence(fit: "Fit") -> str:
 
 def calls_by_outliers(fit: "Fit") -> list[str]:
     """Return the miRNAs whose usage is called, and has a p-value above the level without their flagged cells."""
-    if fit.slope is None:
+    if fit.slope is None or usage_confounded(fit):
         return []
     usage, call = fit.usage(), usage_column(fit)
     lost = (usage[call] <= FDR) & (usage["p_value_without"] > FDR)

@@ -27,7 +27,7 @@ except ImportError:  # Windows
 
 #: The tables of a fit, in the order in which a run folder lists them.
 TABLES = ("effects", "isomir_effects", "usage", "variance_components", "status")
-#: Those that a fit with ``usage_test="shared"`` has besides.
+#: Those that a fit has besides whose usage is called by the shared test.
 SHARED_TABLES = ("usage_shared", "shared_directions")
 ARRAYS, ML_ARRAYS, RUN, REPORT = "arrays.nc", "ml.nc", "run.json", "report.html"
 #: Tables that a run has only when they are asked for.

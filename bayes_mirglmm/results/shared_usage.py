@@ -36,7 +36,8 @@ if TYPE_CHECKING:
 #: Features of the global shift: where an isomiR ends and begins, and its tail.
 GLOBAL_FEATURES = ("offset_5p", "offset_3p", "offset_3p_squared", "tail")
 LEVEL = 0.05
-LARGE_RATIO = 3.0  # where samples are too few to relabel, a lambda from which on the groups are suspected
+SMALL_RATIO = 1.25  # lambda up to which a shared shift, however certain, changes next to nothing
+LARGE_RATIO = 3.0  # lambda from which on the groups are themselves a direction that samples share
 SMALL_GROUP = 3
 
 
@@ -68,40 +69,44 @@ class SharedUsage:
     cautions: list[Caution]
 
     @property
-    def confounded(self) -> bool:
-        """Whether the variable is a direction that all miRNAs share, so that usage and batch cannot be told apart."""
+    def verdict(self) -> str:
+        """What the groups are to the profiles that all miRNAs share.
+
+        ``ok``: like any other labelling; ``shift``: they go along such a profile, and the test says what goes beyond;
+        ``confounded``: they are such a profile, so that usage and a batch cannot be told apart; ``none``: no test.
+        """
         if self.test is None:
-            return False
+            return "none"
         found = self.test.shift
-        return found.ratio > LARGE_RATIO if np.isnan(found.p_value) else found.p_value <= LEVEL
+        if found.ratio > LARGE_RATIO and (np.isnan(found.p_value) or found.p_value <= LEVEL):
+            return "confounded"
+        return "shift" if found.ratio > SMALL_RATIO and found.p_value <= LEVEL else "ok"
 
 
-USAGE_TESTS = ("lrt", "shared")
+def too_few_directions(design: Design) -> str:
+    """Say how many directions of the samples the covariates leave, where these are too few; else empty."""
+    found = interest(design)
+    taken = int(np.linalg.matrix_rank(found.others))
+    left = len(found.others) - taken
+    if left >= FEWEST_DIRECTIONS:
+        return ""
+    samples = len(found.others)
+    return (
+        f"{samples} samples less {taken} coefficients leave {left} directions, of {FEWEST_DIRECTIONS} needed"
+    )
 
 
-def check_usage_test(test: str, design: Design) -> None:
-    """Refuse a test of isomiR usage that is unknown, or that the design leaves too few samples for.
+def check_directions(design: Design) -> None:
+    """Refuse a design that leaves too few directions for the test.
 
     Raises
     ------
     InputError
     """
-    if test not in USAGE_TESTS:
+    if few := too_few_directions(design):
         raise InputError(
-            f"the usage test {test!r} is not known: choose from {', '.join(map(repr, USAGE_TESTS))}."
-        )
-    if test == "shared":
-        _check_design(design)
-
-
-def _check_design(design: Design) -> None:
-    found = interest(design)
-    left = len(found.others) - int(np.linalg.matrix_rank(found.others))
-    if left < FEWEST_DIRECTIONS:
-        raise InputError(
-            f"the shared usage test needs {FEWEST_DIRECTIONS} directions among the samples beside the covariates, and "
-            f"{len(found.others)} samples less {len(found.others) - left} coefficients leave {left}: add samples, take "
-            "a covariate out, or take test='lrt'."
+            f"the shared usage test needs more samples beside the covariates: {few}. Add samples, take a covariate "
+            "out, or take test='lrt'."
         )
 
 
@@ -140,9 +145,9 @@ def features_of(fit: "Fit", rows: np.ndarray) -> pd.DataFrame:
 
 
 def _tested(fit: "Fit", term: str | None, beyond_global: bool) -> SharedUsage:
-    _check_design(fit.design)
+    check_directions(fit.design)
     wanted = interest(fit.design, term)
-    free = _group_free(fit, wanted)
+    free = group_free(fit)
     cautions = _cautions(fit, wanted, free)
     pairs = [
         mirna_scores(counts.astype(float), mean, theta, wanted.others)
@@ -181,8 +186,9 @@ def _tested(fit: "Fit", term: str | None, beyond_global: bool) -> SharedUsage:
     return SharedUsage(wanted, free, profiles, test, shift, cautions)
 
 
-def _group_free(fit: "Fit", wanted: Interest) -> GroupFree:
+def group_free(fit: "Fit") -> GroupFree:
     """Fit every miRNA once without the variable of interest, and keep the means with the fit."""
+    fit = fit.ml
     known = fit.shared_cache.get("group_free")
     if isinstance(known, GroupFree):
         return known
@@ -195,6 +201,7 @@ def _group_free(fit: "Fit", wanted: Interest) -> GroupFree:
     offset = data["offset"].values
     from bayes_mirglmm.methods.group_free import group_free_means  # numba, which a loaded run does not need
 
+    wanted = interest(fit.design)
     means = group_free_means(counts, offset, wanted.fixed, wanted.random, wanted.blocks, fit.spec)
     kept = [i for i, found in enumerate(means) if found is not None and len(rows[i]) > 1]
     free = GroupFree(

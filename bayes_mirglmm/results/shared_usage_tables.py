@@ -9,12 +9,20 @@ from bayes_mirglmm.cohort.global_shift import usable_features
 from bayes_mirglmm.cohort.shared_directions import SharedDirections, shared_directions
 from bayes_mirglmm.evidence.multiple_testing import benjamini_hochberg
 from bayes_mirglmm.results.hits import FDR
-from bayes_mirglmm.results.shared_usage import SharedUsage, features_of, shared_usage
+from bayes_mirglmm.results.shared_usage import LEVEL, SharedUsage, features_of, shared_usage
 
 if TYPE_CHECKING:
     from bayes_mirglmm.results.fit_result import Fit
 
-COLUMNS = ("p_shared", "p_shared_adjusted", "p_within", "score_shared", "log_bf10_shared", "share")
+COLUMNS = (
+    "p_shared",
+    "p_shared_adjusted",
+    "p_within",
+    "p_rotation",
+    "score_shared",
+    "log_bf10_shared",
+    "share",
+)
 DIRECTION_COLUMNS = ("direction", "share", "unrelated", "about", "name", "correlation")
 #: Columns of the sample table with more levels than this tell samples apart, not kinds of samples.
 MOST_LEVELS = 0.5  # of the samples
@@ -34,6 +42,7 @@ def shared_columns(found: SharedUsage) -> pd.DataFrame:
             "p_shared": test.p_value,
             "p_shared_adjusted": benjamini_hochberg(test.p_value),
             "p_within": test.p_within,
+            "p_rotation": test.p_rotation,
             "score_shared": -ndtri(np.clip(test.p_value, 1e-300, 1.0 - 1e-16)),
             "log_bf10_shared": test.log_bayes_factor,
             "share": test.share,
@@ -66,7 +75,7 @@ def _contrast_row(fit: "Fit", found: SharedUsage) -> dict[str, Any]:
         "hits_within": int((benjamini_hochberg(table["p_within"].to_numpy()) <= FDR).sum()),
         "global_share": np.nan if found.shift is None else found.shift.explained,
         "global_p_value": np.nan if found.shift is None else found.shift.p_value,
-        "verdict": verdict_code(found),
+        "verdict": found.verdict,
         "reason": verdict_sentence(found),
     }
     if found.interest.name == fit.slope:
@@ -79,11 +88,6 @@ def _contrast_row(fit: "Fit", found: SharedUsage) -> dict[str, Any]:
     return {name: row[name] for name in order}
 
 
-def verdict_code(found: SharedUsage) -> str:
-    """``none`` (no test), ``confounded`` or ``ok``."""
-    return "none" if found.test is None else "confounded" if found.confounded else "ok"
-
-
 def verdict_sentence(found: SharedUsage) -> str:
     """Say what the test can tell, and what limits it."""
     parts = []
@@ -91,16 +95,27 @@ def verdict_sentence(found: SharedUsage) -> str:
         shift = found.test.shift
         name = found.interest.name
         size = f"lambda {shift.ratio:.1f}" + ("" if np.isnan(shift.p_value) else f", p {shift.p_value:.2g}")
-        if found.confounded:
+        along = f"{name} goes along an isomiR profile that all miRNAs share ({size})"
+        if found.verdict == "confounded":
             parts.append(
-                f"{name} goes along an isomiR profile that all miRNAs share ({size}): usage that changes in most "
-                "miRNAs and a batch along the groups cannot be told apart here."
+                f"{along}: usage that changes in most miRNAs and a batch along the groups cannot be told apart here; "
+                "p_shared has what goes beyond it, p_within what differs for either reason."
+            )
+        elif found.verdict == "shift":
+            parts.append(
+                f"{along}, a batch or usage in many miRNAs: it is not counted as usage, but is in p_within."
             )
         if np.isnan(shift.p_value):
             parts.append(
                 f"{shift.distinct} distinct relabellings are too few to test at 5 % whether {name} goes along what "
                 f"samples share ({size})."
             )
+    if found.shift is not None and found.shift.p_value <= LEVEL:
+        parts.append(
+            f"One finding for all miRNAs together: where isomiRs begin and end and whether they have a tail goes along "
+            f"with {found.interest.name} (p {found.shift.p_value:.2g} by relabelling); usage(beyond_global=True) has "
+            "what goes beyond it."
+        )
     return " ".join([*parts, *(c[:1].upper() + c[1:] for c in found.cautions)])
 
 

@@ -18,13 +18,13 @@ from bayes_mirglmm.methods.registry import methods_with_draws
 from bayes_mirglmm.outcomes import CONVERGED
 from bayes_mirglmm.results.inference import untested_if_saturated
 from bayes_mirglmm.results.outliers import with_outliers
-from bayes_mirglmm.results.shared_usage import check_usage_test
 from bayes_mirglmm.results.shared_usage import shared_usage as shared_test
 from bayes_mirglmm.results.shared_usage_tables import (
     shared_columns,
     shared_contrasts_table,
     shared_directions_table,
 )
+from bayes_mirglmm.results.usage_choice import LRT, SHARED, check_usage_test
 
 if TYPE_CHECKING:
     from bayes_mirglmm.results.fit_result import Fit
@@ -60,10 +60,10 @@ def usage(
         miRNAs that are as probable).
     test : {"lrt", "shared"}, optional
         ``"shared"`` adds p_shared (usage beyond what samples share), p_shared_adjusted (Benjamini-Hochberg),
-        p_within (usage or a shift that all miRNAs share; see :meth:`usage_shared`), score_shared (normal score of
-        p_shared, for ranking), log_bf10_shared (natural log of a Bayes factor for usage beyond what samples
-        share) and share (part of the miRNA's isomiR variation that lies along shared directions, beyond an equal
-        spread). The fit's own choice when omitted, ``"lrt"`` unless it was made with ``usage_test="shared"``.
+        p_within (usage or a shift that all miRNAs share; see :meth:`usage_shared`), p_rotation (p_shared before it is
+        read against relabelled samples), score_shared (normal score of p_shared, for ranking), log_bf10_shared (natural
+        log of a Bayes factor for usage beyond what samples share) and share (part of the miRNA's isomiR variation that
+        lies along shared directions, beyond an equal spread). When omitted that of the fit, :attr:`usage_test`.
     beyond_global : bool
         Of the shared test: take out what isomiRs of one kind (3' end, 5' end, tail) do in all miRNAs.
 
@@ -79,10 +79,10 @@ def usage(
     """
     test = fit.usage_test if test is None else test
     check_usage_test(test, fit.design)
-    if beyond_global and test != "shared":
+    if beyond_global and test != SHARED:
         raise InputError("beyond_global=True belongs to test='shared': give both.")
     table = with_outliers(fit, _model_usage(fit, prior_odds))
-    if test == "lrt":
+    if test == LRT:
         return table
     found = shared_columns(shared_test(fit, beyond_global=beyond_global))
     table = table.merge(found, on="mirna", how="outer", sort=False).pipe(_in_order, fit)
@@ -102,8 +102,9 @@ def usage_shared(fit: "Fit") -> pd.DataFrame:
         hits_within (miRNAs at a false discovery rate of 5 % by the likelihood ratio test, beyond the shared
         shift, and with it); global_share and global_p_value (a shift of isomiRs of one kind in all miRNAs: the
         part of the profiles along the contrast that their ends and tails explain, and its p-value by
-        relabelling); verdict (``ok``, ``confounded``: the contrast goes along what samples share and cannot be
-        told from a batch, or ``none``: no test) and reason (a sentence).
+        relabelling); verdict (``ok``; ``shift``: the contrast goes along what samples share, and hits are what goes
+        beyond; ``confounded``: the contrast is what samples share, and usage cannot be told from a batch; ``none``: no
+        test) and reason (a sentence).
 
     Raises
     ------

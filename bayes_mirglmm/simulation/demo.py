@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from bayes_mirglmm.plots import plot_isomirs, plot_volcano
+from bayes_mirglmm.results.hits import usage_column
 from bayes_mirglmm.simulation.from_model import Simulation, Truth, simulate
 
 if TYPE_CHECKING:
@@ -26,8 +27,9 @@ def demo_simulation() -> Simulation:
 
 
 def show_case(fit: "Fit") -> str:
-    """Return the miRNA whose isomiRs differ most clearly in their effect: the smallest p-value of the LRT."""
-    return str(fit.usage().dropna(subset=["p_value"]).sort_values("p_value")["mirna"].iloc[0])
+    """Return the miRNA whose isomiRs differ most clearly in their effect, by the test that calls."""
+    call = usage_column(fit)
+    return str(fit.usage().dropna(subset=[call]).sort_values([call, "p_value"])["mirna"].iloc[0])
 
 
 def draw(fit: "Fit", folder: Path) -> dict[str, Path]:

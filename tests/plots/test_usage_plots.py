@@ -17,7 +17,7 @@ class Edited:
         self.ml, self.table = self, fit.usage().assign(**columns)
         self.slope_prior_scale = 1.0
 
-    def usage(self):
+    def usage(self, test=None):
         return self.table
 
 

@@ -57,7 +57,7 @@ def test_the_page_holds_the_table_of_effects(hostile: Fit, data: dict):
         np.testing.assert_allclose(columns[name], expected[name], rtol=1e-5)
     np.testing.assert_allclose(columns["lower_log2"], expected["lower"] / np.log(2.0), rtol=1e-5)
     np.testing.assert_allclose(columns["shrunk"], hostile.shrink(term)["shrunk"], rtol=1e-5, atol=1e-12)
-    usage = hostile.usage().set_index("mirna")["p_adjusted"].reindex(expected["mirna"])
+    usage = hostile.usage().set_index("mirna")["p_shared_adjusted"].reindex(expected["mirna"])
     np.testing.assert_allclose(data["mirnas"]["usage_p_adjusted"], usage, rtol=1e-5)
 
 
@@ -333,11 +333,13 @@ def test_the_methods_paragraph_says_what_was_done(hostile: Fit, intercept_only: 
 
 
 def test_what_the_methods_paragraph_cites_is_among_the_references():
-    fit = SimpleNamespace(samples_taken="shared", data=SimpleNamespace(attrs={"offset_method": "tmm"}))
+    data = SimpleNamespace(attrs={"offset_method": "tmm"})
+    fit = SimpleNamespace(samples_taken="shared", usage_test="shared", data=data)
     cited = [reference.text.split()[0] for reference in citation.references(fit)]  # type: ignore[arg-type]
-    assert {"Smyth", "Robinson", "Baran", "Stephens"} <= set(cited)
-    fit.samples_taken = "independent"
-    assert not any("Smyth" in reference.text for reference in citation.references(fit))  # type: ignore[arg-type]
+    assert {"Smyth", "Robinson", "Baran", "Langsrud", "Stephens"} <= set(cited)
+    fit.samples_taken, fit.usage_test = "independent", "lrt"
+    cited = [reference.text.split()[0] for reference in citation.references(fit)]  # type: ignore[arg-type]
+    assert not {"Smyth", "Langsrud"} & set(cited)
 
 
 @pytest.mark.parametrize(("mean", "shown"), [(20231014.6, "20231015"), (2018.25, "2018.2"), (0.5, "0.5")])

@@ -12,6 +12,7 @@ from bayes_mirglmm.cli.summary import summarise
 from bayes_mirglmm.counts.container import make_counts
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.report.content import gather
+from bayes_mirglmm.results import usage_choice
 from bayes_mirglmm.results.shared_usage import shared_usage
 
 N, MIRNAS, ISOMIRS = 12, 60, 6
@@ -99,8 +100,11 @@ def test_usage_is_found_and_the_shared_factor_is_not(drawn: tuple[bm.Fit, np.nda
     assert table["log_bf10_shared"][~truth].median() < 0.0
     assert table["share"].between(0, 1).all()
     assert table["share"].median() > 0.3
-    first = fit.usage()
-    pd.testing.assert_frame_equal(table[first.columns], first)
+    assert (np.argsort(table["p_rotation"]) == np.argsort(p)).all()  # read against one null distribution
+    assert not np.allclose(table["p_rotation"], p, rtol=0.01)
+    alone = fit.usage(test="lrt")
+    pd.testing.assert_frame_equal(table[alone.columns], alone)
+    assert not {"p_shared", "p_within"} & set(alone.columns)
 
 
 def test_contrasts_table(drawn: tuple[bm.Fit, np.ndarray]) -> None:
@@ -126,21 +130,16 @@ def test_shared_direction_is_named(drawn: tuple[bm.Fit, np.ndarray]) -> None:
 
 def test_saved_fit_has_the_same_numbers(drawn: tuple[bm.Fit, np.ndarray], tmp_path: Path) -> None:
     fit, _ = drawn
-    fit.metadata["usage_test"] = "shared"
-    try:
-        fit.save(tmp_path / "run")
-        loaded = bm.load(tmp_path / "run")
-        assert loaded.usage_test == "shared"
-        pd.testing.assert_frame_equal(loaded.usage(), fit.usage(), rtol=1e-6)
-        written = pd.read_csv(tmp_path / "run" / "usage.tsv", sep="\t")
-        np.testing.assert_allclose(written["p_shared"], fit.usage()["p_shared"], rtol=1e-6)
-        about = pd.read_csv(tmp_path / "run" / "usage_shared.tsv", sep="\t")
-        assert about["verdict"].tolist() == ["ok"]
-        assert len(pd.read_parquet(tmp_path / "run" / "shared_directions.parquet")) == len(
-            fit.shared_directions()
-        )
-    finally:
-        fit.metadata.pop("usage_test")
+    fit.save(tmp_path / "run")
+    loaded = bm.load(tmp_path / "run")
+    assert loaded.usage_test == "shared"
+    pd.testing.assert_frame_equal(loaded.usage(), fit.usage(), rtol=1e-6)
+    written = pd.read_csv(tmp_path / "run" / "usage.tsv", sep="\t")
+    np.testing.assert_allclose(written["p_shared"], fit.usage()["p_shared"], rtol=1e-6)
+    about = pd.read_csv(tmp_path / "run" / "usage_shared.tsv", sep="\t")
+    assert about["verdict"].tolist() == ["ok"]
+    directions = pd.read_parquet(tmp_path / "run" / "shared_directions.parquet")
+    assert len(directions) == len(fit.shared_directions())
 
 
 def test_global_shift_is_one_finding() -> None:
@@ -237,6 +236,50 @@ def test_nothing_fitted_gives_tables_that_say_so(tmp_path: Path) -> None:
     assert bm.load(tmp_path / "run").usage_shared()["verdict"].tolist() == ["none"]
 
 
+def test_the_likelihood_ratio_test_calls_where_the_shared_test_cannot_be_had(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    few = bm.fit(counts_with(9, mirnas=9), "~ group", progress=False)
+    saturated = counts_with(9, n=6, mirnas=12).assign_coords(batch=("sample", list("uvwxuv")))
+    lacking = bm.fit(saturated, "~ group + batch", progress=False)
+    many = bm.fit(counts_with(9, mirnas=12), "~ group", progress=False)
+    assert [fit.usage_test for fit in (few, lacking, many)] == ["lrt", "lrt", "shared"]
+    many.shared_cache.clear()
+    monkeypatch.setattr(usage_choice, "MOST_SAMPLES", N - 1)
+    for fit, why in (
+        (few, "9 miRNAs are too few to learn what samples share (10 are enough)."),
+        (lacking, "6 samples less 4 coefficients leave 2 directions, of 3 needed."),
+        (many, "with 12 samples the shared test takes long (usage_test='shared', --usage-test shared"),
+    ):
+        pd.testing.assert_frame_equal(fit.usage(), fit.usage(test="lrt"))
+        assert "usage_shared" not in fit.tables()
+        sentence = f"By the likelihood ratio test of each miRNA alone: {why}"
+        assert sentence in summarise(fit, Path("run"), {})["usage_reason"]
+        assert sentence in " ".join(gather(fit)["verdict"])
+
+
+def test_the_likelihood_ratio_test_calls_where_it_is_asked_for() -> None:
+    counts = counts_with(9, mirnas=12)
+    for asked in ({"usage_test": "lrt"}, {"preset": "mirglmm"}):
+        fit = bm.fit(counts, "~ group", progress=False, **asked)
+        assert fit.usage_test == "lrt"
+        assert summarise(fit, Path("run"), {})["usage_reason"] == ""
+        assert "p_shared" not in fit.usage()
+    assert "p_shared" in fit.usage(test="shared")
+
+
+def test_usage_in_many_mirnas_is_a_shift_that_the_list_goes_beyond() -> None:
+    """Without anything that samples share, usage in a third of the miRNAs is itself what they share."""
+    fit = bm.fit(counts_with(12, slope=np.where(np.arange(MIRNAS) < 18, 0.5, 0.0)), "~ group", progress=False)
+    row = fit.usage_shared().iloc[0]
+    assert row["verdict"] == "shift"
+    assert 1.25 < row["lambda"] < 3.0
+    assert "is not counted as usage, but is in p_within" in row["reason"]
+    assert row["hits_within"] > row["hits"] > 10
+    summary = summarise(fit, Path("run"), {})
+    assert (summary["usage_hits"], summary["usage_reason"]) == (row["hits"], row["reason"])
+
+
 def test_unbalanced_groups_are_named() -> None:
     counts = counts_with(10).isel(sample=[0, 1, 6, 7, 8, 9, 10])
     reason = bm.fit(counts, "~ group", progress=False).usage_shared()["reason"].iloc[0]
@@ -248,7 +291,7 @@ def test_unknown_test(drawn: tuple[bm.Fit, np.ndarray]) -> None:
         drawn[0].usage(test="score")
     with pytest.raises(InputError, match="belongs to test='shared'"):
         drawn[0].usage(beyond_global=True)
-    with pytest.raises(InputError, match="'permuted' is not known"):
+    with pytest.raises(InputError, match="'permuted' is not known: choose from 'auto', 'shared', 'lrt'"):
         bm.fit(counts_with(1), "~ group", usage_test="permuted", progress=False)
 
 
@@ -256,23 +299,18 @@ def test_report_says_what_goes_beyond_and_gives_no_list_where_groups_are_shared(
     drawn: tuple[bm.Fit, np.ndarray],
 ) -> None:
     fit, _ = drawn
-    fit.metadata["usage_test"] = "shared"
-    try:
-        content = gather(fit)
-        text = " ".join(content["verdict"])
-        hits = int(fit.usage_shared()["hits"].iloc[0])
-        assert (
-            f"The isomiRs of {hits} of 60 miRNAs change by different amounts, beyond the isomiR profiles"
-            in text
-        )
-        assert "it goes along with where isomiRs end" in text or "it goes along with the length" in text
-        assert "and rin (correlation" in text
-        assert "usage_p_adjusted" in content["data"]["mirnas"]
-        assert {"p_shared", "p_within"} <= {column["key"] for column in content["data"]["usage_columns"]}
-    finally:
-        fit.metadata.pop("usage_test")
+    content = gather(fit)
+    text = " ".join(content["verdict"])
+    about = fit.usage_shared().iloc[0]
+    assert f"The isomiRs of {about['hits']} of 60 miRNAs change by different amounts, beyond the" in text
+    assert f"by the likelihood ratio test of each miRNA alone {about['hits_lrt']})" in text
+    assert "it goes along with where isomiRs end" in text or "it goes along with the length" in text
+    assert "and rin (correlation" in text
+    assert "usage_p_adjusted" in content["data"]["mirnas"]
+    assert {"p_shared", "p_within"} <= {column["key"] for column in content["data"]["usage_columns"]}
+    assert summarise(fit, Path("run"), {})["usage_hits_lrt"] == about["hits_lrt"]
     factor = np.where(np.arange(N) < 6, -0.5, 0.5) + 0.05 * np.random.default_rng(3).normal(size=N)
-    confounded = bm.fit(counts_with(6, factor=factor), "~ group", progress=False, usage_test="shared")
+    confounded = bm.fit(counts_with(6, factor=factor), "~ group", progress=False)
     content = gather(confounded)
     text = " ".join(content["verdict"])
     assert "cannot be told apart here" in text

@@ -1,17 +1,17 @@
-"""What the report says of isomiR usage under what samples share."""
+"""What the report says of isomiR usage: by the shared test, or by the likelihood ratio test where that calls."""
 
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from bayes_mirglmm.results.hits import FDR
+from bayes_mirglmm.results.hits import FDR, LOG_BF
+from bayes_mirglmm.results.usage_choice import LRT, SHARED, chosen_test
 
 if TYPE_CHECKING:
     from bayes_mirglmm.results import Fit
 
 NOTABLE = 0.3  # correlation from which on a shared direction is said to go along with something
-GLOBAL_LEVEL = 0.05
 FEATURE_WORDS = {
     "offset_5p": "where isomiRs begin",
     "offset_3p": "where isomiRs end",
@@ -22,12 +22,12 @@ FEATURE_WORDS = {
     "gc": "the GC content of isomiRs",
 }
 LEADS = {
-    "lrt": (
+    LRT: (
         "Do the isomiRs of a miRNA change by different amounts? Read the table as a ranking: a factor that all "
         "miRNAs of a sample share (degradation, size selection, batch) makes these tests call far too many on real "
         "tissue."
     ),
-    "shared": (
+    SHARED: (
         "Do the isomiRs of a miRNA change by different amounts? p shared asks for what goes beyond the isomiR "
         "profiles that the samples share over all miRNAs (degradation, size selection, batch), and is what calls; "
         "the likelihood ratio test beside it looks at each miRNA alone."
@@ -35,23 +35,49 @@ LEADS = {
 }
 
 
-def shared_usage_text(fit: "Fit", usage: pd.DataFrame) -> str:
+def usage_lead(fit: "Fit") -> str:
+    """Return what the table of usage asks, by the test that calls."""
+    return LEADS[fit.usage_test]
+
+
+def usage_text(fit: "Fit", usage: pd.DataFrame) -> str:
+    """Say how many miRNAs have usage, by which test, and how far to rely on it; empty where nothing was tested."""
+    test, reason = chosen_test(fit)
+    if test == SHARED:
+        return _shared_text(fit, usage)
+    tested = usage.dropna(subset=["p_adjusted"])
+    if fit.slope is None or not len(tested):
+        return ""
+    found = int((tested["p_adjusted"] <= FDR).sum())
+    text = (
+        f"The isomiRs of {found:,} of {len(tested):,} miRNAs change by different amounts "
+        f"(likelihood ratio test, false discovery rate {100 * FDR:g} %)"
+    )
+    ranking = (
+        "Read this as a ranking: what all miRNAs of a sample share, such as degradation, can cause it too."
+    )
+    return " ".join(part for part in (f"{text}{_bayes_factors(fit, usage)}.", reason, ranking) if part)
+
+
+def _bayes_factors(fit: "Fit", usage: pd.DataFrame) -> str:
+    if "log_bf10" not in usage or fit.design.residual_df < 1:
+        return ""
+    return f"; for {int((usage['log_bf10'] > LOG_BF).sum()):,} the log Bayes factor is above {LOG_BF:g}"
+
+
+def _shared_text(fit: "Fit", usage: pd.DataFrame) -> str:
     """Say what goes beyond the isomiR profiles that samples share; no list where the groups are such a profile."""
     about = fit.usage_shared().iloc[0]
     parts = []
-    if about["verdict"] == "ok":
+    if about["verdict"] in ("ok", "shift"):
         found, tested = int(about["hits"]), int(usage["p_shared"].notna().sum())
         parts.append(
             f"The isomiRs of {found:,} of {tested:,} miRNAs change by different amounts, beyond the isomiR profiles "
-            f"that the samples share over all miRNAs (false discovery rate {100 * FDR:g} %)."
+            f"that the samples share over all miRNAs (false discovery rate {100 * FDR:g} %; by the likelihood ratio "
+            f"test of each miRNA alone {int(about['hits_lrt']):,}){_bayes_factors(fit, usage)}."
         )
     if about["reason"]:
         parts.append(f"IsomiR usage: {about['reason']}")
-    if about["global_p_value"] <= GLOBAL_LEVEL:
-        parts.append(
-            f"One finding for all miRNAs together: where isomiRs end and whether they have a tail goes along with "
-            f"{fit.slope} (p {about['global_p_value']:.2g} by relabelling)."
-        )
     return " ".join([*parts, direction_sentence(fit)]).strip()
 
 
