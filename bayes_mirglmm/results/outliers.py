@@ -79,11 +79,11 @@ def outliers_sentence(fit: "Fit") -> str:
 
 
 def calls_by_outliers(fit: "Fit") -> list[str]:
-    """Return the miRNAs whose usage is called, and has a p-value above the level without their flagged cells."""
+    """Return the miRNAs whose usage is called, and has a p-value above the level only without their flagged cells."""
     if fit.slope is None or usage_confounded(fit):
         return []
     usage, call = fit.usage(), usage_column(fit)
-    lost = (usage[call] <= FDR) & (usage["p_value_without"] > FDR)
+    lost = (usage[call] <= FDR) & (usage["p_value"] <= FDR) & (usage["p_value_without"] > FDR)
     return [str(name) for name in usage.loc[lost, "mirna"]]
 
 

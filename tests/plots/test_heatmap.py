@@ -86,7 +86,7 @@ def test_bars_count_the_combinations_of_findings(two_groups: Fit):
     effects = two_groups.effects("group[T.case]").set_index("mirna")
     up = (effects["p_adjusted"] <= 0.2) & (effects["estimate"] > 0)
     assert list(calls["group[T.case], up"]) == list(up.loc[calls.index])
-    usage = two_groups.usage().set_index("mirna")["p_adjusted"] <= 0.2
+    usage = two_groups.usage().set_index("mirna")["p_shared_adjusted"] <= 0.2
     assert calls["isomiR usage"].sum() == usage.sum()
     axes = bm.plot_upset(two_groups, fdr=0.2).axes[0]
     sizes = calls[calls.any(axis=1)].value_counts()

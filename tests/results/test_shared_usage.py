@@ -290,7 +290,7 @@ def test_unknown_test(drawn: tuple[bm.Fit, np.ndarray]) -> None:
     with pytest.raises(InputError, match=r"'score' is not known: choose from 'lrt', 'shared'"):
         drawn[0].usage(test="score")
     with pytest.raises(InputError, match="belongs to test='shared'"):
-        drawn[0].usage(beyond_global=True)
+        drawn[0].usage(test="lrt", beyond_global=True)
     with pytest.raises(InputError, match="'permuted' is not known: choose from 'auto', 'shared', 'lrt'"):
         bm.fit(counts_with(1), "~ group", usage_test="permuted", progress=False)
 
