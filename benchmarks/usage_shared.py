@@ -33,6 +33,7 @@ from usage_shared_data import (
     profiles_of,
     relabelling,
     samples_of,
+    smaller_group,
     split,
     with_planted,
 )
@@ -47,7 +48,7 @@ IMAGE = RESULTS.parent.parent / "docs" / "images" / "usage_shared.png"
 LEVEL, FDR = 0.05, 0.10
 PLANTED_WORDS = {"slope_sd_0.25": "SD 0.25", "slope_sd_0.5": "SD 0.5", "type_0.7": "early ends, 0.7"}
 TESTS = ("lrt", "shared")
-DESIGNS = {"three": "three groups", "number": "a number"}  # in place of two groups
+DESIGNS = ("three", "number", "unequal")  # in place of two groups of one size
 CASES = [(cohort, size) for cohort in COHORTS for size in cohort.sizes]
 
 
@@ -109,7 +110,7 @@ def run(folder: Path, splits: int, planted: int) -> None:
         for cohort, size in CASES:
             for stem, make in planted_rows(work, cohort, size, number):
                 work.row(stem, make)
-    for number in range(2 * SETS):
+    for number in range(splits):
         for cohort, size in CASES:
             for design in () if cohort.within else DESIGNS:
                 work.row(
@@ -249,10 +250,15 @@ def designs_table(rows: pd.DataFrame) -> pd.DataFrame:
         ["cohort", "about", "n", "setting"], sort=False
     ):
         share = group["shared_share"].astype(float)
-        row = {"cohort": name, "about": about, "samples": 2 * int(n), "design": DESIGNS[design]}
+        row = {"cohort": name, "about": about, "samples": 2 * int(n), "design": in_words(design, 2 * int(n))}
         row |= {"splits": len(share), "mean": share.mean(), "sd": share.std(), "q95": share.quantile(0.95)}
         found.append(row | {"largest": share.max(), "any_at_fdr_10": group["shared_any"].mean()})
     return pd.DataFrame(found)
+
+
+def in_words(design: str, samples: int) -> str:
+    few = smaller_group(samples)
+    return {"three": "three groups", "number": "a number"}.get(design, f"{few} against {samples - few}")
 
 
 def planted_table(rows: pd.DataFrame) -> pd.DataFrame:

@@ -128,12 +128,19 @@ def relabelling(cohort: Cohort, size: int, number: int) -> np.ndarray:
 
 
 def other_columns(design: str, n: int, number: int) -> np.ndarray:
-    """Return columns of a random variable without meaning: ``three`` groups, or a ``number``; shape (n, L)."""
+    """Return columns (n, L) of a variable without meaning: ``three`` groups, ``unequal`` ones, or a ``number``."""
     rng = np.random.default_rng([SEED, number, n, len(design)])
     if design == "three":
         return (rng.permutation(np.arange(n) % 3)[:, None] == np.arange(3)) / np.sqrt(2.0)
+    if design == "unequal":
+        return ((rng.permutation(n) < smaller_group(n))[:, None] == [True, False]) / np.sqrt(2.0)
     values = rng.normal(size=(n, 1))
     return values / (2.0 * values.std())
+
+
+def smaller_group(n: int) -> int:
+    """Return the size of the smaller of two ``unequal`` groups: a fifth of the samples, two at least."""
+    return max(2, round(n / 5))
 
 
 def plant(counts: xr.Dataset, setting: str, number: int) -> tuple[xr.Dataset, set[str]]:
