@@ -138,7 +138,9 @@ def print_summary(reporter: Reporter, fit: "Fit", summary: dict[str, Any]) -> No
         else:
             reporter.say(f"  isomiR usage (likelihood ratio test): {number}")
         if "usage_bf_hits" in summary:
-            reporter.say(f"  isomiR usage (log Bayes factor above {LOG_BF:g}): {summary['usage_bf_hits']:,}")
+            reporter.say(
+                f"  isomiR usage (log Bayes factor of the model above {LOG_BF:g}): {summary['usage_bf_hits']:,}"
+            )
     if summary.get("usage_reason"):
         reporter.say(f"  isomiR usage: {summary['usage_reason']}")
     if summary.get("outliers"):

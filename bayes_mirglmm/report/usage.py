@@ -62,7 +62,7 @@ def usage_text(fit: "Fit", usage: pd.DataFrame) -> str:
 def _bayes_factors(fit: "Fit", usage: pd.DataFrame) -> str:
     if "log_bf10" not in usage or fit.design.residual_df < 1:
         return ""
-    return f"; for {int((usage['log_bf10'] > LOG_BF).sum()):,} the log Bayes factor is above {LOG_BF:g}"
+    return f"; for {int((usage['log_bf10'] > LOG_BF).sum()):,} the model's own log Bayes factor is above {LOG_BF:g}"
 
 
 def _shared_text(fit: "Fit", usage: pd.DataFrame) -> str:

@@ -49,7 +49,7 @@ def test_the_methods_paragraph_has_filters_levels_degrees_of_freedom_and_version
         "miRNAs with a median of more than 148 counts per million and isomiRs with a median of more than 0.368",
         f"{len(hostile)} miRNAs with",
         "Degrees of freedom are those of 8 samples and 2 coefficients.",
-        "likelihood ratio of the models with and without isomiR slopes",
+        "usage along group was tested beyond what samples share: profiles of isomiRs",
         "numpy ",
         "https://doi.org/10.1186/s13059-025-03549-y",
     ):
