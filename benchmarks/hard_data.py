@@ -1,6 +1,6 @@
 """What becomes of miRNAs that are hard on purpose, by every method.
 
-    python benchmarks/hard_data.py [--methods ml,laplace,nuts] [--cases NAME,...] [--seconds 60] [--draws 100]
+    python benchmarks/hard_data.py [--methods ml,laplace,nuts] [--cases NAME,...] [--seconds 60] [--draws N]
 
 Each is fitted alone, among the reads of others, with ``max_seconds``; warnings (numpy's too) are counted. A status is
 true where it is one of those that the case allows: by maximum likelihood they are written beside it, a posterior has to
@@ -99,12 +99,14 @@ def main() -> None:
     parser.add_argument("--methods", default="ml,laplace,nuts")
     parser.add_argument("--cases", default="", help="names, separated by semicolons; all without it")
     parser.add_argument("--seconds", type=float, default=60.0, help="max_seconds of each fit")
-    parser.add_argument("--draws", type=int, default=100, help="of each of two chains, and of their warm-up")
+    parser.add_argument(
+        "--draws", type=int, help="of each chain, and of its warm-up; the method's own without it"
+    )
     options = parser.parse_args()
     chosen = options.cases.split(";") if options.cases else [case.name for case in cases()]
     for method in options.methods.split(","):
-        draws = options.draws
-        more = {"draws": draws, "tune": draws, "chains": 2} if method == "nuts" else {}
+        short = method == "nuts" and options.draws is not None
+        more = {"draws": options.draws, "tune": options.draws, "chains": 2} if short else {}
         first = next(cases())
         first.fit(method, **more)  # loads the kernels
         for case in cases():

@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+import bayes_mirglmm as bm
 from bayes_mirglmm.counts.on_disk import OnDisk
 from bayes_mirglmm.readers import store
 from bayes_mirglmm.readers._part import Part
@@ -96,6 +97,8 @@ def main() -> None:
     parser.add_argument("--sizes", default=",".join(SIZES))
     parser.add_argument("--limit", type=float, default=1.5)
     options = parser.parse_args()
+    # The kernels are compiled, and on disk, before memory is limited.
+    bm.fit(bm.simulate(3, n_mirnas=3, n_isomirs=3, seed=1).counts, "~ group", progress=False)
     for size in options.sizes.split(","):
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)

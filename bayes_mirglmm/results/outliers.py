@@ -7,7 +7,16 @@ import pandas as pd
 
 from bayes_mirglmm.design.blocks import slope_columns
 from bayes_mirglmm.evidence.lrt import likelihood_ratio_test
-from bayes_mirglmm.evidence.outlying_cells import LEVEL, candidates, expected_counts, tail_probability
+from bayes_mirglmm.evidence.outlying_cells import (
+    CANDIDATE,
+    CANDIDATE_OF_CALL,
+    LEVEL,
+    LEVEL_OF_CALL,
+    candidates,
+    expected_counts,
+    log_mean_variance,
+    tail_probability,
+)
 from bayes_mirglmm.results.hits import FDR, usage_column
 from bayes_mirglmm.results.selection import fitted, model_index
 from bayes_mirglmm.results.usage_choice import usage_confounded
@@ -18,6 +27,7 @@ if TYPE_CHECKING:
     from bayes_mirglmm.results.fit_result import Fit
 
 NAMED = 5
+LARGEST_LEVERAGE = 0.9  # of a sample alone in its group, of which the others say little
 COLUMNS = ("mirna", "isomir", "sample", "count", "expected", "p_value", "p_value_usage", "p_value_without")
 
 
@@ -25,9 +35,10 @@ def outlying_cells(fit: "Fit") -> pd.DataFrame:
     """Return counts that stand far from where the rest of their miRNA puts them, a row per cell.
 
     A cell is first compared with medians over the samples of its group and over the isomiRs of its sample. Where it
-    stands out, the miRNA is fitted again with what the medians say in its place; it is flagged where the negative
-    binomial with the mean of that fit, and the larger dispersion of both, makes a count as far out less probable than
-    1 % over all cells of the data set.
+    stands out, the miRNA is fitted again with what the medians say in its place. It is flagged where a count as far out
+    is less probable than 1 % over all cells of the data set, by the negative binomial with the mean of that fit and the
+    larger dispersion of both, both taken for the estimates that they are. Where the likelihood ratio test of usage has
+    p <= 0.05 with a cell and not without it, 0.1 % for the cell alone is enough.
 
     Returns
     -------
@@ -94,30 +105,30 @@ def _found(fit: "Fit") -> pd.DataFrame:
     place = pd.Series(np.arange(len(owner))).groupby(owner, sort=False).indices
     names = [str(name) for name in data["mirna"].values[fitted(data)]]
     m = model_index(data)
-    size = dict(zip(data["mirna"].values, data["theta"].values[m, np.arange(len(m))], strict=True))
-    tests, rows, plan = None, [], None
+    theta, theta_se = (data[name].values[m, np.arange(len(m))] for name in ("theta", "log_theta_se"))
+    own = {name: (theta[i], theta_se[i]) for i, name in enumerate(data["mirna"].values)}
+    tests, rows, plan = _p_values(fit), [], None
     for name in names:
         counts = data["counts"][place[name]].values
         expected = expected_counts(counts.astype(float), offset, groups)
-        cells = candidates(counts, expected)
+        called = tests.get(name, 1.0) <= FDR
+        cells = candidates(counts, expected, CANDIDATE_OF_CALL if called else CANDIDATE)
         if not cells:
             continue
         plan = plan or _plan(fit)
         isomirs = data["isomir"].values[place[name]]
         record = _refit(plan, name, isomirs, counts, expected, cells)
-        flagged = {}
-        for cell in cells:
-            mean, theta = _mean(fit, record, plan, cell)
-            # without its farthest cells a miRNA looks calmer than it is: the larger dispersion of both fits judges
-            p_value = tail_probability(float(counts[cell]), mean, min(theta, size[name]))
-            if p_value * data["counts"].size < LEVEL:
-                flagged[cell] = (mean, p_value)
-        if not flagged:
-            continue
-        if len(flagged) < len(cells):
-            record = _refit(plan, name, isomirs, counts, expected, list(flagged))
-        tests = _p_values(fit) if tests is None else tests
-        without = _p_value(record, fit)
+        judged = {cell: _judged(fit, record, plan, cell, counts, own[name]) for cell in cells}
+        improbable = {c: found for c, found in judged.items() if found[1] * data["counts"].size < LEVEL}
+        unlikely = {c: found for c, found in judged.items() if found[1] < LEVEL_OF_CALL}
+        flagged: dict[tuple[int, int], tuple[float, float]] = {}
+        without = np.nan
+        for chosen in (improbable, unlikely if called else {}):
+            if len(chosen) > len(flagged):
+                again = _refit(plan, name, isomirs, counts, expected, list(chosen))
+                p_value = _p_value(again, fit)
+                if chosen is improbable or p_value > FDR:
+                    flagged, without = chosen, p_value
         for (j, s), (mean, p_value) in flagged.items():
             where = (name, isomirs[j], data["sample"].values[s], int(counts[j, s]), mean, p_value)
             rows.append((*where, tests.get(name, np.nan), without))
@@ -160,19 +171,36 @@ def _refit(
     return fit_mirna(plan, mirna, list(isomirs), changed)
 
 
-def _mean(fit: "Fit", record: "MirnaRecord", plan: "Plan", cell: tuple[int, int]) -> tuple[float, float]:
-    """Return mean and size of a cell under the fuller model of a record; NaN where there is none."""
+def _judged(
+    fit: "Fit",
+    record: "MirnaRecord",
+    plan: "Plan",
+    cell: tuple[int, int],
+    counts: np.ndarray,
+    dispersion: tuple[float, float],
+) -> tuple[float, float]:
+    """Return the mean of a cell under the fuller model of a record, and the probability of a count as far out.
+
+    ``dispersion`` is theta, and the standard error of its log, with the cell.
+    """
     numbers = record.full or record.reduced
     if numbers is None or numbers.b is None or numbers.u is None:
         return float("nan"), float("nan")
     j, s = cell
     columns = plan.full if record.full is not None else plan.reduced
-    z = plan.design.z[s, columns]
-    b = numbers.b[j][: len(columns)] if numbers.b.shape[1] == len(columns) else numbers.b[j][columns]
-    log_mean = plan.offset[s] + plan.design.x[s] @ numbers.beta + z @ b + numbers.u[s]
+    own = slice(None) if numbers.b.shape[1] == len(columns) else columns
+    design_z = plan.design.z[:, columns]
+    z = design_z[s]
+    log_mean = plan.offset[s] + plan.design.x[s] @ numbers.beta + z @ numbers.b[j][own] + numbers.u[s]
     if numbers.random_effect is not None:
         log_mean = log_mean + fit.data["random_z"].values[s] @ numbers.random_effect
-    return float(np.exp(log_mean)), float(numbers.theta)
+    mean = float(np.exp(log_mean))
+    # Without its farthest cells a miRNA looks calmer than it is: the larger dispersion of both fits judges.
+    theta, theta_se = min((float(numbers.theta), float(numbers.log_theta_se)), dispersion)
+    leverage = min(float(z @ np.linalg.pinv(design_z.T @ design_z) @ z), LARGEST_LEVERAGE)
+    prior = np.inf if numbers.omega is None else float(z @ numbers.omega[own][:, own] @ z)
+    variance = log_mean_variance(mean, float(numbers.theta), leverage, len(counts), prior)
+    return mean, tail_probability(float(counts[cell]), mean, theta, variance, float(np.nan_to_num(theta_se)))
 
 
 def _p_values(fit: "Fit") -> dict[str, float]:
