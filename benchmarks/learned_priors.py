@@ -7,7 +7,7 @@ Methods: the nested Laplace posterior with the default priors and with learned o
 the samples share in the model (sample_covariance); effects under what samples share after the fit, by maximum
 likelihood and from the posterior with learned priors.
 
-All of them see the same 50 miRNAs of each data set, so that there may be more data sets.
+All of them see the same 40 miRNAs of each data set, so that there may be more data sets.
 
 Needs the optional data folder (BAYES_MIRGLMM_SHARED, default ../shared). Writes results/learned_priors.tsv (a row for
 each data set and method) and results/learned_priors_populations.tsv (what was learned).
@@ -60,7 +60,7 @@ METHODS = {
     "shared_ml": "shared samples after `ml`",
     "shared_learned": "shared samples after learned priors",
 }
-MIRNAS = 50
+MIRNAS = 40
 NUMBERS = ("mse_all", "coverage_null", "coverage_changed", "width", "tpr", "fdr", "tpr_matched", "auc")
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+from bayes_mirglmm.counts.container import some
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.fitting.every_mirna import Mirnas, fit_every_mirna
 from bayes_mirglmm.fitting.whole import Whole
@@ -12,7 +13,7 @@ from bayes_mirglmm.interruption import hand_on, noted
 from bayes_mirglmm.methods.job import Job
 from bayes_mirglmm.methods.registry import method_named
 from bayes_mirglmm.model import ModelSpec
-from bayes_mirglmm.outcomes import FEWEST_ISOMIRS
+from bayes_mirglmm.outcomes import FEWEST_ISOMIRS, RELIABLE_PARETO_K
 from bayes_mirglmm.results.learned_priors import FEWEST_MIRNAS, drawn_parameters, learn
 
 logger = logging.getLogger(__name__)
@@ -91,11 +92,13 @@ def learn_model(
         # One that the new priors do not suit either stays as it was.
         parts = [part.without(anew.mirnas) for part in parts] + [anew]
         found = learn([part for part in parts if part.mirnas], spec.priors)
-    about = {
-        "mirnas": len(found.mirnas),
-        "sampled_again": len(again),
-        "pareto_k": float(found.pareto_k.max()),
-    }
+    about = {"mirnas": len(found.mirnas), "sampled_again": len(again), "far": len(found.far)}
+    if found.far:
+        logger.warning(
+            "The draws of %d of %d miRNAs hardly reach the learned priors even after sampling them again (Pareto k-hat "
+            "above %g), so that these priors are a little off: %s.",
+            about["far"], about["mirnas"], RELIABLE_PARETO_K, some(found.far),
+        )  # fmt: skip
     logger.info(
         "Priors were learned over %d miRNAs, %d of which were sampled again: %s.",
         about["mirnas"], about["sampled_again"],

@@ -12,6 +12,7 @@ import bayes_mirglmm as bm
 from bayes_mirglmm.cli.app import app
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.fitting import fit as fitting
+from bayes_mirglmm.fitting import learning
 from bayes_mirglmm.model import HalfNormal, LogNormal, Normal
 from bayes_mirglmm.nested import pareto_k
 from bayes_mirglmm.results.learned_priors import drawn_parameters, learn
@@ -85,6 +86,7 @@ def test_a_fit_with_them_is_the_fit_of_that_model(counts, default, learned):
     priors = learned.spec.priors
     about = learned.metadata["learned_priors"]
     assert about["mirnas"] == MIRNAS
+    assert about["far"] == 0
     mean = [prior.mean for prior in (priors.log_theta, priors.sd_sample, priors.sd_isomir_slope)]
     sd = [prior.sd for prior in (priors.log_theta, priors.sd_sample, priors.sd_isomir_slope)]
     drawn, checked = drawn_parameters(learned), 0
@@ -155,6 +157,16 @@ def test_draws_that_hardly_reach_them_are_named(default, caplog):
     found = learn([drawn._replace(values=values, log_prior=density)], default.spec.priors)
     assert found.pareto_k[5] > 0.7
     assert default.mirnas[5] in found.far
+
+
+def test_priors_that_draws_never_reach_are_told_of(counts, learned, tmp_path, monkeypatch, caplog):
+    assert learned.metadata["learned_priors"]["sampled_again"] > 0
+    monkeypatch.setattr(learning, "ROUNDS", 0)
+    one = {"shard": (1, MIRNAS), "ledger": tmp_path}  # learns over all, fits one
+    fit = bm.fit(counts, "~ group", priors="learned", **one, **OPTIONS)
+    assert fit.metadata["learned_priors"]["far"] > 0
+    assert fit.metadata["learned_priors"]["sampled_again"] == 0
+    assert "hardly reach the learned priors even after sampling them again" in caplog.text
 
 
 def test_poisson_and_reduced_models_have_fewer(counts):
