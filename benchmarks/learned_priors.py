@@ -61,7 +61,7 @@ METHODS = {
     "shared_learned": "shared samples after learned priors",
 }
 MIRNAS = 40
-NUMBERS = ("mse_all", "coverage_null", "coverage_changed", "width", "tpr", "fdr", "tpr_matched", "auc")
+NUMBERS = ("mse_all", "coverage_null", "coverage_changed", "width", "tpr", "fdr", "tpr_matched")
 
 
 def posterior(fit: bm.Fit, term: str) -> pd.DataFrame:
@@ -165,9 +165,10 @@ def run(rounds: int, n_jobs: int) -> None:
             if (name, number) in done:
                 continue
             rows, populations = [], []
-            for data in of_number(ALL[name], number):
-                changed = bool(data.mirnas["changed"].any())
-                for method, table, seconds, about in compared(some_of(data), in_model=changed, n_jobs=n_jobs):
+            for whole in of_number(ALL[name], number):
+                data = some_of(whole)
+                changed = bool(whole.mirnas["changed"].any())
+                for method, table, seconds, about in compared(data, in_model=changed, n_jobs=n_jobs):
                     numbers = mirna_metrics(data.mirnas, table)
                     called = int((table["measure"] <= 0.05).sum())
                     rows.append(
