@@ -184,14 +184,14 @@ def fit(
     rope_fold: RopeFold = None,
     draws: Annotated[
         int | None,
-        typer.Option(help="Draws kept of each chain.", rich_help_panel=o.NUTS, show_default="1000"),
+        typer.Option(help="Draws kept of each chain.", rich_help_panel=o.NUTS, show_default="800"),
     ] = None,
     chains: Annotated[
         int | None, typer.Option(help="Chains of each miRNA.", rich_help_panel=o.NUTS, show_default="4")
     ] = None,
     tune: Annotated[
         int | None,
-        typer.Option(help="Draws of each chain before those.", rich_help_panel=o.NUTS, show_default="500"),
+        typer.Option(help="Draws of each chain before those.", rich_help_panel=o.NUTS, show_default="250"),
     ] = None,
     target_accept: Annotated[
         float | None,

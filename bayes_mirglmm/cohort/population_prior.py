@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import special
-from scipy.optimize import minimize
 
 LOG_2PI = float(np.log(2.0 * np.pi))
 #: What is thought of a population before any miRNA is seen, worth PSEUDO_MIRNAS of them.
@@ -107,6 +106,8 @@ def learn_population(
     spread = np.sqrt(np.einsum("md,mdq->q", own, second) / (len(values) * size) - mean**2)
     start = np.concatenate([mean, np.log(np.clip(spread, 2.0 * LEAST_SD, 0.5 * LARGEST_SD))])
     bounds = [(None, None)] * q + [(np.log(LEAST_SD), np.log(LARGEST_SD))] * q
+    from scipy.optimize import minimize  # costs a command a quarter of a second that does not need it
+
     top = minimize(
         objective, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": ITERATIONS}
     ).x

@@ -21,6 +21,7 @@ from scipy import optimize, special
 from bayes_mirglmm.evidence.bridge_proposal import Proposal, fit_proposal
 
 LogDensity = Callable[[np.ndarray], np.ndarray]
+PROPOSED = 3  # points of the proposal for each draw: they cost an evaluation, a draw costs a trajectory
 
 
 class BridgeEstimate(NamedTuple):
@@ -126,7 +127,7 @@ def _estimate(
 ) -> tuple[float, float]:
     """Return the log evidence and its relative error from draws (chains, m, d) the proposal has not seen."""
     points = used.reshape(-1, used.shape[2])
-    proposed = proposal.draw(len(points), rng)
+    proposed = proposal.draw(PROPOSED * len(points), rng)
     at_posterior = _log_ratio(points, proposal, density, warp)
     at_proposal = _log_ratio(proposed, proposal, density, warp)
     if not np.isfinite(at_posterior).all():

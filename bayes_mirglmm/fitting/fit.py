@@ -141,12 +141,12 @@ def fit(
         Fit these miRNAs alone; :meth:`Fit.status` has the others as ``not_selected``. Offsets are those of all counts;
         shrinkage, adjusted p-values and what samples share are of the miRNAs that are fitted.
     draws : int, optional
-        Of ``method="nuts"``: draws kept of each chain, 1000 by default. A miRNA whose chains do not mix is sampled
-        again with more care.
+        Of ``method="nuts"``: draws kept of each chain, 800 by default. A miRNA whose chains do not mix is sampled
+        again with more care, one that has too few effective draws for longer.
     chains : int, optional
         Of ``method="nuts"``: chains of each miRNA, 4 by default; they run one after the other in each worker.
     tune : int, optional
-        Of ``method="nuts"``: draws of each chain that adapt the sampler and are not kept, 500 by default.
+        Of ``method="nuts"``: draws of each chain that adapt the sampler and are not kept, 250 by default.
     target_accept : float, optional
         Of ``method="nuts"``: acceptance rate that sets the step size, 0.9 by default.
     n_jobs : int

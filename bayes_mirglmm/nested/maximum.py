@@ -68,7 +68,7 @@ def _describe(target: Target, x: np.ndarray, value: float, iterations: int) -> M
     """Central differences of the gradient and of the modes."""
     d = len(x)
     target.value_and_gradient(x)
-    b, u = target.modes(x)
+    b, u = target.modes()
     v, w = target.v, target.u
     hessian = np.empty((d, d))
     b_slopes, u_slopes = np.zeros((d, *b.shape)), np.zeros((d, len(u)))
@@ -79,7 +79,7 @@ def _describe(target: Target, x: np.ndarray, value: float, iterations: int) -> M
             moved[c] += sign * STEP
             target.v, target.u = v, w
             end, gradient = target.value_and_gradient(moved)
-            ends.append((np.isfinite(end), gradient, *target.modes(moved)))
+            ends.append((np.isfinite(end), gradient, *target.modes()))
         (ok, up, b_up, u_up), (ok_too, down, b_down, u_down) = ends
         if ok and ok_too:
             hessian[c] = (down - up) / (2.0 * STEP)

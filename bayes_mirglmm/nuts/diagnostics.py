@@ -3,10 +3,13 @@
 from typing import NamedTuple
 
 import numpy as np
+from scipy import special
 
 from bayes_mirglmm.model.covariance import correlation
 from bayes_mirglmm.nuts.draws import Quantities
 from bayes_mirglmm.outcomes import LARGEST_R_HAT, SMALLEST_ESS
+
+CHANCE = 0.01  # that the largest r-hat of chains that have mixed is above what is called noise
 
 
 class Diagnostics(NamedTuple):
@@ -25,11 +28,13 @@ class Diagnostics(NamedTuple):
     """Draws whose trajectory was cut off at the longest length allowed."""
     steps: float
     """Gradients for each draw."""
+    noise: float = 1.0
+    """The largest r-hat that chains of so many effective draws have by chance, once in a hundred runs."""
 
     @property
     def mixed(self) -> bool:
-        """Whether the chains agree: what more care, and not only more draws, can mend."""
-        return not self.divergences and self.r_hat <= LARGEST_R_HAT
+        """Whether the chains agree, as far as so few draws can tell: what more care can mend, not only more draws."""
+        return not self.divergences and self.r_hat <= max(LARGEST_R_HAT, self.noise)
 
     def complaints(self) -> list[str]:
         """Return what is wrong, a clause each; nothing for a sound run."""
@@ -72,7 +77,27 @@ def diagnose(draws: Quantities, divergences: int, saturated: int, steps: float) 
         divergences=divergences,
         saturated=saturated,
         steps=steps,
+        noise=_noise(_two_chains(flat[..., worst]), flat.shape[-1]),
     )
+
+
+def _noise(draws: np.ndarray, quantities: int) -> float:
+    """Return the largest r-hat by chance of so many quantities, from the draws (chain, draw) of the one that has it.
+
+    The means of m halves of mixed chains differ as their effective draws say, so that r-hat^2 - 1 is m / ESS times
+    chi-squared / (m - 1). That size comes from within chains: between them is what r-hat looks at.
+    """
+    from arviz_stats.base import array_stats
+
+    m = 2 * len(draws)
+    folded = np.abs(draws - np.median(draws))
+    sizes = [
+        sum(float(array_stats.ess(chain[None], method="bulk", chain_axis=0, draw_axis=1)) for chain in kind)
+        for kind in (draws, folded)
+    ]
+    size = np.nanmin([*sizes, np.inf])
+    quantile = special.chdtri(m - 1, CHANCE / (2 * quantities))
+    return float(np.sqrt(1.0 + m / size * quantile / (m - 1)))
 
 
 def _two_chains(draws: np.ndarray) -> np.ndarray:

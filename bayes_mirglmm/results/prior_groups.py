@@ -52,7 +52,7 @@ def prior_groups(
         One chain of draws of everything that the posterior has.
     log_prior : dict
         Log densities of beta, sd_isomir, correlation (within covariance blocks), sd_sample and log_theta, in the units
-        and on the scale in which priors are stated, constants left out.
+        and on the scale in which priors are stated; constants are left out of those that are not of an SD.
     """
     columns = spec.random_columns(blocks)
     own_blocks = [blocks[c] for c in columns]

@@ -177,7 +177,8 @@ def test_prior_groups(fit, chance):
     log_prior, posterior = tree["log_prior"], tree["posterior"]
     expected = -0.5 * (posterior["beta"].sel(term=TERM) / 2.5) ** 2
     np.testing.assert_allclose(log_prior["beta"].sel(term=TERM), expected, rtol=1e-6)
-    np.testing.assert_allclose(log_prior["sd_sample"], -0.5 * posterior["sd_sample"] ** 2, rtol=1e-6)
+    half_normal = 0.5 * np.log(2.0 / np.pi) - 0.5 * posterior["sd_sample"] ** 2
+    np.testing.assert_allclose(log_prior["sd_sample"], half_normal, rtol=1e-6)
     rho = posterior["correlation"].sel(slope_pair=f"Intercept, {TERM}")
     np.testing.assert_allclose(log_prior["correlation"], np.log1p(-(rho**2)), rtol=1e-4, atol=1e-5)
 

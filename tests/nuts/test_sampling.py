@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
+from scipy import special
 
 import bayes_mirglmm as bm
 from bayes_mirglmm.nested import nested_posterior
 from bayes_mirglmm.nuts import Settings, backend, log_evidence, quantities, sample, sampling
-from bayes_mirglmm.nuts.diagnostics import Diagnostics, diagnose
+from bayes_mirglmm.nuts.diagnostics import Diagnostics, _noise, diagnose
 
 SHORT = Settings(draws=1000, tune=400, chains=4)
 
@@ -124,6 +125,51 @@ def test_a_second_attempt_is_more_careful(prepared, monkeypatch):
     assert found.attempts == 2
     assert found.diagnostics.divergences == 1
     assert found.diagnostics.complaints() == ["1 divergence"]
+
+
+def attempts_of(monkeypatch, settings, prepared, diagnostics):
+    """What each attempt is asked for where the first one ends with ``diagnostics`` and the second is sound."""
+    calls = []
+    original = sampling._attempt
+
+    def attempt(prepared, settings, factor, seed, *, thin, number):
+        calls.append((settings, factor, thin))
+        found = original(prepared, Settings(draws=10, tune=20, chains=2), 1, seed, thin=1, number=number)
+        return sampling.replace(found, diagnostics=diagnostics if number == 1 else complaining(0))
+
+    monkeypatch.setattr(sampling, "_attempt", attempt)
+    sample(prepared, settings, seed=1)
+    return calls
+
+
+NOISY = Diagnostics(1.012, "beta[0]", 900.0, 900.0, 0, 0, 7.0, noise=1.014)
+
+
+def test_chains_that_agree_as_far_as_they_tell_are_only_sampled_longer(prepared, monkeypatch):
+    (_, *first), (settings, factor, thin) = attempts_of(monkeypatch, Settings(), prepared, NOISY)
+    assert first == [1, 1]
+    assert (settings, factor, thin) == (Settings(), 3, 3)
+
+
+def test_chains_that_differ_by_more_than_chance_are_sampled_with_care(prepared, monkeypatch):
+    _, (settings, factor, _) = attempts_of(monkeypatch, Settings(), prepared, NOISY._replace(r_hat=1.02))
+    assert (settings.target_accept, settings.tune, factor) == (0.99, 1000, 2)
+
+
+@pytest.mark.parametrize("found", [NOISY, NOISY._replace(r_hat=1.001, ess_bulk=90.0)])
+def test_who_asks_for_fewer_draws_does_not_wait_for_more(prepared, monkeypatch, found):
+    assert len(attempts_of(monkeypatch, Settings(draws=100), prepared, found)) == 1
+
+
+def test_noise_of_r_hat_follows_from_the_effective_draws_within_chains():
+    draws = np.random.default_rng(1).standard_normal((4, 100))
+    quantile = special.chdtri(7, 0.01 / 140)  # of eight halves, for the larger of two r-hats of 70 quantities
+    lowest, highest = (np.sqrt(1 + 8 / size * quantile / 7) for size in (800, 200))
+    assert lowest < _noise(draws, 70) < highest  # 400 draws, whose effective number is known to a factor of 2
+    apart = draws + np.array([[9.0], [0.0], [0.0], [0.0]])
+    assert _noise(apart, 70) < highest  # chains that differ are worth no fewer draws within
+    slow = np.repeat(draws[:, :20], 5, axis=1)
+    assert _noise(slow, 70) > np.sqrt(1 + 8 / 160 * quantile / 7)
 
 
 def test_the_better_attempt_is_kept(prepared, monkeypatch):
