@@ -58,11 +58,10 @@ def read(
     single = [head for head in heads if BARCODE not in header_keys(head.first)]
     names_of = dict(zip(single, sample_names([head.path for head in single], samples), strict=True))
     notes: list[Note] = []
-    pool: dict[str, str] = {}
+    loci = _Loci()
     columns: list[tuple[str, str]] = []  # sample and file of each column of the counts
-    rows = pd.concat(
-        [_rows(head, names_of.get(head), columns, notes, pool) for head in heads], ignore_index=True
-    )
+    found_in = [_rows(head, names_of.get(head), columns, notes, loci) for head in heads]
+    rows = loci.described(pd.concat(found_in, ignore_index=True))
     found = mature_names(rows, names)
     notes += found.notes
     rows = offsets(rows, found.loci)
@@ -75,7 +74,7 @@ def read(
         (rows["count"].to_numpy(), (isomir, rows["sample"].to_numpy())), shape=(len(described), len(columns))
     )
     counts = Rows.of_sparse(cells) if RARE_APART.get() else cells.toarray()
-    merged = len(rows) - len(np.unique(isomir * len(columns) + rows["sample"].to_numpy()))
+    merged = len(rows) - len(pd.unique(isomir * len(columns) + rows["sample"].to_numpy()))
     if merged:
         notes.append(
             Note(
@@ -104,12 +103,11 @@ def read(
 
 
 def _rows(
-    head: Head, sample: str | None, columns: list[tuple[str, str]], notes: list[Note], pool: dict[str, str]
+    head: Head, sample: str | None, columns: list[tuple[str, str]], notes: list[Note], loci: "_Loci"
 ) -> pd.DataFrame:
-    """Return the mature rows of a file: precursor, accession, chromosome, start, end, strand, sample, count.
+    """Return the mature rows of a file: locus (a number of ``loci``), sample, count.
 
-    ``sample`` is a number, the place in ``columns``, to which the samples of the file are added. Texts are one object
-    each over all files (``pool``), which name the same loci.
+    ``sample`` is a number, the place in ``columns``, to which the samples of the file are added.
     """
     table = require_columns(inspect(head))
     at = {normalised(name): i for i, name in enumerate(table.columns)}
@@ -140,24 +138,49 @@ def _rows(
             )
         )
     frame = frame[mature].reset_index(drop=True)
-    place = frame["coordinates"].str.extract(COORDINATES)
-    bad = place["start"].isna().to_numpy()
-    if bad.any():
-        i = int(np.flatnonzero(bad)[0])
-        raise InputError(
-            f"{head.source}, line {frame['line'].iloc[i]}: {frame['coordinates'].iloc[i]!r} is not "
-            "build:chromosome:start-end:strand. Download the file again."
-        )
-    place[["start", "end"]] = place[["start", "end"]].astype(np.int64)
-    accession = frame["region"].str.slice(len("mature,"))
-    found = frame[["precursor", "count", "sample"]].assign(accession=accession).join(place)
-    texts = ("precursor", "accession", "chromosome", "strand")
-    return found.assign(
-        **{
-            name: pd.Series([pool.setdefault(text, text) for text in found[name]], found.index, dtype=object)
-            for name in texts
-        }
-    )
+    frame["locus"] = loci.numbers(frame, head)
+    return frame[["locus", "sample", "count"]]
+
+
+class _Loci:
+    """The loci that files name, each taken apart once: thousands of files name the same ones."""
+
+    def __init__(self) -> None:
+        self.number: dict[tuple[str, str, str], int] = {}
+        self.parts: list[pd.DataFrame] = []
+
+    def numbers(self, frame: pd.DataFrame, head: Head) -> np.ndarray:
+        """Return the number of the locus of each row."""
+        known = len(self.number)
+        keys = zip(*(frame[name].tolist() for name in ("precursor", "coordinates", "region")), strict=True)
+        found = np.array([self.number.setdefault(key, len(self.number)) for key in keys], dtype=np.int64)
+        if len(self.number) == known:
+            return found
+        numbers, first = np.unique(found, return_index=True)
+        self._add(frame.iloc[first[numbers >= known]].reset_index(drop=True), head)
+        return found
+
+    def described(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Return rows with precursor, accession, chromosome, start, end and strand in place of the number."""
+        table = pd.concat(self.parts, ignore_index=True)
+        locus = rows["locus"].to_numpy()
+        columns = {str(name): table[name].to_numpy()[locus] for name in table.columns}
+        return rows[["count", "sample"]].assign(**columns)
+
+    def _add(self, frame: pd.DataFrame, head: Head) -> None:
+        place = frame["coordinates"].str.extract(COORDINATES)
+        bad = place["start"].isna().to_numpy()
+        if bad.any():
+            i = int(np.flatnonzero(bad)[np.argmin(frame["line"].to_numpy()[bad])])
+            raise InputError(
+                f"{head.source}, line {frame['line'].iloc[i]}: {frame['coordinates'].iloc[i]!r} is not "
+                "build:chromosome:start-end:strand. Download the file again."
+            )
+        place[["start", "end"]] = place[["start", "end"]].astype(np.int64)
+        accession = frame["region"].str.slice(len("mature,"))
+        part = frame[["precursor"]].assign(accession=accession).join(place)
+        texts = ("precursor", "accession", "chromosome", "strand")
+        self.parts.append(part.astype(dict.fromkeys(texts, object)))
 
 
 def _signed(number: int) -> str:
