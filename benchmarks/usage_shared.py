@@ -23,8 +23,11 @@ import xarray as xr
 from scipy import stats
 from usage_shared_data import (
     COHORTS,
+    FDR,
+    LEVEL,
     SETS,
     SETTINGS,
+    TESTS,
     Cohort,
     group_free,
     of_mirnas,
@@ -37,17 +40,13 @@ from usage_shared_data import (
     split,
     with_planted,
 )
+from usage_shared_page import figure, fill_page
 
 import bayes_mirglmm as bm
 from bayes_mirglmm.cohort.usage_profiles import UsageProfiles
 from bayes_mirglmm.cohort.usage_test import SharedUsageTest, shared_usage_test
 
 RESULTS = Path(__file__).resolve().parent / "results"
-PAGE = RESULTS.parent.parent / "docs" / "explanation" / "shared_usage.md"
-IMAGE = RESULTS.parent.parent / "docs" / "images" / "usage_shared.png"
-LEVEL, FDR = 0.05, 0.10
-PLANTED_WORDS = {"slope_sd_0.25": "SD 0.25", "slope_sd_0.5": "SD 0.5", "type_0.7": "early ends, 0.7"}
-TESTS = ("lrt", "shared")
 DESIGNS = ("three", "number", "unequal")  # in place of two groups of one size
 CASES = [(cohort, size) for cohort in COHORTS for size in cohort.sizes]
 
@@ -275,97 +274,6 @@ def planted_table(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(found)
 
 
-def fill_page(nulls: pd.DataFrame, designs: pd.DataFrame, planted: pd.DataFrame) -> None:
-    """Put the tables into the page of the documents, between its marks."""
-    text = PAGE.read_text(encoding="utf-8")
-    tables = {
-        "nulls": _nulls_rows(nulls),
-        "designs": _designs_rows(designs),
-        "planted": _planted_rows(planted),
-    }
-    for name, lines in tables.items():
-        before, rest = text.split(f"<!-- {name} -->\n", 1)
-        after = rest.split("<!-- end -->", 1)[1]
-        text = f"{before}<!-- {name} -->\n{chr(10).join(lines)}\n<!-- end -->{after}"
-    PAGE.write_text(text, encoding="utf-8")
-
-
-def _name(about: str, n: int) -> str:
-    star = "" if next(c for c in COHORTS if c.about == about).kept_back else " *"
-    return f"{about}, {n} a group{star}"
-
-
-def _numbers(*values: float, digits: int = 3) -> str:
-    return " / ".join("-" if np.isnan(v) else f"{v:.{digits}f}" for v in values)
-
-
-def _nulls_rows(nulls: pd.DataFrame) -> list[str]:
-    lrt, shared = (nulls[nulls["test"] == test] for test in TESTS)
-    return [
-        "| samples | splits | likelihood ratio test: mean / sd / largest | shared test: mean / sd / 95 % / largest "
-        "| any call at FDR 10 % |",
-        "|---|---|---|---|---|",
-        *(
-            f"| {_name(b.about, b.n)} | {a.splits}, {b.splits} | {_numbers(a.mean, a.sd, a.largest)} "
-            f"| {_numbers(b.mean, b.sd, b.q95, b.largest)} "
-            f"| {_numbers(a.any_at_fdr_10, b.any_at_fdr_10, digits=2).replace(' /', ',')} |"
-            for a, b in zip(lrt.itertuples(), shared.itertuples(), strict=True)
-        ),
-    ]
-
-
-def _designs_rows(designs: pd.DataFrame) -> list[str]:
-    return [
-        "| samples | variable | splits | mean / sd / 95 % / largest | any call at FDR 10 % |",
-        "|---|---|---|---|---|",
-        *(
-            f"| {r.about}, {r.samples} samples | {r.design} | {r.splits} | {_numbers(r.mean, r.sd, r.q95, r.largest)} "
-            f"| {r.any_at_fdr_10:.2f} |"
-            for r in designs.itertuples()
-        ),
-    ]
-
-
-def _planted_rows(planted: pd.DataFrame) -> list[str]:
-    return [
-        "| samples | planted | splits | AUC | power | false |",
-        "|---|---|---|---|---|---|",
-        *(
-            f"| {_name(r.about, r.n)} | {PLANTED_WORDS[r.setting]} | {r.splits} "
-            f"| {r.lrt_auc:.2f}, {r.shared_auc:.2f} | {r.lrt_power:.2f}, {r.shared_power:.2f} "
-            f"| {r.lrt_share:.3f}, {r.shared_share:.3f} |"
-            for r in planted.itertuples()
-        ),
-    ]
-
-
-def figure(rows: pd.DataFrame, path: Path) -> None:
-    """Draw the share of p-values up to 0.05 in each null split."""
-    from matplotlib import pyplot as plt
-
-    nulls = rows[rows["setting"] == "null"]
-    labels = [(c.name, c.about, n) for c in COHORTS for n in c.sizes]
-    fig, axes = plt.subplots(figsize=(7.2, 7.6), layout="constrained")
-    rng = np.random.default_rng(1)
-    for i, (name, _, n) in enumerate(labels):
-        group = nulls[(nulls["cohort"] == name) & (nulls["n"] == n)]
-        for test, shift, colour in (("lrt", -0.18, "#999999"), ("shared", 0.18, "#0072B2")):
-            y = i + shift + rng.uniform(-0.09, 0.09, len(group))
-            axes.plot(group[f"{test}_share"].astype(float), y, "o", ms=3, mec="none", color=colour, alpha=0.7)
-    axes.axvline(LEVEL, color="black", lw=1, ls="--")
-    axes.set_yticks(range(len(labels)), [f"{about}, {n} a group" for _, about, n in labels])
-    axes.invert_yaxis()
-    axes.set_xlabel("share of miRNAs with p up to 0.05, a point a split")
-    for test, colour in (("likelihood ratio test", "#999999"), ("beyond what samples share", "#0072B2")):
-        axes.plot([], [], "o", ms=5, color=colour, label=test)
-    axes.legend(frameon=False, loc="lower right")
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fig.savefig(path, dpi=130)
-    plt.close(fig)
-
-
 def main() -> None:
     """Run what is missing, then write the tables and the figure."""
     parser = argparse.ArgumentParser(
@@ -386,7 +294,7 @@ def main() -> None:
         table.to_csv(RESULTS / f"usage_shared_{name}.tsv", sep="\t", index=False, float_format="%.4g")
         print(table.round(3).to_string(index=False))
     fill_page(**tables)
-    figure(rows, IMAGE)
+    figure(rows)
 
 
 if __name__ == "__main__":

@@ -20,6 +20,8 @@ from bayes_mirglmm.methods.group_free import group_free_means
 from bayes_mirglmm.model import load_model
 
 SETS = 12  # random sets of samples a setting; each is split several times, and its group-free fit serves all of them
+LEVEL, FDR = 0.05, 0.10
+TESTS = ("lrt", "shared")
 PLANTED_SHARE = 0.25
 SETTINGS = {"slope_sd_0.25": ("slope", 0.25), "slope_sd_0.5": ("slope", 0.5), "type_0.7": ("type", 0.7)}
 
