@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 
 from bayes_mirglmm.results.hits import FDR, LOG_BF
+from bayes_mirglmm.results.shared_usage_tables import NOTABLE
 from bayes_mirglmm.results.usage_choice import LRT, SHARED, chosen_test
 
 if TYPE_CHECKING:
     from bayes_mirglmm.results import Fit
 
-NOTABLE = 0.3  # correlation from which on a shared direction is said to go along with something
 FEATURE_WORDS = {
     "offset_5p": "where isomiRs begin",
     "offset_3p": "where isomiRs end",

@@ -26,6 +26,7 @@ COLUMNS = (
 DIRECTION_COLUMNS = ("direction", "share", "unrelated", "about", "name", "correlation")
 #: Columns of the sample table with more levels than this tell samples apart, not kinds of samples.
 MOST_LEVELS = 0.5  # of the samples
+NOTABLE = 0.3  # correlation from which on a profile is said to go along with something
 
 
 def shared_columns(found: SharedUsage) -> pd.DataFrame:
@@ -73,6 +74,7 @@ def _contrast_row(fit: "Fit", found: SharedUsage) -> dict[str, Any]:
         "share": float(table["share"].median()) if len(table) else np.nan,
         "hits": int((table["p_shared_adjusted"] <= FDR).sum()),
         "hits_within": int((benjamini_hochberg(table["p_within"].to_numpy()) <= FDR).sum()),
+        "features": _features_along(fit, found),
         "global_share": np.nan if found.shift is None else found.shift.explained,
         "global_p_value": np.nan if found.shift is None else found.shift.p_value,
         "verdict": found.verdict,
@@ -156,9 +158,15 @@ def associations(fit: "Fit", found: SharedDirections) -> list[tuple[str, str, np
         values = _sample_correlations(table[name], found.samples)
         if values is not None:
             rows.append(("sample", str(name), values))
-    usage = shared_usage(fit.ml)
+    features = _feature_correlations(fit.ml, shared_usage(fit.ml), found.isomirs)
+    return rows + [("isomir", name, values) for name, values in features.items()]
+
+
+def _feature_correlations(fit: "Fit", usage: SharedUsage, along: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the correlation of each known feature of the isomiRs with profiles along directions (N, D): (D,)."""
     assert usage.profiles is not None  # there are directions
-    features = features_of(fit.ml, usage.group_free.isomirs)
+    features = features_of(fit, usage.group_free.isomirs)
+    found = {}
     for name in features.columns:
         if (
             name.endswith("_squared")
@@ -167,9 +175,22 @@ def associations(fit: "Fit", found: SharedDirections) -> list[tuple[str, str, np
         ):
             continue
         x = usable_features(features[[name]].to_numpy(dtype=float), usage.profiles)[:, 0]
-        length = np.linalg.norm(x) * np.linalg.norm(found.isomirs, axis=0)
-        rows.append(("isomir", str(name), x @ found.isomirs / np.where(length > 0.0, length, np.inf)))
-    return rows
+        length = np.linalg.norm(x) * np.linalg.norm(along, axis=0)
+        found[str(name)] = x @ along / np.where(length > 0.0, length, np.inf)
+    return found
+
+
+def _features_along(fit: "Fit", found: SharedUsage) -> str:
+    """Return the kinds of isomiRs that change along a contrast, the strongest first: ``tail -0.62, offset_3p 0.31``.
+
+    Of a contrast of several columns the profile is that of the last, the last level of a factor against the others.
+    """
+    if found.profiles is None:
+        return ""
+    column = found.profiles.basis.T @ found.interest.columns[:, -1:]
+    correlations = _feature_correlations(fit.ml, found, found.profiles.values @ column)
+    strong = sorted(((abs(r[0]), name, r[0]) for name, r in correlations.items()), reverse=True)
+    return ", ".join(f"{name} {r:.2f}" for size, name, r in strong if size >= NOTABLE)
 
 
 def _sample_correlations(column: pd.Series, scores: np.ndarray) -> np.ndarray | None:

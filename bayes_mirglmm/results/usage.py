@@ -100,11 +100,12 @@ def usage_shared(fit: "Fit") -> pd.DataFrame:
         over its median in relabelled samples), lambda_p_value (by relabelling; NaN where too few are distinct),
         relabellings (distinct ones seen); share (median over miRNAs of :meth:`usage`'s share); hits_lrt, hits and
         hits_within (miRNAs at a false discovery rate of 5 % by the likelihood ratio test, beyond the shared
-        shift, and with it); global_share and global_p_value (a shift of isomiRs of one kind in all miRNAs: the
-        part of the profiles along the contrast that their ends and tails explain, and its p-value by
-        relabelling); verdict (``ok``; ``shift``: the contrast goes along what samples share, and hits are what goes
-        beyond; ``confounded``: the contrast is what samples share, and usage cannot be told from a batch; ``none``: no
-        test) and reason (a sentence).
+        shift, and with it); features (of the isomiRs, with their correlation with the profile along the contrast, where
+        that is 0.3 or more, as in :meth:`shared_directions`); global_share and global_p_value (a shift of isomiRs of
+        one kind in all miRNAs: the part of the profiles along the contrast that their ends and tails explain, and its
+        p-value by relabelling); verdict (``ok``; ``shift``: the contrast goes along what samples share, and hits are
+        what goes beyond; ``confounded``: the contrast is what samples share, and usage cannot be told from a batch;
+        ``none``: no test) and reason (a sentence).
 
     Raises
     ------

@@ -1,5 +1,6 @@
 """The usage test under what samples share, on counts with known truth."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -148,6 +149,7 @@ def test_global_shift_is_one_finding() -> None:
     fit = bm.fit(counts_with(5, slope=slope, tail=-0.7), "~ group", progress=False)
     about = fit.usage_shared().iloc[0]
     assert about["global_p_value"] == 0.01
+    assert re.match(r"tail -0\.[4-9]\d", about["features"])
     assert about["verdict"] == "confounded"
     assert about["hits_within"] > 30
     shift = shared_usage(fit).shift
