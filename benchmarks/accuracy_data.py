@@ -177,13 +177,14 @@ def _halves(scenario: Scenario, number: int, seed: int) -> list[DataSet]:
     label = np.where(counts["group"].values == "tumor", GROUPS[1], GROUPS[0]).astype(object)
     counts = counts.assign_coords(group=("sample", label))
     patients = np.array(sorted(set(counts["case"].values)))
-    first = set(np.random.default_rng(seed).permutation(patients)[: len(patients) // 2])
-    own = np.array([case in first for case in counts["case"].values])
+    many = scenario.options.get("patients", len(patients) // 2)
+    order = np.random.default_rng(seed).permutation(patients)
+    halves = order[:many], order[many : 2 * many]
     return [
         DataSet(
             scenario.name,
             2 * number + half,
-            counts.isel(sample=np.flatnonzero(own == (half == 0))),
+            counts.isel(sample=np.flatnonzero(np.isin(counts["case"].values, halves[half]))),
             None,
             None,
         )

@@ -115,6 +115,15 @@ KNOWN: Part = (
 REPLICATION: Part = (
     (SCENARIOS["halves"], 10),
     (
+        replace(
+            SCENARIOS["halves"],
+            name="halves_3",
+            about="TCGA, tumour against normal, 3 patients each",
+            options={"patients": 3},
+        ),
+        10,
+    ),
+    (
         Scenario(
             "ratiometric_halves",
             "known",
@@ -128,7 +137,7 @@ REPLICATION: Part = (
 #: Where other ways are compared, and where the covariance is put into the model.
 WAYS: Part = tuple((s, n) for s, n in TRUTH if isinstance(s, Scenario))
 IN_MODEL: Part = tuple((s, 8) for s in (_THREE, TABLE[1], TABLE[0], _SEVEN))
-SCENARIOS.update({s.name: s for s, _ in (*TRUTH, *NULLS) if isinstance(s, Scenario)})
+SCENARIOS.update({s.name: s for s, _ in (*TRUTH, *NULLS, *REPLICATION) if isinstance(s, Scenario)})
 PARTS: dict[str, Part] = {"truth": TRUTH, "nulls": NULLS, "known": KNOWN, "replication": REPLICATION}
 _KNOWN_SOURCES = {"ratiometric": ratiometric, "across": ratiometric_across}
 #: Of which a number is two data sets.
