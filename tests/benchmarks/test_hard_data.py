@@ -11,8 +11,6 @@ import bayes_mirglmm as bm
 from bayes_mirglmm.outcomes import STATUSES
 
 CASES = {case.name: case for case in hard_data.cases()}
-#: Those of which a posterior is least like a normal, and soonest there.
-QUICK = ["all zero in one group", "equal counts", "an outlier of 10^9"]
 
 
 # pytest turns warnings into errors, also those of numpy.
@@ -43,14 +41,8 @@ def check_posterior(name, method, **more):
         assert status["reason"]
 
 
-@pytest.mark.parametrize("name", QUICK)
+@pytest.mark.parametrize("name", CASES)
 def test_by_nested_laplace(name):
-    check_posterior(name, "laplace")
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", [name for name in CASES if name not in QUICK])
-def test_the_others_by_nested_laplace(name):
     check_posterior(name, "laplace")
 
 
