@@ -43,7 +43,7 @@ def sbc(count: int) -> None:
             truth.y, np.zeros(n), z, z, blocks=(0, 0), spec=spec, rng=np.random.default_rng([SEED, number])
         )
         pairs = quantities(found, truth).items()
-        ranks.append({name: found.sample.weights @ (draws < true) for name, (draws, true) in pairs})
+        ranks.append({name: found.weights @ (draws < true) for name, (draws, true) in pairs})
         ks.append(found.sample.pareto_k)
     what = (
         f"python benchmarks/calibration_laplace.py sbc: {count} data sets, {n} samples, {n_isomirs} isomiRs, "
