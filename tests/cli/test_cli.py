@@ -168,7 +168,7 @@ def test_contrasts_get_tables_of_their_own(run, files, tmp_path: Path):
 
 def test_shared_samples_change_every_output(run, tmp_path: Path):
     drawn = bm.simulate(
-        3, ("ctrl", "case"), n_mirnas=14, n_isomirs=4, beta={"Intercept": 5.0}, theta=20.0, seed=5
+        3, ("ctrl", "case"), n_mirnas=14, n_isomirs=4, beta={"Intercept": 5.0}, theta=20.0, seed=6
     )
     counts, samples = write_simulation(drawn, tmp_path / "drawn")
     out = tmp_path / "run"
