@@ -1,7 +1,7 @@
 """Coefficients and contrasts as a reader asks for them: their weights, which one first, and what a name means."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -56,6 +56,10 @@ def unit_weights(terms: Sequence[str], wanted: str | Sequence[str] | None) -> pd
     InputError
         A wanted term does not exist; the message lists those that do.
     """
+    if isinstance(wanted, Mapping):
+        raise InputError(
+            f"{wanted!r} is a contrast, and names of coefficients are due here: give it as contrasts=."
+        )
     names = list(terms) if wanted is None else [wanted] if isinstance(wanted, str) else list(wanted)
     unknown = [name for name in names if name not in terms]
     if unknown:
