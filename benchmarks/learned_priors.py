@@ -213,13 +213,14 @@ def report() -> None:
                 m = rows[list(NUMBERS)].mean()
                 shares = [f"{m[key]:.2f}" for key in ("coverage_null", "coverage_changed")]
                 rest = [f"{m[key]:.2f}" for key in ("tpr", "fdr", "tpr_matched")]
-                cells.append(f"{1000 * m['mse_all']:.0f} / {' '.join(shares)} / {' / '.join(rest)}")
+                error = f"{1000 * m['mse_all']:.0f} / {m['width']:.2f}"
+                cells.append(f"{error} / {' '.join(shares)} / {' / '.join(rest)}")
             else:
                 any_call = (rows["called"] > 0).mean()
-                cells.append(
-                    f"{1000 * rows['mse_all'].mean():.0f} / {rows['coverage_null'].mean():.2f} / {any_call:.2f}"
-                )
-        what = about if planted else f"{about}; nothing changed"
+                m = rows[["mse_all", "width", "coverage_null"]].mean()
+                error = f"{1000 * m['mse_all']:.0f} / {m['width']:.2f}"
+                cells.append(f"{error} / {m['coverage_null']:.2f} / {any_call:.2f}")
+        what = about if planted else f"{about}, nothing changed"
         lines.append(f"| {what} ({own['number'].nunique()}) | " + " | ".join(cells) + " |")
     text = PAGE.read_text(encoding="utf-8")
     start, end = "<!-- learned -->\n", "<!-- /learned -->"
