@@ -211,7 +211,15 @@ def _over_samples(lanes: Lanes, w: np.ndarray, white: np.ndarray, totals: np.nda
                     for s in range(count):
                         scaled[j, s] = w[m, j, s] * between[j, s]
                 for i in range(lanes.group[g], min(lanes.group[g + 1], m + 1)):
-                    for j in range(n_isomirs):
+                    for q in range(
+                        n_isomirs // 4
+                    ):  # four products for each time that the sum is read and written
+                        j = 4 * q
+                        for s in range(count):
+                            schur[i, m, s] -= (
+                                w[i, j, s] * scaled[j, s] + w[i, j + 1, s] * scaled[j + 1, s]
+                            ) + (w[i, j + 2, s] * scaled[j + 2, s] + w[i, j + 3, s] * scaled[j + 3, s])
+                    for j in range(n_isomirs // 4 * 4, n_isomirs):
                         for s in range(count):
                             schur[i, m, s] -= w[i, j, s] * scaled[j, s]
     for i in range(n):

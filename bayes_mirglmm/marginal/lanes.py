@@ -12,7 +12,7 @@ from bayes_mirglmm.kernels.compilation import kernel
 from bayes_mirglmm.marginal.objective import MAX_LOG_THETA
 from bayes_mirglmm.marginal.problem import Problem, parameter_layout
 
-FEWEST, MOST = 8, 64  # lanes
+FEWEST, MOST = 16, 64  # lanes
 CACHE = 1 << 17  # numbers that a processor has close at hand
 
 
