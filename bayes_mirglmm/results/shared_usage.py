@@ -136,12 +136,18 @@ def shared_usage(fit: "Fit", term: str | None = None, beyond_global: bool = Fals
 
 
 def features_of(fit: "Fit", rows: np.ndarray) -> pd.DataFrame:
-    """Return what the ids of isomiRs tell of their kind, for rows of the dataset."""
+    """Return what the ids of isomiRs tell of their kind, for rows of the dataset; kept with the fit."""
+    key = ("features", rows.tobytes())
+    known = fit.ml.shared_cache.get(key)
+    if isinstance(known, pd.DataFrame):
+        return known
     data = fit.data
     cpm = mean_rate(data["counts"][rows], np.exp(data["offset"].values))
     names = data["isomir"].values[rows].astype(str)
     table = isomir_features(names, data["isomir_mirna"].values[rows], cpm)
-    return table.assign(offset_3p_squared=table["offset_3p"] ** 2)
+    table = table.assign(offset_3p_squared=table["offset_3p"] ** 2)
+    fit.ml.shared_cache[key] = table
+    return table
 
 
 def _tested(fit: "Fit", term: str | None, beyond_global: bool) -> SharedUsage:
