@@ -72,6 +72,7 @@ def test_covariates_and_no_variable_at_all(counts: xr.Dataset) -> None:
         assert cells["p_value_without"].isna().all() == (formula == "~ 1")
 
 
+@pytest.mark.own_seed
 def test_few_samples_make_no_false_flags() -> None:
     """Three samples a group tell little of means and dispersions: of 15,000 cells here one in a hundred data sets."""
     for seed in (0, 1, 2):
@@ -79,6 +80,7 @@ def test_few_samples_make_no_false_flags() -> None:
         assert bm.fit(drawn, "~ group", progress=False).outlying_cells().empty
 
 
+@pytest.mark.own_seed
 def test_no_call_of_usage_rests_on_one_count_without_a_flag() -> None:
     kept = bm.filter_counts(bm.simulate(3, n_mirnas=60, seed=1).counts)
     values, owner, rng = kept["counts"].values.copy(), kept["mirna"].values, np.random.default_rng(1)
