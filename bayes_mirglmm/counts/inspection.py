@@ -120,7 +120,7 @@ def inspect_counts(
 
 
 def _samples(counts: xr.Dataset) -> pd.DataFrame:
-    isomirs = sum((block > 0).sum(axis=0) for block in blocks_of(counts["counts"]))
+    isomirs = sum((part > 0).sum(axis=0) for part in blocks_of(counts["counts"]))
     table = {
         "sample": counts["sample"].values,
         "total": counts["total"].values,

@@ -10,7 +10,7 @@ and linearly dependent columns are refused by name.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -109,7 +109,7 @@ class Design:
             return np.full(len(self.terms), float(self.residual_df))
         return containment_df(self.x, self.random)
 
-    @property
+    @cached_property
     def single_sample_levels(self) -> tuple[str, ...]:
         """Levels that one sample alone has, as ``group[ct]``: nothing separates level from sample there."""
         return tuple(

@@ -77,21 +77,30 @@ def tail_probability(
         variance whose log is as uncertain. The normal score of the count is taken for a t of as many.
     """
     share, scale = _scales(variance)
-    below, above = _tails(count, mean * scale, theta)
-    lower, upper = float(share @ below), float(share @ above)
-    tail = min(lower, upper)
+    means = mean * scale
+    near, far = (_above, _below) if count > mean else (_below, _above)
+    tail = float(share @ near(count, means, theta))
+    if tail >= 0.5:  # both hold the count itself: below one half this one is the smaller
+        tail = min(tail, float(share @ far(count, means, theta)))
     if log_theta_se > 0:
         tail = special.stdtr(2.0 / log_theta_se**2, special.ndtri(min(tail, 0.5)))
     return float(min(1.0, 2.0 * tail))
 
 
-def _tails(count: float, mean: np.ndarray, theta: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return the probabilities of at most, and of at least, a count."""
+def _below(count: float, mean: np.ndarray, theta: float) -> np.ndarray:
+    """Return the probability of at most a count."""
     if np.isinf(theta):
-        return special.pdtr(count, mean), np.ones(len(mean)) if count < 1 else special.pdtrc(count - 1, mean)
-    share = theta / (theta + mean)
-    above = np.ones(len(mean)) if count < 1 else special.betaincc(theta, count, share)
-    return special.betainc(theta, count + 1.0, share), above
+        return special.pdtr(count, mean)
+    return special.betainc(theta, count + 1.0, theta / (theta + mean))
+
+
+def _above(count: float, mean: np.ndarray, theta: float) -> np.ndarray:
+    """Return the probability of at least a count."""
+    if count < 1:
+        return np.ones(len(mean))
+    if np.isinf(theta):
+        return special.pdtrc(count - 1, mean)
+    return special.betaincc(theta, count, theta / (theta + mean))
 
 
 def _scales(variance: float) -> tuple[np.ndarray, np.ndarray]:

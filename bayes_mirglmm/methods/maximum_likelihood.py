@@ -52,6 +52,7 @@ class Plan:
     options: Options
     throw: bool = False  #: let what goes wrong in one miRNA stop them all
     sample_covariance: np.ndarray | None = None  #: of the sample effects, up to their variance (n, n)
+    fullest_alone: bool = False  #: leave the reduced model out where there is a fuller one
 
     @cached_property
     def full(self) -> list[int]:
@@ -188,11 +189,12 @@ def _fitted(plan: Plan, mirna: str, isomirs: Sequence[str], counts: np.ndarray) 
 
 
 def _by_maximum_likelihood(plan: Plan, counts: np.ndarray) -> tuple[MarginalFit | None, MarginalFit | None]:
-    """Fit the reduced and the full model, where there are such."""
+    """Fit the reduced and the full model, where there are such and both are asked for."""
     reduced = full = None
-    if plan.design.slope is not None:
+    has_full = plan.full != plan.reduced or plan.design.slope is None
+    if plan.design.slope is not None and not (has_full and plan.fullest_alone):
         reduced = _fit(plan, counts, plan.reduced_frame)
-    if plan.full != plan.reduced or plan.design.slope is None:
+    if has_full:
         full = _fit(plan, counts, plan.full_frame)
         if reduced is not None and full.log_likelihood < reduced.log_likelihood - NESTING:
             start = _start_from_reduced(plan, reduced)

@@ -1,5 +1,6 @@
 """Outlying cells of a fit, and the usage test without them."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -107,7 +108,7 @@ def _found(fit: "Fit") -> pd.DataFrame:
     m = model_index(data)
     theta, theta_se = (data[name].values[m, np.arange(len(m))] for name in ("theta", "log_theta_se"))
     own = {name: (theta[i], theta_se[i]) for i, name in enumerate(data["mirna"].values)}
-    tests, rows, plan = _p_values(fit), [], None
+    tests, rows, plan, fullest = _p_values(fit), [], None, None
     for name in names:
         counts = data["counts"][place[name]].values
         expected = expected_counts(counts.astype(float), offset, groups)
@@ -116,8 +117,9 @@ def _found(fit: "Fit") -> pd.DataFrame:
         if not cells:
             continue
         plan = plan or _plan(fit)
+        fullest = fullest or replace(plan, fullest_alone=True)  # the reduced model is of the test alone
         isomirs = data["isomir"].values[place[name]]
-        record = _refit(plan, name, isomirs, counts, expected, cells)
+        record = _refit(fullest, name, isomirs, counts, expected, cells)
         judged = {cell: _judged(fit, record, plan, cell, counts, own[name]) for cell in cells}
         improbable = {c: found for c, found in judged.items() if found[1] * data["counts"].size < LEVEL}
         unlikely = {c: found for c, found in judged.items() if found[1] < LEVEL_OF_CALL}

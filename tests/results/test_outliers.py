@@ -1,8 +1,12 @@
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import pytest
 import xarray as xr
 
 import bayes_mirglmm as bm
+from bayes_mirglmm.methods import maximum_likelihood
 from bayes_mirglmm.report.verdict import verdict
 from bayes_mirglmm.results.outliers import calls_by_outliers, outliers_sentence
 
@@ -54,6 +58,31 @@ def test_one_wrong_count_makes_no_call_without_a_flag(counts: xr.Dataset) -> Non
     assert f"of {isomir}, {mirna}, in {counts['sample'].values[1]}" in sentence
     assert f"Without these the isomiR usage of {mirna} has a p-value above 0.05" in sentence
     assert sentence in verdict(fit, [], fit.usage())
+
+
+def test_only_flagged_cells_ask_for_the_reduced_model_too(
+    counts: xr.Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrong, _ = times_a_hundred(counts, "sim-miR-2", 1)
+    fit = bm.fit(wrong, "~ group", progress=False)
+    fit_mirna, seen = maximum_likelihood.fit_mirna, []
+
+    def noted(plan: maximum_likelihood.Plan, *given: Any) -> Any:
+        record = fit_mirna(plan, *given)
+        seen.append((plan, given, record))
+        return record
+
+    monkeypatch.setattr(maximum_likelihood, "fit_mirna", noted)
+    cells = fit.outlying_cells()
+    assert cells["p_value_without"].notna().all()
+    both = [given[0] for _, given, record in seen if record.reduced is not None]
+    assert both == cells["mirna"].tolist() == ["sim-miR-2"]
+    assert len(seen) > len(both)
+    for plan, given, record in seen:
+        assert record.full is not None
+        whole = fit_mirna(replace(plan, fullest_alone=False), *given)
+        np.testing.assert_array_equal(record.full.beta, whole.full.beta)
+        assert record.full.theta == whole.full.theta
 
 
 def test_strong_usage_is_not_flagged() -> None:
