@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
-from xarray.backends import BackendArray
+from xarray.backends import BackendArray, H5NetCDFStore
+from xarray.backends.locks import HDF5_LOCK
 from xarray.core import indexing
 
 from bayes_mirglmm.counts import on_disk
@@ -35,11 +36,23 @@ def write_arrays(data: xr.Dataset, path: Path) -> None:
     }
     counts = data["counts"].variable
     if not is_on_disk(counts):
-        data.to_netcdf(path, engine="h5netcdf", encoding=encoding)
+        _dump(data, path, encoding)
         return
     encoding.pop("counts", None)
-    data.drop_vars("counts").to_netcdf(path, engine="h5netcdf", encoding=encoding)
+    _dump(data.drop_vars("counts"), path, encoding)
     _append(path, "counts", counts)
+
+
+def _dump(data: xr.Dataset, path: Path, encoding: dict[str, dict[str, Any]]) -> None:
+    """Write what ``Dataset.to_netcdf`` writes, which first imports dask's cluster, where it is installed, to ask it."""
+    if data.chunks:
+        data.to_netcdf(path, engine="h5netcdf", encoding=encoding)
+        return
+    store = H5NetCDFStore.open(str(path.absolute()), mode="w", lock=HDF5_LOCK)
+    try:
+        data.dump_to_store(store, encoding=encoding)
+    finally:
+        store.close()
 
 
 def _append(path: Path, name: str, values: xr.Variable) -> None:

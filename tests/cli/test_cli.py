@@ -471,11 +471,12 @@ def test_the_shell_completes(typed: str, expected: set[str]):
     assert set(done.stdout.split()) == expected
 
 
-def test_a_fit_by_maximum_likelihood_never_loads_pymc(files, tmp_path: Path):
+def test_a_fit_by_maximum_likelihood_never_loads_pymc_nor_a_cluster(files, tmp_path: Path):
     code = (
         "import sys; from bayes_mirglmm.cli import main\n"
+        "heavy = {'pymc', 'pytensor', 'arviz', 'nutpie', 'matplotlib', 'distributed'}\n"
         "try: main(sys.argv[1:])\n"
-        "finally: print(*(m for m in ('pymc', 'pytensor', 'arviz', 'nutpie', 'matplotlib') if m in sys.modules))"
+        "finally: print(*sorted(heavy & set(sys.modules)))"
     )
     arguments = ["fit", *files.inputs, *DESIGN, "--out", str(tmp_path / "run"), "--quiet"]
     done = subprocess.run(

@@ -12,6 +12,7 @@ from bayes_mirglmm.design.build import build_design
 from bayes_mirglmm.errors import InputError, SaveError
 from bayes_mirglmm.records import MirnaRecord
 from bayes_mirglmm.results import SCHEMA_VERSION, Fit, check_target, load, run_folder, saving
+from bayes_mirglmm.results.arrays import read_arrays, write_arrays
 
 NASTY = ["mir/../../up", "a;b", "<script>x</script>", 'quote"tab\tname', "näme", "line\nbreak"]
 
@@ -155,6 +156,17 @@ def test_xarray_opens_the_arrays(fit, tmp_path):
     np.testing.assert_array_equal(opened["beta"], fit.data["beta"])
     assert opened["counts"].dims == ("isomir", "sample")
     assert list(opened["isomir_mirna"].values) == list(fit.data["isomir_mirna"].values)
+
+
+def test_arrays_in_chunks_are_written_too(fit, tmp_path):
+    pytest.importorskip("dask")
+    whole, chunked = tmp_path / "whole.nc", tmp_path / "chunked.nc"
+    write_arrays(fit.data, whole)
+    data = fit.data.assign(counts=fit.data["counts"].chunk({"isomir": 2}))
+    assert data.chunks
+    write_arrays(data, chunked)
+    np.testing.assert_array_equal(read_arrays(chunked)["counts"], fit.data["counts"])
+    assert read_arrays(chunked).identical(read_arrays(whole))
 
 
 def test_an_existing_run_is_replaced_only_by_force(fit, rng, make, two_groups, tmp_path):
