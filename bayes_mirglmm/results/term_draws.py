@@ -9,7 +9,6 @@ from bayes_mirglmm.model import Priors, TermPriors, pair_labels, slope_pairs
 from bayes_mirglmm.model.covariance import correlation
 from bayes_mirglmm.model.scaling import SdArrays
 from bayes_mirglmm.model.term_priors import term_labels
-from bayes_mirglmm.nested.coordinates import sd_at
 
 #: Dims after those of the draws, and values, of each variable.
 Group = dict[str, tuple[tuple[str, ...], np.ndarray]]
@@ -64,6 +63,8 @@ def prior_of_terms(
     priors: Priors, random: Sequence[RandomTerm], draws: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return draws from the prior: covariances (draws, R, R) and effects (draws, Q), as in :func:`term_group`."""
+    from bayes_mirglmm.nested.coordinates import sd_at  # loads the engine, which tables do not need
+
     terms = TermPriors.of(priors, random)
     size = len(terms.blocks)
     left = sd_at(rng.standard_normal((draws, size)), terms.sds)
