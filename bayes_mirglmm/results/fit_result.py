@@ -19,6 +19,7 @@ from bayes_mirglmm.results import display
 from bayes_mirglmm.results import effects as _effects
 from bayes_mirglmm.results import findings as _findings
 from bayes_mirglmm.results import inference as _inference
+from bayes_mirglmm.results import influence as _influence
 from bayes_mirglmm.results import isomir_findings as _isomirs
 from bayes_mirglmm.results import learned_priors as _learned
 from bayes_mirglmm.results import omnibus as _omnibus
@@ -207,6 +208,7 @@ class Fit:
     effect_df = _inference.effect_df
     usage = _usage.usage
     outlying_cells = _outliers.outlying_cells
+    influential_samples = _influence.influential_samples
     usage_shared = _usage.usage_shared
     shared_directions = _usage.shared_directions
     type_shifts = _types.type_shifts

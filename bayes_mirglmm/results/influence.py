@@ -1,0 +1,201 @@
+"""Influence of whole samples: effect and usage of a miRNA, fitted again without each sample in turn."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from bayes_mirglmm.design.leave_out import without_sample
+from bayes_mirglmm.errors import InputError
+from bayes_mirglmm.outcomes import CONVERGED
+from bayes_mirglmm.results.effects import unwarned_effects
+from bayes_mirglmm.results.hits import FDR, usage_column
+from bayes_mirglmm.results.inference import effects_table, untested_if_saturated
+from bayes_mirglmm.results.schema import assemble
+from bayes_mirglmm.results.selection import find_mirna
+from bayes_mirglmm.results.terms import chosen_weights, default_term
+from bayes_mirglmm.results.usage import usage_table
+from bayes_mirglmm.results.usage_choice import usage_confounded
+
+if TYPE_CHECKING:
+    from bayes_mirglmm.methods.options import Options
+    from bayes_mirglmm.results.fit_result import Fit
+
+LEVEL = 0.05
+
+
+def influential_samples(
+    fit: "Fit",
+    mirnas: str | Sequence[str] | None = None,
+    terms: str | Sequence[str] | None = None,
+    contrasts: Any = None,
+) -> pd.DataFrame:
+    """Return what becomes of each miRNA's effect and usage without each sample, a row per miRNA and sample.
+
+    Every miRNA is fitted again by maximum likelihood without each sample in turn: nothing is approximated. Offsets and
+    filters stay those of all samples. It takes as long as a fit by maximum likelihood for each sample, so name the
+    miRNAs where both are many.
+
+    Parameters
+    ----------
+    mirnas : str or sequence of str, optional
+        Those whose effect or usage this fit calls at a false discovery rate of 5 % when omitted.
+    terms : str or sequence of str, optional
+        Coefficients; the first one of the slope variable when omitted.
+    contrasts : optional
+        In place of coefficients: what :meth:`contrast` takes.
+
+    Returns
+    -------
+    pandas.DataFrame
+        mirna, sample, term (or contrast); estimate (natural log) and estimate_without, p_value and p_value_without, of
+        the effect by maximum likelihood; p_value_usage and p_value_usage_without, of the likelihood ratio test of usage
+        (NaN without isomiR slopes); decides_effect and decides_usage (the p-value is at most 0.05 with the sample and
+        above it without, or the other way round); reason (why there is no result without the sample, for example
+        because its group has no other; else empty). p-values are those of each miRNA alone, not adjusted: that a sample
+        decides is common where p-values are near 0.05, and has no error rate.
+
+    Raises
+    ------
+    InputError
+        A miRNA, coefficient or contrast is not of this fit, or the formula has no variable.
+
+    References
+    ----------
+    Cook, Technometrics 19:15 (1977): influence by leaving observations out.
+    """
+    if terms is None and contrasts is None:
+        terms = default_term(fit.design)
+        if terms is None:
+            raise InputError(
+                f"the formula {fit.formula!r} has no variable, so that no sample can decide its effect."
+            )
+    weights, label = chosen_weights(fit.design, terms, contrasts)
+    ml = fit.ml
+    names = _called(fit, terms, contrasts) if mirnas is None else _named(ml, mirnas)
+    order = {name: i for i, name in enumerate(names)}
+    rows = [
+        _without(ml, names, sample, weights, label)
+        for sample in range(len(fit.design.samples) if names else 0)
+    ]
+    before = _results(ml, weights, label)
+    columns = [
+        "mirna", "sample", label, "estimate", "estimate_without", "p_value", "p_value_without",
+        "p_value_usage", "p_value_usage_without", "decides_effect", "decides_usage", "reason",
+    ]  # fmt: skip
+    if not rows:
+        kinds = dict.fromkeys(columns[3:9], float) | dict.fromkeys(columns[9:11], bool)
+        return pd.DataFrame(columns=columns).astype(kinds)
+    after = pd.concat(rows, ignore_index=True)
+    table = after.merge(before, on=["mirna", label], how="left", suffixes=("_without", ""))
+    for what, p_value in (("effect", "p_value"), ("usage", "p_value_usage")):
+        with_it, without = table[p_value], table[f"{p_value}_without"]
+        known = with_it.notna() & without.notna()
+        table[f"decides_{what}"] = known & ((with_it <= LEVEL) != (without <= LEVEL))
+    table = table.sort_values("mirna", key=lambda column: column.map(order), kind="stable", ignore_index=True)
+    return table[columns]
+
+
+def _called(fit: "Fit", terms: Any, contrasts: Any) -> list[str]:
+    """Return the miRNAs whose effect or usage the fit's own tables call, in order."""
+    effects = unwarned_effects(fit, terms, contrasts)
+    called = set(effects.loc[effects[fit.method.calls_by] <= FDR, "mirna"])
+    if fit.has_isomir_slopes and not usage_confounded(fit):
+        usage = fit.usage()
+        called |= set(usage.loc[usage[usage_column(fit)] <= FDR, "mirna"])
+    return [name for name in fit.ml.mirnas if name in called]
+
+
+def _named(fit: "Fit", mirnas: str | Sequence[str]) -> list[str]:
+    names = list(dict.fromkeys([mirnas] if isinstance(mirnas, str) else mirnas))
+    for name in names:
+        find_mirna(fit.data, name)
+    return names
+
+
+def _results(fit: "Fit", weights: pd.DataFrame, label: str) -> pd.DataFrame:
+    """Return the estimates and p-values of a fit by maximum likelihood."""
+    prob = float(fit.data.attrs["prob"])
+    effects = effects_table(fit.data, weights, label=label, df=fit.effect_df(weights), prob=prob)
+    effects = untested_if_saturated(fit, effects)[["mirna", label, "estimate", "p_value"]]
+    usage = untested_if_saturated(fit, usage_table(fit.data, fit.design.blocks))
+    by = "p_value_chi2" if fit.data.attrs["preset"] == "mirglmm" else "p_value"
+    p_value = dict(zip(usage["mirna"], usage[by], strict=True))
+    return effects.assign(p_value_usage=effects["mirna"].map(p_value).astype(float))
+
+
+def _without(fit: "Fit", names: list[str], sample: int, weights: pd.DataFrame, label: str) -> pd.DataFrame:
+    """Return the results of these miRNAs without one sample, a row each and combination, in order."""
+    rows = pd.MultiIndex.from_product([names, weights.index], names=["mirna", label]).to_frame(index=False)
+    rows.insert(1, "sample", fit.design.samples[sample])
+    try:
+        again = _refit(fit, names, sample)
+    except InputError as error:
+        sentence = str(error)
+        nothing = dict.fromkeys(("estimate", "p_value", "p_value_usage"), np.nan)
+        return rows.assign(**nothing, reason=sentence[0].upper() + sentence[1:])
+    found = rows.merge(_results(again, weights, label), on=["mirna", label], how="left")
+    status = again.data["status"].values.astype(str)
+    reasons = np.where(np.isin(status, CONVERGED), "", again.data["reason"].values.astype(str))
+    found["reason"] = found["mirna"].map(dict(zip(again.data["mirna"].values, reasons, strict=True)))
+    if again.design.residual_df < 1:
+        found["reason"] = (
+            f"Without {fit.design.samples[sample]} no degrees of freedom are left, and nothing is tested."
+        )
+    return found
+
+
+def _refit(fit: "Fit", names: list[str], sample: int) -> "Fit":
+    """Return the fit of some miRNAs without one sample.
+
+    Raises
+    ------
+    InputError
+        The design cannot do without it.
+    """
+    from bayes_mirglmm.methods.maximum_likelihood import (
+        Plan,
+        fit_mirna,
+    )  # numba, which a loaded run may not need
+    from bayes_mirglmm.results.fit_result import Fit
+
+    data, design, options = fit.data, without_sample(fit.design, sample), _options(fit)
+    covariance = data["sample_covariance"].values if "sample_covariance" in data else None
+    if covariance is not None:
+        covariance = np.delete(np.delete(covariance, sample, axis=0), sample, axis=1)
+    offset = np.delete(np.asarray(data["offset"].values, dtype=float), sample)
+    plan = Plan(design, offset, options, sample_covariance=covariance)
+    owner = data["isomir_mirna"].values
+    records = []
+    for name in names:
+        place = np.flatnonzero(owner == name)
+        counts = np.delete(data["counts"][place].values, sample, axis=1)
+        records.append(fit_mirna(plan, name, [str(i) for i in data["isomir"].values[place]], counts))
+    again = assemble(
+        records,
+        design,
+        offset=offset,
+        total=np.delete(data["total"].values, sample),
+        preset=options.preset,
+        df=options.df,
+        curvature=options.curvature,
+        criterion=options.criterion,
+        family=options.spec.family,
+        offset_method=options.offset,
+        model=options.spec,
+        sample_covariance=covariance,
+    )
+    return Fit(again, design)
+
+
+def _options(fit: "Fit") -> "Options":
+    """Return the choices of a fit by maximum likelihood."""
+    from bayes_mirglmm.methods.options import resolve_options
+
+    attrs = fit.data.attrs
+    preset = attrs["preset"] or None  # which makes the others
+    chosen = {name: None if preset else attrs.get(name) or None for name in ("curvature", "criterion", "df")}
+    return resolve_options(
+        method="ml", offset=str(attrs["offset_method"]), preset=preset, spec=fit.spec, **chosen
+    )
