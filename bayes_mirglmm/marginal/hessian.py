@@ -3,6 +3,7 @@
 import numpy as np
 
 from bayes_mirglmm.kernels.compilation import kernel
+from bayes_mirglmm.kernels.dense import cholesky, inverse, times, times_transposed, transposed_times
 from bayes_mirglmm.marginal.objective import Mode, along, unpack
 from bayes_mirglmm.marginal.problem import Problem, parameter_layout
 from bayes_mirglmm.marginal.side import Side, gather
@@ -63,6 +64,44 @@ def fixed_information(problem: Problem, mode: Mode, side: Side, hessian: np.ndar
             for i in range(n):
                 total += x[i, b] * x[i, c] * totals[i]
             hessian[b, c] = total - along(all_v[b], all_u[b], v, u)
+
+
+@kernel
+def covariance_information(problem: Problem, mode: Mode, chol: np.ndarray, hessian: np.ndarray) -> None:
+    """Write the Fisher information of the entries of L, as if each isomiR's own effects were seen with noise.
+
+    M_j is the precision that the counts of isomiR j give to its effects; what is seen of them has the covariance
+    L L' + M_j^-1, of inverse P_j, and the information is that of normal samples, sum_j trace(P_j dS P_j dS') / 2 with
+    dS the change of L L'. It never curves down, and does not know that effects share samples and fixed effects.
+    """
+    rows, cols = problem.rows, problem.cols
+    feature, sums = problem.feature, mode.observed.sums
+    k = chol.shape[0]
+    first = parameter_layout(problem).chol
+    n_entries = rows.shape[0]
+    m = np.empty((k, k))
+    block = np.empty((k, k))
+    hessian[first : first + n_entries, first : first + n_entries] = 0.0
+    for j in range(sums.shape[1]):
+        m[:] = 0.0
+        for r in range(feature.shape[0]):
+            for a in range(k):
+                for b in range(k):
+                    m[a, b] += sums[r, j] * feature[r, a, b]
+        ml = times(m, chol)
+        block[:] = transposed_times(chol, ml)
+        for a in range(k):
+            block[a, a] += 1.0
+        if not cholesky(block):
+            continue
+        p = m - times_transposed(times(ml, inverse(block)), ml)
+        pl = times(p, chol)
+        lpl = transposed_times(chol, pl)
+        for e in range(n_entries):
+            for f in range(n_entries):
+                hessian[first + e, first + f] += (
+                    pl[rows[f], cols[e]] * pl[rows[e], cols[f]] + lpl[cols[e], cols[f]] * p[rows[e], rows[f]]
+                )
 
 
 @kernel

@@ -1,4 +1,4 @@
-"""Minimise f(phi): quasi-Newton steps from a finite-difference Hessian, then Newton to the end.
+"""Minimise f(phi): quasi-Newton steps from a rough Hessian, then Newton to the end.
 
 The raw, sign-free L and sigma make a variance of zero an ordinary interior minimum, so there are no bounds, and the
 end is judged by the Newton decrement: g' H^-1 g / 2, in nats, is how much lower the quadratic model's minimum lies.
@@ -19,6 +19,7 @@ from bayes_mirglmm.kernels.dense import cholesky, eigen, frobenius, inverse
 from bayes_mirglmm.marginal.hessian import (
     ONE_SIDED_STEP,
     STEP,
+    covariance_information,
     exact_hessian,
     fixed_information,
     mode_slopes,
@@ -26,7 +27,7 @@ from bayes_mirglmm.marginal.hessian import (
 )
 from bayes_mirglmm.marginal.leverage import leverage
 from bayes_mirglmm.marginal.objective import approach, evaluate, find_mode, unpack
-from bayes_mirglmm.marginal.problem import Problem
+from bayes_mirglmm.marginal.problem import MANY_ENTRIES, Problem, parameter_layout
 
 TOLERANCE = 1e-9  # nats
 #: Where several variances are zero at once the valley is curved and Newton's steps are short: after this many, what is
@@ -42,7 +43,9 @@ FLAT = 1e-7  # relative curvature below which a direction is not moved along
 #: More parameters than this have their Hessian from one-sided differences: half the evaluations, and standard errors to
 #: five digits.
 CENTRAL = 12
-FEW_FIXED = 5  # more fixed effects than this start from the curvature of the joint density
+#: More fixed effects than this start from the curvature of the joint density, and many free entries of L from their
+#: information in normal samples; otherwise the rough Hessian is one of differences.
+FEW_FIXED = 5
 CALL = 2e7  # multiplications, about, after which a call of the kernel returns
 
 #: What the next evaluation is for: the start, a step along a direction, or differences for a Hessian.
@@ -169,10 +172,7 @@ def go_on(problem: Problem, search: _Search, most: int) -> bool:
     gradients = np.empty((d, 2, d))
     all_v = np.empty((d, 2, k, n_isomirs))
     all_u = np.empty((d, 2, u.shape[0]))
-    n_fixed = problem.x.shape[1]
-    given = (
-        n_fixed if n_fixed > FEW_FIXED and not problem.inner else 0
-    )  # columns that a rough Hessian has otherwise
+    given = _given(problem)  # columns that a rough Hessian has otherwise
     central = d <= CENTRAL
     column, opposite = 0, 0  # where the differences stand
     centre = unpack(problem, phi)
@@ -194,7 +194,10 @@ def go_on(problem: Problem, search: _Search, most: int) -> bool:
                 base = find_mode(problem, centre, v, u)
                 known = True
             if phase == ROUGH and column == 0 and given > 0:
-                fixed_information(problem, base, centre.side, search.hessian)
+                if not problem.inner:
+                    fixed_information(problem, base, centre.side, search.hessian)
+                if problem.rows.shape[0] > MANY_ENTRIES:
+                    covariance_information(problem, base, centre.chol, search.hessian)
                 column = given
             step = STEP if phase == EXACT and central else ONE_SIDED_STEP
             phi[column] += step if opposite == 0 else -step
@@ -278,6 +281,15 @@ def go_on(problem: Problem, search: _Search, most: int) -> bool:
         search.g_cov[:] = there.g_cov
         search.gb_cov[:] = there.gb_cov
     return False
+
+
+@kernel
+def _given(problem: Problem) -> int:
+    """Count the first parameters whose curvature a rough Hessian has without differences."""
+    at = parameter_layout(problem)
+    if problem.rows.shape[0] > MANY_ENTRIES:
+        return min(at.terms, at.size - 1)
+    return at.chol if at.chol > FEW_FIXED else 0
 
 
 @kernel

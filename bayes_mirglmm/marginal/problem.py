@@ -7,6 +7,10 @@ import numpy as np
 from bayes_mirglmm.kernels.compilation import kernel
 from bayes_mirglmm.kernels.covariance import symmetric_root
 
+#: More free entries of L than this are started from the isomiRs' own regressions together, and their curvature from
+#: the information that these have, not from differences.
+MANY_ENTRIES = 6
+
 
 class Problem(NamedTuple):
     """Data and structure of one mixed model; samples are sorted so that equal rows of ``z`` are neighbours.

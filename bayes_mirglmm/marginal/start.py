@@ -7,9 +7,10 @@ import numpy as np
 
 from bayes_mirglmm.kernels.compilation import summing_kernel
 from bayes_mirglmm.kernels.elementary import fast_log
-from bayes_mirglmm.marginal.problem import Problem, n_parameters, n_side, parameter_layout
+from bayes_mirglmm.marginal.problem import MANY_ENTRIES, Problem, n_parameters, n_side, parameter_layout
 
 SMALLEST_SD = 0.1  # the gradient in a standard deviation of zero is zero: never start there
+SMALLEST_AXIS = 0.05  # the same along every axis of a covariance of many effects
 
 
 class Projections(NamedTuple):
@@ -35,19 +36,40 @@ def start_values(problem: Problem, projections: Projections | None = None) -> np
     and what is left, less the Poisson part, 1/theta.
     """
     project = projections or make_projections(problem.x, problem.z)
-    beta, sd = np.empty(problem.x.shape[1]), np.empty(problem.z.shape[1])
-    sample_sd, theta = moments(problem.y, problem.offset, problem.x, problem.z, *project, beta, sd)
+    k = problem.z.shape[1]
+    beta, sd, own = np.empty(problem.x.shape[1]), np.empty(k), np.zeros((k, problem.y.shape[1]))
+    sample_sd, theta, noise = moments(
+        problem.y, problem.offset, problem.x, problem.z, *project, beta, sd, own
+    )
     phi = np.zeros(n_parameters(problem))
     at = parameter_layout(problem)
     if not problem.inner:
         phi[: len(beta)] = beta
-    phi[at.chol : at.terms] = np.where(problem.rows == problem.cols, sd[problem.rows], 0.0)
+    if len(problem.rows) > MANY_ENTRIES:
+        chol = _joint_root(problem, own, noise * project.z @ project.z.T)
+        phi[at.chol : at.terms] = chol[problem.rows, problem.cols]
+    else:
+        phi[at.chol : at.terms] = np.where(problem.rows == problem.cols, sd[problem.rows], 0.0)
     # The variance between samples, shared out evenly.
     parts = int(problem.has_sample) + len(problem.starts)
     phi[at.terms : at.theta] = max(sample_sd / math.sqrt(max(parts, 1)), SMALLEST_SD)
     if not problem.poisson:
         phi[-1] = math.log(theta)
     return phi
+
+
+def _joint_root(problem: Problem, own: np.ndarray, noise: np.ndarray) -> np.ndarray:
+    """Return L (K, K) from the covariance of ``own`` (K, J) over isomiRs, less what their ``noise`` (K, K) adds.
+
+    Effects against one reference level are correlated by it: where they are many, a search that starts from
+    uncorrelated ones takes twice the steps.
+    """
+    block = np.zeros(noise.shape, dtype=bool)
+    block[problem.rows, problem.cols] = block[problem.cols, problem.rows] = True
+    centred = own - own.mean(axis=1, keepdims=True)
+    covariance = np.where(block, centred @ centred.T / own.shape[1] - noise, 0.0)
+    values, vectors = np.linalg.eigh(covariance)
+    return np.linalg.cholesky((vectors * np.maximum(values, SMALLEST_AXIS**2)) @ vectors.T)
 
 
 @summing_kernel
@@ -61,8 +83,12 @@ def moments(
     z_noise: np.ndarray,
     beta: np.ndarray,
     sd: np.ndarray,
-) -> tuple[float, float]:
-    """Write fixed effects (p,) and SDs of the isomiR effects (K,); return the SD of the samples, and theta."""
+    own: np.ndarray,
+) -> tuple[float, float, float]:
+    """Write fixed effects (p,), SDs of the isomiR effects (K,), and add these to ``own`` (K, J).
+
+    Returns the SD of the samples, theta, and the variance of a cell.
+    """
     n, n_isomirs = y.shape
     residual = np.empty((n, n_isomirs))
     poisson_part = 0.0
@@ -75,7 +101,6 @@ def moments(
             poisson_part += 1.0 / (y[i, j] + 1.0)
         for c in range(beta.shape[0]):
             beta[c] += project_x[c, i] * total / n_isomirs
-    own = np.zeros((sd.shape[0], n_isomirs))
     for i in range(n):
         fitted = 0.0
         for c in range(beta.shape[0]):
@@ -110,7 +135,7 @@ def moments(
         sd[a] = math.sqrt(max(variance, SMALLEST_SD * SMALLEST_SD))
     theta = 1.0 / max(noise - poisson_part / (n * n_isomirs), 0.01)
     spread = math.sqrt(max(squares / n - (samples / n) ** 2, 0.0))
-    return spread, min(max(theta, 0.3), 100.0)
+    return spread, min(max(theta, 0.3), 100.0), noise
 
 
 def start_effects(problem: Problem, projections: Projections) -> tuple[np.ndarray, np.ndarray]:
