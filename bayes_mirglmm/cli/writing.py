@@ -44,11 +44,12 @@ def finish(
     """
     import bayes_mirglmm as bm
     from bayes_mirglmm.cli.summary import print_summary, summarise
+    from bayes_mirglmm.results.fit_result import table_names
 
     result.metadata["contrasts"] = [c.spec for c in contrasts]
     if report:
         result.metadata["files_besides"] = [REPORT]
-    names = [*result.tables(), *(["contrasts"] if contrasts else []), *(["omnibus"] if omnibus else [])]
+    names = [*table_names(result), *(["contrasts"] if contrasts else []), *(["omnibus"] if omnibus else [])]
     files = {name: out / f"{name}.tsv" for name in names}
     if done and all(path.exists() for path in files.values()):
         reporter.step(f"{out} holds this very run, finished already")
@@ -84,6 +85,7 @@ def write(
     Ctrl-C and SIGTERM wait until it is written. Where the disk is full, the run goes to another folder that will do.
     """
     from bayes_mirglmm.interruption import deferred
+    from bayes_mirglmm.results.fit_result import table_names
     from bayes_mirglmm.results.saving import save
     from bayes_mirglmm.results.terms import findings as finding_terms
 
@@ -110,7 +112,7 @@ def write(
         except SaveError as error:
             rescue(result, out, more, error)
         remove_stale(out)
-    return {name: out / f"{name}.tsv" for name in (*result.tables(), *more)}
+    return {name: out / f"{name}.tsv" for name in (*table_names(result), *more)}
 
 
 def rescue(result: "Fit", out: Path, tables: "dict[str, pd.DataFrame]", error: SaveError) -> NoReturn:

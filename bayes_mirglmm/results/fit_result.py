@@ -240,8 +240,7 @@ class Fit:
         dict of str to pandas.DataFrame
             In the order in which a run folder lists them.
         """
-        names = [*TABLES, *(SHARED_TABLES if self.usage_test == SHARED else ())]
-        return {name: getattr(self, name)() for name in names}
+        return {name: getattr(self, name)() for name in table_names(self)}
 
     def save(self, folder: str | PathLike[str], force: bool = False) -> None:
         """Write the fit to a folder: tables as TSV and parquet, ``arrays.nc`` and ``run.json``.
@@ -267,3 +266,8 @@ class Fit:
 
     def _repr_html_(self) -> str:
         return display.html_summary(self)
+
+
+def table_names(fit: Fit) -> list[str]:
+    """Return the names of the tables of a fit, in the order in which a run folder lists them, without making them."""
+    return [*TABLES, *(SHARED_TABLES if fit.usage_test == SHARED else ())]
