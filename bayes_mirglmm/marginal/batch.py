@@ -15,7 +15,8 @@ import numpy as np
 from bayes_mirglmm.kernels.compilation import kernel, spliced_kernel
 from bayes_mirglmm.kernels.elementary import log_ratio
 from bayes_mirglmm.kernels.special import negative_binomial_half_deviance, poisson_half_deviance
-from bayes_mirglmm.marginal.lane_factor import LaneFactor, factor_lanes, solve_lanes
+from bayes_mirglmm.marginal.lane_factor import LaneFactor, factor_lanes
+from bayes_mirglmm.marginal.lane_solving import solve_lanes
 from bayes_mirglmm.marginal.lanes import (
     Lanes,
     along_groups,

@@ -14,17 +14,9 @@ combination are corrected, as the simplified Laplace approximation does for one 
 import numpy as np
 
 from bayes_mirglmm.kernels.compilation import kernel, spliced_kernel
-from bayes_mirglmm.marginal.lane_factor import (
-    LaneFactor,
-    backward_lanes,
-    factor_lanes,
-    settle_isomirs,
-    settle_samples,
-    solve_lanes,
-    stacked,
-    unstack,
-)
+from bayes_mirglmm.marginal.lane_factor import LaneFactor, backward_lanes, factor_lanes
 from bayes_mirglmm.marginal.lane_leverage import leverages
+from bayes_mirglmm.marginal.lane_solving import settle_isomirs, settle_samples, solve_lanes, stacked, unstack
 from bayes_mirglmm.marginal.lanes import (
     Lanes,
     along_groups,
