@@ -118,7 +118,7 @@ def test_every_option_reaches_the_library(run, files, tmp_path: Path, monkeypatc
         "fit", *files.inputs, *DESIGN, "--slope", "group", "--method", "ml", "--offset", "tmm", "--model", "poisson",
         "--curvature", "expected", "--criterion", "ml", "--df", "z", "--preset", "mirglmm", "--prob", "0.9",
         "--jobs", "2", "--seed", "7", "--draws", "90", "--chains", "3", "--tune", "80", "--target-accept", "0.7",
-        "--usage-test", "shared", "--shared-samples", "--max-seconds", "60",
+        "--usage-test", "shared", "--shared-samples", "--max-seconds", "60", "--priors", "learned",
         "--no-filter", "--out", tmp_path / "run",
     )  # fmt: skip
     assert result.code == 2
@@ -128,7 +128,7 @@ def test_every_option_reaches_the_library(run, files, tmp_path: Path, monkeypatc
         "nuisance": (), "draws": 90, "chains": 3, "tune": 80, "target_accept": 0.7, "n_jobs": 2, "seed": 7,
         "progress": False, "throw": False, "isomirs": 41, "usage_test": "shared",
         "samples": "shared", "max_seconds": 60.0, "ledger": tmp_path / "run", "resume": False, "shard": None,
-        "executor": None, "mirnas": None,
+        "executor": None, "mirnas": None, "priors": "learned",
     }  # fmt: skip
     run(
         "fit",
