@@ -1,6 +1,6 @@
 """A fit on a Dask cluster: a scheduler and workers of one thread each, processes of their own on this machine.
 
-    python benchmarks/cluster.py [--mirnas 60] [--methods ml,laplace] [--workers 1,2]
+    python benchmarks/cluster.py [--mirnas 240] [--methods ml,laplace] [--workers 1,2]
 
 Each method is fitted in this process, then on the cluster with each number of workers, and once with two workers of
 which one is killed when a third of the miRNAs is done. Every fit has to have the numbers of the first, bit for bit, and
@@ -32,7 +32,7 @@ RESULTS = HERE / "results" / "cluster.tsv"
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--mirnas", type=int, default=60)
+    parser.add_argument("--mirnas", type=int, default=240)
     parser.add_argument("--methods", default="ml,laplace")
     parser.add_argument("--workers", default="1,2")
     options = parser.parse_args()
