@@ -20,12 +20,7 @@ def normalize(
     sum_by: o.SumBy = None,
     format: o.Format = "auto",
     read: o.Read = None,
-    filter: Annotated[
-        bool,
-        typer.Option(
-            "--filter/--no-filter", help="Leave out what is hardly expressed.", rich_help_panel=o.INPUT
-        ),
-    ] = True,
+    filter: o.Filter = True,
     min_mirna_log_cpm: o.MinMirna = MIN_MIRNA_LOG_CPM,
     min_isomir_log_cpm: o.MinIsomir = MIN_ISOMIR_LOG_CPM,
     kind: Annotated[

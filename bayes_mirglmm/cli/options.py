@@ -106,6 +106,10 @@ Mirnas = Annotated[
         show_default=False,
     ),
 ]
+Filter = Annotated[
+    bool,
+    typer.Option("--filter/--no-filter", help="Leave out what is hardly expressed.", rich_help_panel=INPUT),
+]
 MinMirna = Annotated[
     float,
     typer.Option(
