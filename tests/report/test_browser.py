@@ -297,6 +297,18 @@ def test_everything_works_from_the_keyboard(page: SimpleNamespace):
     page.press(escape)
 
 
+def test_names_of_samples_end_within_the_heat_map(browser: Any, tmp_path: Path):
+    counts = bm.simulate(3, n_mirnas=6, n_isomirs=4, seed=5).counts
+    counts = counts.assign_coords(sample=[f"TCGA-CV-74{i:02}-01A" for i in range(6)])
+    browser.get(bm.write_report(bm.fit(counts, "~ group", progress=False), tmp_path / "long.html").as_uri())
+    beyond = """const map = document.querySelector('figure svg [transform*="rotate(-90)"]').closest('svg');
+        const edge = map.getBoundingClientRect().bottom;
+        return [...map.querySelectorAll('text')].map((t) => t.getBoundingClientRect().bottom - edge);"""
+    found = browser.execute_script(beyond)
+    assert len(found) > 6
+    assert max(found) <= 4  # pixels; fonts differ by some
+
+
 def test_isomirs_are_told_by_type_in_colour_shape_and_words(page: SimpleNamespace, hostile: Fit):
     page.one("#effects-table .open").click()
     mirna = page.texts("#mirna-title")[0]

@@ -96,7 +96,9 @@ class SamplePictures {
     const cell = { x: (width - left - 8) / heat.samples.length, y: 13 };
     const top = 16;
     const written = cell.x >= 9;
-    const height = top + heat.mirnas.length * cell.y + (written ? 84 : 8);
+    const labels = heat.samples.map((i) => shortened(names[i], 18));
+    const room = 8 + 7.4 * Math.max(...labels.map((label) => [...label].length)); // capitals are this wide
+    const height = top + heat.mirnas.length * cell.y + (written ? room : 8);
     const strip = heat.samples.map((i, k) => svg("rect", { x: left + k * cell.x, y: 2, width: cell.x + 0.3, height: 9, fill: this.colour(i) }));
     const rows = heat.mirnas.map((name, r) => [
       svg("text", { x: left - 5, y: top + r * cell.y + 10, "text-anchor": "end", class: "name" }, shortened(name, Math.floor(left / 6.2))),
@@ -107,9 +109,9 @@ class SamplePictures {
         onclick: () => this.open(name),
       })),
     ]);
-    const foot = written ? heat.samples.map((i, k) => {
-      const at = `${left + (k + 0.5) * cell.x + 3} ${height - 80}`;
-      return svg("text", { class: "name", "text-anchor": "end", transform: `translate(${at}) rotate(-90)` }, shortened(names[i], 13));
+    const foot = written ? labels.map((label, k) => {
+      const at = `${left + (k + 0.5) * cell.x + 3} ${height - room + 4}`;
+      return svg("text", { class: "name", "text-anchor": "end", transform: `translate(${at}) rotate(-90)` }, label);
     }) : [];
     figure.append(drawing(width, height, `Heat map of ${heat.mirnas.length} miRNAs in ${names.length} samples`, strip, rows, foot));
     savable(figure, "heatmap");
