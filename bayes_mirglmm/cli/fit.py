@@ -169,6 +169,7 @@ def fit(
             rich_help_panel=o.MODEL,
         ),
     ] = False,
+    influence: o.Influence = False,
     preset: Annotated[
         Literal["mirglmm"] | None,
         typer.Option(
@@ -243,7 +244,9 @@ def fit(
     o.parse_references(reference or [])
     asked = asked_bounds(beyond_fold, rope_fold, has_draws=method_named(method).has_draws)
     if shard is not None:
-        scale_out.refuse_with_shard(contrast=contrast, omnibus=omnibus, report=report, findings=findings)
+        scale_out.refuse_with_shard(
+            contrast=contrast, omnibus=omnibus, influence=influence, report=report, findings=findings
+        )
     with scale_out.claimed(out, force=force, resume=resume), scale_out.cluster(scheduler) as client:
         if report:
             check_report_target(out / REPORT, force=force or resume)
@@ -307,6 +310,7 @@ def fit(
                 report=report,
                 force=force or done,
                 types=data,
+                influence=influence,
                 findings=findings,
                 done=done,
             )

@@ -28,6 +28,7 @@ def report(
             show_default=False,
         ),
     ] = None,
+    influence: o.Influence = False,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -62,9 +63,24 @@ def report(
     reporter.step(f"Reading {run}")
     fit = bm.load(run)
     contrasts = [parse_contrast(text, fit.design).spec for text in contrast or []]
+    if influence:
+        fit.metadata["influence"] = True
+    leave_out_samples(reporter, fit)
     path = bm.write_report(fit, target, contrasts=contrasts or None, force=force)
     reporter.json(as_json(fit, target, path))
     reporter.say(f"{target} ({size(path)}): {len(fit):,} miRNAs. Open it in a browser.")
+
+
+def leave_out_samples(reporter: Reporter, fit: "Fit") -> None:
+    """Fit called miRNAs again without each sample, where that was asked for, and say how much there is to do."""
+    from bayes_mirglmm.results.deciding_samples import asked_mirnas, influence_asked
+    from bayes_mirglmm.results.influence import without_each_sample
+
+    if influence_asked(fit):
+        names, samples = asked_mirnas(fit), len(fit.design.samples)
+        what = f"{len(names):,} called miRNA{'' if len(names) == 1 else 's'} again without each of {samples:,} samples"
+        reporter.step(f"Fitting {what}: {len(names) * samples:,} fits")
+        without_each_sample(fit.ml, names)
 
 
 def as_json(fit: "Fit", target: Path, path: Path) -> dict[str, Any]:

@@ -155,6 +155,7 @@ def merge(
             show_default=False,
         ),
     ] = None,
+    influence: o.Influence = False,
     out: Annotated[
         Path, typer.Option("--out", "-o", help="Folder for the results.", rich_help_panel=o.OUTPUT)
     ],
@@ -189,7 +190,9 @@ def merge(
     tested = (
         named_terms(parse_formula(result.formula, list(result.samples.columns)), omnibus) if omnibus else []
     )
-    finish(reporter, result, out, contrasts, tested, report=report, force=force, types=None)
+    finish(
+        reporter, result, out, contrasts, tested, report=report, force=force, types=None, influence=influence
+    )
 
 
 def _folders(parts: Sequence[Path], out: Path) -> list[Path]:

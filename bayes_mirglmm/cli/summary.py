@@ -10,6 +10,7 @@ from bayes_mirglmm.cli.console import Reporter, table
 from bayes_mirglmm.cli.language import spoken
 from bayes_mirglmm.methods.registry import Method
 from bayes_mirglmm.outcomes import STATUSES, from_metadata
+from bayes_mirglmm.results.deciding_samples import deciding_sentence, influence_asked, rest_on_one_sample
 from bayes_mirglmm.results.hits import (
     FDR,
     LOG_BF,
@@ -78,6 +79,9 @@ def summarise(fit: "Fit", out: Path, files: dict[str, Path], omnibus: Sequence[s
             summary["usage_hits_lrt"] = int(about["hits_lrt"])
     if len(fit) and calls_by_outliers(fit):
         summary["outliers"] = outliers_sentence(fit)
+    if influence_asked(fit):
+        summary["influence"] = deciding_sentence(fit)
+        summary["rest_on_one_sample"] = rest_on_one_sample(fit).to_dict("records")
     bare = effects.loc[~effects["isomir_slope"], "term"].drop_duplicates()
     if tested and len(bare):
         summary["without_isomir_slopes"] = [name for name in terms if name in set(bare)]
@@ -145,6 +149,8 @@ def print_summary(reporter: Reporter, fit: "Fit", summary: dict[str, Any]) -> No
         reporter.say(f"  isomiR usage: {summary['usage_reason']}")
     if summary.get("outliers"):
         reporter.say(f"  {summary['outliers']}")
+    if summary.get("influence"):
+        reporter.say(f"  {summary['influence']}")
     if summary["top"]:
         method = fit.method
         rank, call = method.ranks_by, method.calls_by

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NoReturn
 from bayes_mirglmm.cli.console import Reporter
 from bayes_mirglmm.cli.contrasts import Contrast
 from bayes_mirglmm.cli.findings import write_beside
-from bayes_mirglmm.cli.report import REPORT, remove_stale
+from bayes_mirglmm.cli.report import REPORT, leave_out_samples, remove_stale
 from bayes_mirglmm.errors import MirglmmError, SaveError
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ def finish(
     report: bool,
     force: bool,
     types: "xr.Dataset | None",
+    influence: bool = False,
     findings: bool = False,
     done: bool = False,
 ) -> None:
@@ -37,6 +38,8 @@ def finish(
     ----------
     types : xarray.Dataset, optional
         Counts whose annotation tells report and findings of what type isomiRs are.
+    influence : bool
+        Also say which results rest on one sample.
     findings : bool
         Also write the folder of findings.
     done : bool
@@ -49,7 +52,11 @@ def finish(
     result.metadata["contrasts"] = [c.spec for c in contrasts]
     if report:
         result.metadata["files_besides"] = [REPORT]
-    names = [*table_names(result), *(["contrasts"] if contrasts else []), *(["omnibus"] if omnibus else [])]
+    if influence:
+        result.metadata["influence"] = True
+        leave_out_samples(reporter, result)  # before Ctrl-C has to wait for the writing
+    more = {"contrasts": contrasts, "omnibus": omnibus, "influential_samples": influence}
+    names = [*table_names(result), *(name for name, asked in more.items() if asked)]
     files = {name: out / f"{name}.tsv" for name in names}
     if done and all(path.exists() for path in files.values()):
         reporter.step(f"{out} holds this very run, finished already")
@@ -85,17 +92,21 @@ def write(
     Ctrl-C and SIGTERM wait until it is written. Where the disk is full, the run goes to another folder that will do.
     """
     from bayes_mirglmm.interruption import deferred
+    from bayes_mirglmm.results.deciding_samples import influence_asked, influence_table
     from bayes_mirglmm.results.fit_result import table_names
     from bayes_mirglmm.results.saving import save
     from bayes_mirglmm.results.terms import findings as finding_terms
 
     with deferred(f"Saving to {out}"):
         more = {}
+        flags = influence_asked(result)
+        if flags:
+            more = result.tables(influence=True) | {"influential_samples": influence_table(result)}
         if contrasts:
-            more["contrasts"] = result.contrast([c.spec for c in contrasts])
+            more["contrasts"] = result.effects(contrasts=[c.spec for c in contrasts], influence=flags)
         own = [c.spec for c in contrasts if c.variable in ("", result.slope) and of_isomirs(result, c)]
         if own:
-            more["isomir_contrasts"] = result.isomir_effects(contrasts=own)
+            more["isomir_contrasts"] = result.isomir_effects(contrasts=own, influence=flags)
         if omnibus:
             more["omnibus"] = result.ml.omnibus(list(omnibus), lrt=True)
         if result.metadata.get("probability"):
@@ -112,7 +123,7 @@ def write(
         except SaveError as error:
             rescue(result, out, more, error)
         remove_stale(out)
-    return {name: out / f"{name}.tsv" for name in (*table_names(result), *more)}
+    return {name: out / f"{name}.tsv" for name in dict.fromkeys((*table_names(result), *more))}
 
 
 def rescue(result: "Fit", out: Path, tables: "dict[str, pd.DataFrame]", error: SaveError) -> NoReturn:

@@ -135,6 +135,20 @@ def _of_mirnas() -> tuple[Column, ...]:
     )
 
 
+RESTS_ON = Column(
+    "deciding_samples",
+    "rests on",
+    "Called, and not without this sample: the p-value by maximum likelihood is above 0.05 without it.",
+    "text",
+)
+WITHOUT_SAMPLE = Column(
+    "p_value_without_sample",
+    "p without a sample",
+    "The largest p-value by maximum likelihood without one of the samples; not adjusted.",
+    "p",
+    extra=True,
+)
+
 USAGE = (
     Column(
         "p_shared", "p shared", "Of usage beyond the isomiR profiles that samples share over all miRNAs.", "p"
@@ -187,19 +201,36 @@ USAGE = (
     Column(
         "pareto_k", "Pareto k", "Reliability of the evidence of both models; above 0.7 it is rough.", "number"
     ),
+    Column(
+        "outlying_cells",
+        "outlying counts",
+        "Counts of single isomiRs in single samples that stand far from the others.",
+        "integer",
+    ),
+    Column(
+        "p_value_without",
+        "p without them",
+        "p, with these counts replaced by what the others predict.",
+        "p",
+    ),
+    RESTS_ON,
+    WITHOUT_SAMPLE,
 )
 
 
 def effect_columns(table: pd.DataFrame, prob: float, *, bayesian: bool) -> list[dict[str, Any]]:
     """Return the columns that the table of a comparison shows, given what is known of the miRNAs (``table``)."""
-    wanted = [MIRNA, *_effects(prob, bayesian), *_of_mirnas()]
+    wanted = [MIRNA, *_effects(prob, bayesian), RESTS_ON, WITHOUT_SAMPLE, *_of_mirnas()]
     known = {*table.columns, *(["interval"] if "lower_log2" in table else [])}
     return [_shown(column) for column in wanted if column.key in known]
 
 
 def usage_columns(table: pd.DataFrame) -> list[dict[str, Any]]:
     """Return the columns of the usage table that this fit has."""
-    return [_shown(column) for column in (MIRNA, *USAGE) if column.key in table.columns]
+    known = set(table.columns)
+    if "outlying_cells" in known and not table["outlying_cells"].gt(0).any():
+        known -= {"outlying_cells", "p_value_without"}
+    return [_shown(column) for column in (MIRNA, *USAGE) if column.key in known]
 
 
 def _shown(column: Column) -> dict[str, Any]:

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from bayes_mirglmm.results.deciding_samples import FLAGS, flag_effects, influence_asked
+from bayes_mirglmm.results.effects import unwarned_effects
 from bayes_mirglmm.results.hits import called_effects
 from bayes_mirglmm.results.inference import LOG_2
 from bayes_mirglmm.results.probability import asked_probabilities, probability
@@ -63,12 +65,14 @@ def comparisons(fit: "Fit", contrasts: Any = None) -> list[Comparison]:
     found = []
     if terms:
         effects = _with_probabilities(fit, called_effects(fit, terms), terms, None)
+        effects = _with_flags(fit, effects, terms, None)
         found = [
             Comparison(name, *in_words(fit.design, name), name in slopes, _rows(effects, "term", name))
             for name in terms
         ]
     if contrasts is not None:
         effects = _with_probabilities(fit, called_effects(fit, contrasts=contrasts), None, contrasts)
+        effects = _with_flags(fit, effects, None, contrasts)
         own = _contrasts_of_isomirs(fit, contrasts)
         found += [
             Comparison(name, name, f"in {name}", "up", "down", name in own, _rows(effects, "contrast", name))
@@ -102,6 +106,15 @@ def _with_probabilities(fit: "Fit", effects: pd.DataFrame, terms: Any, contrasts
     table = probability(fit, terms, contrasts, **asked)
     wanted = [name for name in ("p_beyond", "p_rope") if name in table]
     return effects.merge(table[["mirna", label, *wanted]], on=["mirna", label], how="left", sort=False)
+
+
+def _with_flags(fit: "Fit", effects: pd.DataFrame, terms: Any, contrasts: Any) -> pd.DataFrame:
+    """Return effects with the samples that they rest on, where the run was made with that."""
+    if not influence_asked(fit):
+        return effects
+    keys = ["mirna", "term" if contrasts is None else "contrast"]
+    table = flag_effects(fit, unwarned_effects(fit, terms, contrasts), terms, contrasts)
+    return effects.merge(table[[*keys, *FLAGS]], on=keys, how="left", sort=False)
 
 
 def _rows(effects: pd.DataFrame, label: str, name: str) -> pd.DataFrame:

@@ -17,10 +17,11 @@ from bayes_mirglmm.report.comparisons import Comparison, comparisons
 from bayes_mirglmm.report.diagnostics import diagnostics, statuses
 from bayes_mirglmm.report.isomirs import isomir_columns
 from bayes_mirglmm.report.origin import notes, origin, prior_rows, sample_rows
-from bayes_mirglmm.report.samples import sample_pictures
+from bayes_mirglmm.report.samples import deciding_rows, sample_pictures
 from bayes_mirglmm.report.usage import usage_lead
 from bayes_mirglmm.report.verdict import verdict
 from bayes_mirglmm.report.words import WORDS, anchor
+from bayes_mirglmm.results.deciding_samples import FLAGS, deciding_sentence, influence_asked
 from bayes_mirglmm.results.hits import FDR, usage_column
 from bayes_mirglmm.results.selection import mean_cpm
 from bayes_mirglmm.results.terms import INTERCEPT
@@ -48,6 +49,7 @@ EFFECTS = (
     "shrunk_s_value",
     "p_beyond",
     "p_rope",
+    *FLAGS,
 )
 
 
@@ -67,7 +69,8 @@ def gather(
     """
     contrasts = asked_contrasts(fit, contrasts)
     found = comparisons(fit, contrasts)
-    usage = fit.usage()
+    asked = influence_asked(fit)
+    usage = fit.usage(influence=asked)
     # One coefficient is enough for the diagnostics: its draws are those of all.
     effects = found[0].table if found else fit.effects(INTERCEPT)
     samples = sample_pictures(fit)
@@ -91,6 +94,8 @@ def gather(
         "usage_lead": usage_lead(fit),
         "words": [(anchor(word), word, meaning) for word, meaning in WORDS.items()],
         "data_has_samples": samples is not None,
+        "influence": deciding_sentence(fit) if asked else "",
+        "deciding": deciding_rows(fit) if asked else [],
         "data": page_data(fit, found, usage, effects, contrasts, types) | {"samples": samples},
     }
 

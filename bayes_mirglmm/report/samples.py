@@ -9,6 +9,7 @@ from bayes_mirglmm.plots.clusters import clustered
 from bayes_mirglmm.plots.grouping import Grouping, grouping
 from bayes_mirglmm.plots.ordination import principal_components
 from bayes_mirglmm.report.compact import compact
+from bayes_mirglmm.results.deciding_samples import USAGE, rest_on_one_sample
 
 if TYPE_CHECKING:
     from bayes_mirglmm.results import Fit
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 MOST_SAMPLES = 200  # that a heat map has a readable column for
 ROWS, ISOMIRS = 30, 500
 FEWEST = 3
+NAMED = 8  # miRNAs
 
 
 def sample_pictures(fit: "Fit") -> dict[str, Any] | None:
@@ -40,6 +42,25 @@ def sample_pictures(fit: "Fit") -> dict[str, Any] | None:
         "plane": {"x": compact(plane[:, 0], 4), "y": compact(plane[:, 1], 4), "share": compact(share, 3)},
         "heat": _heat(fit) if n <= MOST_SAMPLES and len(fit) > 1 else None,
     }
+
+
+def deciding_rows(fit: "Fit") -> list[dict[str, Any]]:
+    """Return a row per sample that called results rest on: ``sample``, ``effects``, ``usage``, ``mirnas``."""
+    found = rest_on_one_sample(fit)
+    rows = []
+    for name, part in found.groupby("sample", sort=False):
+        mirnas = list(dict.fromkeys(part["mirna"]))
+        more = f" and {len(mirnas) - NAMED} more" if len(mirnas) > NAMED else ""
+        usage = int((part["what"] == USAGE).sum())
+        rows.append(
+            {
+                "sample": str(name),
+                "effects": len(part) - usage,
+                "usage": usage,
+                "mirnas": ", ".join(mirnas[:NAMED]) + more,
+            }
+        )
+    return sorted(rows, key=lambda row: -(row["effects"] + row["usage"]))
 
 
 def pairs_of(fit: "Fit") -> list[int] | None:

@@ -9,6 +9,7 @@ import pandas as pd
 from bayes_mirglmm.outcomes import LOW_EXPRESSION
 from bayes_mirglmm.report.comparisons import Comparison
 from bayes_mirglmm.report.usage import usage_text
+from bayes_mirglmm.results.deciding_samples import deciding_sentence, influence_asked
 from bayes_mirglmm.results.hits import FDR, count_hits, surest_first
 from bayes_mirglmm.results.outliers import outliers_sentence
 
@@ -27,7 +28,8 @@ def verdict(fit: "Fit", comparisons: Sequence[Comparison], usage: pd.DataFrame) 
         parts.append(f"{len(asked) - MOST_COMPARISONS} more comparisons are in the menu above the table.")
     if asked and len(fit):
         parts.append(_precision(fit, asked[0]))
-    parts += [usage_text(fit, usage), outliers_sentence(fit) if len(fit) else "", _cautions(fit)]
+    parts += [usage_text(fit, usage), outliers_sentence(fit) if len(fit) else ""]
+    parts += [deciding_sentence(fit) if influence_asked(fit) else "", _cautions(fit)]
     return [part for part in parts if part]
 
 

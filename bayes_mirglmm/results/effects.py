@@ -46,6 +46,7 @@ def effects(
     *,
     samples: str | None = None,
     estimand: str | None = None,
+    influence: bool = False,
 ) -> pd.DataFrame:
     """Return a row per fitted miRNA and coefficient, or contrast.
 
@@ -65,6 +66,9 @@ def effects(
     estimand : {"isomir_mean", "weighted_mean"}, optional
         Of shared samples: the mean of the isomiRs' effects, which the fixed effect of the model means (default), or
         their mean weighted by the square root of their counts, which is near what summed counts estimate.
+    influence : bool
+        Also say which called effects rest on one sample. Every called miRNA is fitted again by maximum likelihood
+        without each sample, which takes time (see :meth:`influential_samples`); asked for again, the same is at hand.
 
     Returns
     -------
@@ -79,7 +83,10 @@ def effects(
         error rate. ``s_value`` is that of :meth:`shrink`, which learns how many do
         not: a list cut at 0.05 is expected to have the wrong sign in one of twenty. NaN for the intercept.
         With shared samples: ``estimand`` after the names, and ``p_beyond_shared``, the p-value if all that the
-        miRNAs do together along the coefficient were noise.
+        miRNAs do together along the coefficient were noise. With ``influence``: deciding_samples (names of the
+        samples without which the p-value by maximum likelihood, not adjusted, is above 0.05; empty where it is not,
+        and where nothing is called) and p_value_without_sample (the largest p-value without one sample; NaN where
+        nothing is called).
 
     Raises
     ------
@@ -87,6 +94,10 @@ def effects(
         A term, level, probability or kind of interval is not usable.
     """
     table = unwarned_effects(fit, terms, contrasts, prob, interval, samples, estimand)
+    if influence:
+        from bayes_mirglmm.results.deciding_samples import flag_effects  # which needs this table
+
+        table = flag_effects(fit, table, terms, contrasts)
     if "estimand" not in table:  # of shared samples, whose degrees of freedom are learned
         warn_if_saturated(fit)
     return table
@@ -117,6 +128,8 @@ def isomir_effects(
     contrasts: Any = None,
     prob: float | None = None,
     interval: str = "eti",
+    *,
+    influence: bool = False,
 ) -> pd.DataFrame:
     """Return a row per isomiR and coefficient of the slope variable, or contrast of its levels.
 
@@ -137,6 +150,9 @@ def isomir_effects(
         Level of the intervals; that of the fit when omitted.
     interval : {"eti", "hdi"}
         Of a posterior: equal tails, or highest density.
+    influence : bool
+        Also say which called effects (p_adjusted, of a posterior lfsr, at most 0.05) rest on one sample, in columns as
+        those of :meth:`effects`; of isomiRs of miRNAs that are called themselves.
 
     Returns
     -------
@@ -155,7 +171,12 @@ def isomir_effects(
         table = isomir_effects_table(fit.data, weights, label=label, df=fit.effect_df(weights), prob=level)
         table = untested_if_saturated(fit, table)
     warn_if_saturated(fit)
-    return flag_isomirs(fit, table)
+    table = flag_isomirs(fit, table)
+    if influence:
+        from bayes_mirglmm.results.deciding_samples import flag_effects
+
+        table = flag_effects(fit, table, terms, contrasts)
+    return table
 
 
 def shrink(

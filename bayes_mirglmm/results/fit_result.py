@@ -232,15 +232,24 @@ class Fit:
     build_model = _readable.build_model
     model_source = _readable.model_source
 
-    def tables(self) -> dict[str, pd.DataFrame]:
+    def tables(self, *, influence: bool = False) -> dict[str, pd.DataFrame]:
         """Return every table under its name, as a run folder has them.
+
+        Parameters
+        ----------
+        influence : bool
+            Also say which results rest on one sample (:meth:`usage`), which takes time.
 
         Returns
         -------
         dict of str to pandas.DataFrame
             In the order in which a run folder lists them.
         """
-        return {name: getattr(self, name)() for name in table_names(self)}
+        flagged = ("effects", "isomir_effects", "usage") if influence else ()
+        return {
+            name: getattr(self, name)(**({"influence": True} if name in flagged else {}))
+            for name in table_names(self)
+        }
 
     def save(self, folder: str | PathLike[str], force: bool = False) -> None:
         """Write the fit to a folder: tables as TSV and parquet, ``arrays.nc`` and ``run.json``.

@@ -6,20 +6,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from bayes_mirglmm.design.leave_out import without_sample
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.outcomes import CONVERGED
 from bayes_mirglmm.results.effects import unwarned_effects
 from bayes_mirglmm.results.hits import FDR, usage_column
 from bayes_mirglmm.results.inference import effects_table, untested_if_saturated
-from bayes_mirglmm.results.schema import assemble
+from bayes_mirglmm.results.refitting import refit_without
 from bayes_mirglmm.results.selection import find_mirna
 from bayes_mirglmm.results.terms import chosen_weights, default_term
 from bayes_mirglmm.results.usage import usage_table
 from bayes_mirglmm.results.usage_choice import usage_confounded
 
 if TYPE_CHECKING:
-    from bayes_mirglmm.methods.options import Options
     from bayes_mirglmm.results.fit_result import Fit
 
 LEVEL = 0.05
@@ -73,11 +71,11 @@ def influential_samples(
             )
     weights, label = chosen_weights(fit.design, terms, contrasts)
     ml = fit.ml
-    names = _called(fit, terms, contrasts) if mirnas is None else _named(ml, mirnas)
+    names = called_mirnas(fit, terms, contrasts) if mirnas is None else _named(ml, mirnas)
     order = {name: i for i, name in enumerate(names)}
     rows = [
-        _without(ml, names, sample, weights, label)
-        for sample in range(len(fit.design.samples) if names else 0)
+        _without(again, names, fit.design.samples[sample], weights, label)
+        for sample, again in enumerate(without_each_sample(ml, names))
     ]
     before = _results(ml, weights, label)
     columns = [
@@ -97,10 +95,11 @@ def influential_samples(
     return table[columns]
 
 
-def _called(fit: "Fit", terms: Any, contrasts: Any) -> list[str]:
+def called_mirnas(fit: "Fit", terms: Any = None, contrasts: Any = None) -> list[str]:
     """Return the miRNAs whose effect or usage the fit's own tables call, in order."""
     effects = unwarned_effects(fit, terms, contrasts)
-    called = set(effects.loc[effects[fit.method.calls_by] <= FDR, "mirna"])
+    call = "s_value" if fit.method.has_draws else "p_adjusted"
+    called = set(effects.loc[effects[call] <= FDR, "mirna"])
     if fit.has_isomir_slopes and not usage_confounded(fit):
         usage = fit.usage()
         called |= set(usage.loc[usage[usage_column(fit)] <= FDR, "mirna"])
@@ -119,83 +118,46 @@ def _results(fit: "Fit", weights: pd.DataFrame, label: str) -> pd.DataFrame:
     prob = float(fit.data.attrs["prob"])
     effects = effects_table(fit.data, weights, label=label, df=fit.effect_df(weights), prob=prob)
     effects = untested_if_saturated(fit, effects)[["mirna", label, "estimate", "p_value"]]
+    return effects.assign(p_value_usage=effects["mirna"].map(usage_p_values(fit)).astype(float))
+
+
+def usage_p_values(fit: "Fit") -> pd.Series:
+    """Return the p-values of usage of a fit by maximum likelihood, by miRNA."""
     usage = untested_if_saturated(fit, usage_table(fit.data, fit.design.blocks))
     by = "p_value_chi2" if fit.data.attrs["preset"] == "mirglmm" else "p_value"
-    p_value = dict(zip(usage["mirna"], usage[by], strict=True))
-    return effects.assign(p_value_usage=effects["mirna"].map(p_value).astype(float))
+    return usage.set_index("mirna")[by]
 
 
-def _without(fit: "Fit", names: list[str], sample: int, weights: pd.DataFrame, label: str) -> pd.DataFrame:
+def without_each_sample(fit: "Fit", names: Sequence[str]) -> "list[Fit | str]":
+    """Return the fit of some miRNAs without each sample in turn, or why there is none; the last ones are kept."""
+    known = fit.shared_cache.get("without_each_sample")
+    if isinstance(known, tuple) and known[0] == tuple(names):
+        found: list[Fit | str] = known[1]
+        return found
+    found = []
+    for sample in range(len(fit.design.samples) if names else 0):
+        try:
+            found.append(refit_without(fit, names, sample))
+        except InputError as error:
+            sentence = str(error)
+            found.append(sentence[0].upper() + sentence[1:])
+    fit.shared_cache["without_each_sample"] = (tuple(names), found)
+    return found
+
+
+def _without(
+    again: "Fit | str", names: list[str], sample: str, weights: pd.DataFrame, label: str
+) -> pd.DataFrame:
     """Return the results of these miRNAs without one sample, a row each and combination, in order."""
     rows = pd.MultiIndex.from_product([names, weights.index], names=["mirna", label]).to_frame(index=False)
-    rows.insert(1, "sample", fit.design.samples[sample])
-    try:
-        again = _refit(fit, names, sample)
-    except InputError as error:
-        sentence = str(error)
+    rows.insert(1, "sample", sample)
+    if isinstance(again, str):
         nothing = dict.fromkeys(("estimate", "p_value", "p_value_usage"), np.nan)
-        return rows.assign(**nothing, reason=sentence[0].upper() + sentence[1:])
+        return rows.assign(**nothing, reason=again)
     found = rows.merge(_results(again, weights, label), on=["mirna", label], how="left")
     status = again.data["status"].values.astype(str)
     reasons = np.where(np.isin(status, CONVERGED), "", again.data["reason"].values.astype(str))
     found["reason"] = found["mirna"].map(dict(zip(again.data["mirna"].values, reasons, strict=True)))
     if again.design.residual_df < 1:
-        found["reason"] = (
-            f"Without {fit.design.samples[sample]} no degrees of freedom are left, and nothing is tested."
-        )
+        found["reason"] = f"Without {sample} no degrees of freedom are left, and nothing is tested."
     return found
-
-
-def _refit(fit: "Fit", names: list[str], sample: int) -> "Fit":
-    """Return the fit of some miRNAs without one sample.
-
-    Raises
-    ------
-    InputError
-        The design cannot do without it.
-    """
-    from bayes_mirglmm.methods.maximum_likelihood import (
-        Plan,
-        fit_mirna,
-    )  # numba, which a loaded run may not need
-    from bayes_mirglmm.results.fit_result import Fit
-
-    data, design, options = fit.data, without_sample(fit.design, sample), _options(fit)
-    covariance = data["sample_covariance"].values if "sample_covariance" in data else None
-    if covariance is not None:
-        covariance = np.delete(np.delete(covariance, sample, axis=0), sample, axis=1)
-    offset = np.delete(np.asarray(data["offset"].values, dtype=float), sample)
-    plan = Plan(design, offset, options, sample_covariance=covariance)
-    owner = data["isomir_mirna"].values
-    records = []
-    for name in names:
-        place = np.flatnonzero(owner == name)
-        counts = np.delete(data["counts"][place].values, sample, axis=1)
-        records.append(fit_mirna(plan, name, [str(i) for i in data["isomir"].values[place]], counts))
-    again = assemble(
-        records,
-        design,
-        offset=offset,
-        total=np.delete(data["total"].values, sample),
-        preset=options.preset,
-        df=options.df,
-        curvature=options.curvature,
-        criterion=options.criterion,
-        family=options.spec.family,
-        offset_method=options.offset,
-        model=options.spec,
-        sample_covariance=covariance,
-    )
-    return Fit(again, design)
-
-
-def _options(fit: "Fit") -> "Options":
-    """Return the choices of a fit by maximum likelihood."""
-    from bayes_mirglmm.methods.options import resolve_options
-
-    attrs = fit.data.attrs
-    preset = attrs["preset"] or None  # which makes the others
-    chosen = {name: None if preset else attrs.get(name) or None for name in ("curvature", "criterion", "df")}
-    return resolve_options(
-        method="ml", offset=str(attrs["offset_method"]), preset=preset, spec=fit.spec, **chosen
-    )

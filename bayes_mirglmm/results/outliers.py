@@ -19,6 +19,7 @@ from bayes_mirglmm.evidence.outlying_cells import (
     tail_probability,
 )
 from bayes_mirglmm.results.hits import FDR, usage_column
+from bayes_mirglmm.results.refitting import plan_of
 from bayes_mirglmm.results.selection import fitted, model_index
 from bayes_mirglmm.results.usage_choice import usage_confounded
 
@@ -116,7 +117,7 @@ def _found(fit: "Fit") -> pd.DataFrame:
         cells = candidates(counts, expected, CANDIDATE_OF_CALL if called else CANDIDATE)
         if not cells:
             continue
-        plan = plan or _plan(fit)
+        plan = plan or plan_of(fit)
         fullest = fullest or replace(plan, fullest_alone=True)  # the reduced model is of the test alone
         isomirs = data["isomir"].values[place[name]]
         record = _refit(fullest, name, isomirs, counts, expected, cells)
@@ -143,18 +144,6 @@ def _groups(fit: "Fit") -> np.ndarray:
         return np.zeros(len(fit.design.samples), dtype=int)
     codes, _ = pd.factorize(fit.design.table[slope], use_na_sentinel=False)
     return codes.astype(int)
-
-
-def _plan(fit: "Fit") -> "Plan":
-    from bayes_mirglmm.methods.maximum_likelihood import Plan  # numba, which a loaded run may not need
-    from bayes_mirglmm.methods.options import Options
-
-    data = fit.data
-    curvature = str(data.attrs.get("curvature") or "observed")
-    options = Options("ml", curvature, "t", str(data.attrs["offset_method"]), None, fit.spec)
-    covariance = data["sample_covariance"].values if "sample_covariance" in data else None
-    offset = np.asarray(data["offset"].values, dtype=float)
-    return Plan(fit.design, offset, options, sample_covariance=covariance)
 
 
 def _refit(

@@ -38,6 +38,7 @@ EXTRA_TABLES = (
     "probability",
     "shared_samples",
     "sample_directions",
+    "influential_samples",
 )
 #: What is replaced together with a run.
 FILES = (

@@ -18,7 +18,7 @@ from bayes_mirglmm.interruption import deferred
 from bayes_mirglmm.ledger import read_ledger
 from bayes_mirglmm.results import run_json
 from bayes_mirglmm.results.arrays import write_arrays
-from bayes_mirglmm.results.fit_result import Fit
+from bayes_mirglmm.results.fit_result import Fit, table_names
 from bayes_mirglmm.results.loading import sha256
 from bayes_mirglmm.results.run_folder import (
     ARRAYS,
@@ -54,7 +54,8 @@ def save(
     force : bool
         Replace a run that is there.
     tables : mapping, optional
-        Further tables, by the names of :data:`~bayes_mirglmm.results.run_folder.EXTRA_TABLES`.
+        Further tables, by the names of :data:`~bayes_mirglmm.results.run_folder.EXTRA_TABLES`, and tables to write in
+        place of those of :meth:`Fit.tables`.
 
     Returns
     -------
@@ -70,7 +71,7 @@ def save(
     """
     own = _has_ledger_of(fit, Path(folder).expanduser())
     target = check_target(folder, force=force, resume=own)
-    unknown = set(tables or {}) - set(EXTRA_TABLES)
+    unknown = set(tables or {}) - {*EXTRA_TABLES, *table_names(fit)}
     if unknown:
         raise ValueError(f"a run has no table {sorted(unknown)[0]!r}: one of {', '.join(EXTRA_TABLES)}.")
     try:
@@ -99,7 +100,8 @@ def _has_ledger_of(fit: Fit, folder: Path) -> bool:
 
 
 def _write(fit: Fit, folder: Path, more: Mapping[str, pd.DataFrame]) -> None:
-    for name, table in (fit.tables() | dict(more)).items():
+    own = {name: getattr(fit, name)() for name in table_names(fit) if name not in more}
+    for name, table in (own | dict(more)).items():
         write_tsv(table, folder / f"{name}.tsv")
         table.to_parquet(folder / f"{name}.parquet", index=False)
     _write_dataset(fit, folder / ARRAYS)

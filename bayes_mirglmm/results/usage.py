@@ -24,7 +24,7 @@ from bayes_mirglmm.results.shared_usage_tables import (
     shared_contrasts_table,
     shared_directions_table,
 )
-from bayes_mirglmm.results.usage_choice import LRT, SHARED, check_usage_test
+from bayes_mirglmm.results.usage_choice import SHARED, check_usage_test
 
 if TYPE_CHECKING:
     from bayes_mirglmm.results.fit_result import Fit
@@ -36,7 +36,12 @@ DIAGNOSTICS: dict[str, Any] = {"pareto_k": np.max, "r_hat": np.max, "ess_bulk": 
 
 
 def usage(
-    fit: "Fit", prior_odds: float | None = None, *, test: str | None = None, beyond_global: bool = False
+    fit: "Fit",
+    prior_odds: float | None = None,
+    *,
+    test: str | None = None,
+    beyond_global: bool = False,
+    influence: bool = False,
 ) -> pd.DataFrame:
     """Return the tests of differential isomiR usage, a row per miRNA of which both models could be compared.
 
@@ -66,6 +71,11 @@ def usage(
         lies along shared directions, beyond an equal spread). When omitted that of the fit, :attr:`usage_test`.
     beyond_global : bool
         Of the shared test: take out what isomiRs of one kind (3' end, 5' end, tail) do in all miRNAs.
+    influence : bool
+        Also say which calls rest on one sample: deciding_samples (names of the samples without which p_value, of the
+        likelihood ratio test, is above 0.05; empty where it is not, and where nothing is called) and
+        p_value_without_sample (the largest one without a sample; NaN where nothing is called). Every called miRNA is
+        fitted again without each sample, which takes time (see :meth:`influential_samples`).
 
     Returns
     -------
@@ -82,11 +92,17 @@ def usage(
     if beyond_global and test != SHARED:
         raise InputError("beyond_global=True belongs to test='shared': give both.")
     table = with_outliers(fit, _model_usage(fit, prior_odds))
-    if test == LRT:
-        return table
-    found = shared_columns(shared_test(fit, beyond_global=beyond_global))
-    table = table.merge(found, on="mirna", how="outer", sort=False).pipe(_in_order, fit)
-    return untested_if_saturated(fit, table.fillna({"outlying_cells": 0}).astype({"outlying_cells": int}))
+    if test == SHARED:
+        found = shared_columns(shared_test(fit, beyond_global=beyond_global))
+        table = table.merge(found, on="mirna", how="outer", sort=False).pipe(_in_order, fit)
+        table = untested_if_saturated(
+            fit, table.fillna({"outlying_cells": 0}).astype({"outlying_cells": int})
+        )
+    if influence:
+        from bayes_mirglmm.results.deciding_samples import flag_usage  # which needs this table
+
+        table = flag_usage(fit, table)
+    return table
 
 
 def usage_shared(fit: "Fit") -> pd.DataFrame:

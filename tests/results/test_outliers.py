@@ -6,6 +6,7 @@ import pytest
 import xarray as xr
 
 import bayes_mirglmm as bm
+from bayes_mirglmm.evidence.outlying_cells import expected_counts
 from bayes_mirglmm.methods import maximum_likelihood
 from bayes_mirglmm.report.verdict import verdict
 from bayes_mirglmm.results.outliers import calls_by_outliers, outliers_sentence
@@ -83,6 +84,27 @@ def test_only_flagged_cells_ask_for_the_reduced_model_too(
         whole = fit_mirna(replace(plan, fullest_alone=False), *given)
         np.testing.assert_array_equal(record.full.beta, whole.full.beta)
         assert record.full.theta == whole.full.theta
+
+
+def test_cells_are_judged_by_the_criterion_of_the_fit(counts: xr.Dataset) -> None:
+    """What is expected is the mean of the fit with the medians' count in the place, by restricted likelihood too."""
+    wrong, isomir = times_a_hundred(counts, "sim-miR-2", 1)
+    of_it = wrong.isel(isomir=np.flatnonzero(wrong["mirna"].values == "sim-miR-2"))
+    place, values = of_it["isomir"].values.tolist().index(isomir), of_it["counts"].values.copy()
+    found = {}
+    for criterion in ("ml", "reml"):
+        options = {"criterion": criterion, "usage_test": "lrt", "progress": False}
+        fit = bm.fit(of_it, "~ group", **options)
+        offset, groups = fit.data["offset"].values, np.repeat([0, 1], 4)
+        values[place, 1] = round(
+            expected_counts(of_it["counts"].values.astype(float), offset, groups)[place, 1]
+        )
+        mended = bm.fit(of_it.assign(counts=(("isomir", "sample"), values)), "~ group", **options).data
+        beta = mended["beta"].sel(model="full").values[0, 0]
+        found[criterion] = np.exp(offset[1] + beta + mended["b"].values[place, 0] + mended["u"].values[0, 1])
+        assert fit.outlying_cells()["isomir"].tolist() == [isomir]
+        assert fit.outlying_cells()["expected"].iloc[0] == pytest.approx(found[criterion], rel=1e-6)
+    assert abs(found["reml"] / found["ml"] - 1.0) > 1e-4  # they are not the same
 
 
 def test_strong_usage_is_not_flagged() -> None:
