@@ -20,7 +20,7 @@ import pandas as pd
 from calibration import SEED, model, quantities, rank_table, simulate, write
 
 import bayes_mirglmm as bm
-from bayes_mirglmm.marginal import compile_batch, compile_kernels
+from bayes_mirglmm.methods.nested_laplace import prepare
 from bayes_mirglmm.nested import nested_posterior
 
 IMAGES = Path(__file__).resolve().parent.parent / "docs" / "images"
@@ -162,8 +162,7 @@ def main() -> None:
     parser.add_argument("parts", nargs="*", default=["sbc", "coverage", "figure"])
     parser.add_argument("--quick", action="store_true", help="a tenth of the data sets")
     options = parser.parse_args()
-    compile_kernels()
-    compile_batch()
+    prepare()
     if "sbc" in options.parts:
         sbc(100 if options.quick else 1000)
     if "coverage" in options.parts or "figure" in options.parts:

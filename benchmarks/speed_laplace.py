@@ -26,9 +26,8 @@ import bayes_mirglmm as bm
 from bayes_mirglmm.counts.container import sample_table
 from bayes_mirglmm.counts.offsets import log_offset
 from bayes_mirglmm.design.build import build_design
-from bayes_mirglmm.marginal import compile_batch, compile_kernels
 from bayes_mirglmm.methods.maximum_likelihood import Plan, fit_mirna
-from bayes_mirglmm.methods.nested_laplace import EVIDENCE_DRAWS, fit_mirna_nested, sample_model
+from bayes_mirglmm.methods.nested_laplace import EVIDENCE_DRAWS, fit_mirna_nested, prepare, sample_model
 from bayes_mirglmm.methods.options import Options
 
 HERE = Path(__file__).resolve().parent
@@ -115,8 +114,7 @@ def single(n: int, n_isomirs: int) -> list[Row]:
 
 
 def main() -> None:
-    compile_kernels()
-    compile_batch()
+    prepare()
     rows = [row for size in SIZES for row in single(*size)] + mirdata()
     table = pd.DataFrame(rows, columns=["what", "value", "processor_seconds", "unit", "goal"])
     packages = ", ".join(f"{p} {version(p)}" for p in ("bayes-mirglmm", "numpy", "scipy", "numba"))

@@ -1,8 +1,8 @@
 """What compiled code is made of: the numba decorator with its cache, special functions, small dense algebra.
 
 Knows numbers and arrays, and no model. :func:`~bayes_mirglmm.kernels.compilation.kernel` compiles a function and keeps
-the machine code on disk; the rooms with kernels of their own are :mod:`bayes_mirglmm.marginal` and
-:mod:`bayes_mirglmm.nuts`.
+the machine code on disk; the rooms with kernels of their own are :mod:`bayes_mirglmm.marginal`,
+:mod:`bayes_mirglmm.nested` and :mod:`bayes_mirglmm.nuts`.
 """
 
 from bayes_mirglmm.interruption import noted, passed_on

@@ -2,7 +2,7 @@
 
 This room knows arrays: numpy in, numpy out, numba inside. No labels, no tables, no IO, no PyMC. From outside call
 :func:`fit_marginal` (one miRNA, one model; with :func:`make_frame` and :func:`fit_frame` the design is prepared once
-for many), :func:`make_problem` with :func:`marginal` (the objective and its gradient at any point) or
+for many), :func:`make_problem` with :func:`marginals` (the objective, its gradient and the modes at any points) or
 :func:`log_likelihoods` (many values near a :class:`Centre`) and :func:`draw_effects` (what was integrated out, there),
 :func:`separated_coefficients`, and read the :class:`MarginalFit` that comes back.
 
@@ -16,15 +16,22 @@ from bayes_mirglmm.marginal.describe import MarginalFit
 from bayes_mirglmm.marginal.draws import draw_effects
 from bayes_mirglmm.marginal.fit import fit_frame, fit_marginal
 from bayes_mirglmm.marginal.frame import Frame, make_frame
-from bayes_mirglmm.marginal.objective import marginal
+from bayes_mirglmm.marginal.gradients import Points, marginal, marginals
 from bayes_mirglmm.marginal.problem import Problem, Terms, make_problem
 from bayes_mirglmm.marginal.separation import separated_coefficients
-from bayes_mirglmm.marginal.warmup import compile_batch, compile_kernels, is_batch_compiled, is_compiled
+from bayes_mirglmm.marginal.warmup import (
+    compile_batch,
+    compile_kernels,
+    is_batch_compiled,
+    is_compiled,
+    quick_to_compile,
+)
 
 __all__ = [
     "Centre",
     "Frame",
     "MarginalFit",
+    "Points",
     "Problem",
     "Terms",
     "compile_batch",
@@ -38,5 +45,7 @@ __all__ = [
     "make_frame",
     "make_problem",
     "marginal",
+    "marginals",
+    "quick_to_compile",
     "separated_coefficients",
 ]

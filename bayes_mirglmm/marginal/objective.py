@@ -254,18 +254,12 @@ def step_from(v: np.ndarray, u: np.ndarray, dv: np.ndarray, du: np.ndarray, step
         u[i] += step * du[i]
 
 
-@kernel
-def marginal(problem: Problem, phi: np.ndarray, v: np.ndarray, u: np.ndarray, gradient: np.ndarray) -> float:
-    """Return f(phi) and write its gradient; ``v`` and ``u`` are the start and become the mode.
-
-    Returns ``inf`` where the mode cannot be found or the value overflows.
-    """
-    return evaluate(problem, phi, v, u, gradient)
-
-
 @spliced_kernel
 def evaluate(problem: Problem, phi: np.ndarray, v: np.ndarray, u: np.ndarray, gradient: np.ndarray) -> float:
-    """As :func:`marginal`, for use in one place of another kernel."""
+    """Return f(phi) and write its gradient; ``v`` and ``u`` are the start and become the mode.
+
+    ``inf`` where the mode cannot be found or the value overflows. For use in one place of a kernel.
+    """
     point = unpack(problem, phi)
     mode = find_mode(problem, point, v, u)
     if not mode.ok:

@@ -31,14 +31,15 @@ def compile_kernels() -> None:
 
     y = np.array([[5.0, 7.0, 4.0, 9.0], [1.0, 3.0, 2.0, 2.0]])
     z = np.array([[1.0, 0.0], [1.0, 0.0], [1.0, 1.0], [1.0, 1.0]])
-    with _quick_to_compile():
+    with quick_to_compile():
         fit_marginal(y, np.zeros(4), z, z)
 
 
 def compile_batch() -> None:
-    """Compile the kernels of :func:`log_likelihoods` and :func:`draw_effects`, or load them from disk."""
+    """Compile the kernels of a posterior, or load them from disk: of many points, of gradients, of draws."""
     from bayes_mirglmm.marginal.batch import Centre, log_likelihoods
     from bayes_mirglmm.marginal.draws import draw_effects
+    from bayes_mirglmm.marginal.gradients import marginals
     from bayes_mirglmm.marginal.problem import make_problem, n_parameters
 
     y = np.array([[5.0, 7.0, 4.0], [1.0, 3.0, 2.0]])
@@ -48,13 +49,15 @@ def compile_batch() -> None:
     phi = np.ones((1, n_parameters(problem)))
     v, u = np.zeros((1, 1, 3)), np.zeros((1, 2))
     once, normals, b = np.ones(1, dtype=np.int64), np.zeros((1, 5)), np.empty((1, 3, 1))
-    with _quick_to_compile():
+    with quick_to_compile():
+        marginals(problem, phi, v[0], u[0])
         log_likelihoods(problem, phi, np.zeros((1, 1)), centre, np.empty(1), v, u, np.empty((1, 0, 0)))
         draw_effects(problem, phi, v, u, once, normals, True, b, u.copy())
 
 
 @contextmanager
-def _quick_to_compile() -> Iterator[None]:
+def quick_to_compile() -> Iterator[None]:
+    """Let what is compiled in this block be optimised a little less."""
     settings: Any = config
     before = settings.OPT
     settings.OPT = type(before)(OPTIMIZATION)

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayes_mirglmm.design.blocks import slope_columns
-from bayes_mirglmm.marginal import compile_batch, is_batch_compiled
+from bayes_mirglmm.marginal import is_batch_compiled
 from bayes_mirglmm.methods import maximum_likelihood
 from bayes_mirglmm.methods.bayesian import finite_or_told, fit_bayesian, name_number, posterior_numbers
 from bayes_mirglmm.methods.maximum_likelihood import Plan
 from bayes_mirglmm.model.term_priors import TermPriors
-from bayes_mirglmm.nested import NestedPosterior, Start, nested_posterior
+from bayes_mirglmm.nested import NestedPosterior, Start, compile_posterior, nested_posterior
 from bayes_mirglmm.nested.importance import EVIDENCE_STAGES, STAGES
 from bayes_mirglmm.nested.nested import DRAWS
 from bayes_mirglmm.outcomes import NOT_CONVERGED, OK, RELIABLE_PARETO_K
@@ -220,7 +220,7 @@ def is_prepared() -> bool:
 def prepare() -> None:
     """Compile the kernels, or load them from disk."""
     maximum_likelihood.prepare()
-    compile_batch()
+    compile_posterior()
 
 
 def fitter(plan: Plan, seed: int, settings: None) -> "FitOne":

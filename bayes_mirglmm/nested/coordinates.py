@@ -7,6 +7,7 @@ appears anywhere, because the prior's density is that of the coordinates.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 from scipy import special
@@ -23,6 +24,7 @@ from bayes_mirglmm.model.scaling import (
 from bayes_mirglmm.model.term_priors import TermPriors
 
 SQRT_2 = float(np.sqrt(2.0))
+HALF_LOG_2PI = 0.5 * float(np.log(2.0 * np.pi))
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,23 @@ class PriorCoordinates:
             parts.append(self.log_theta[0] + self.log_theta[1] * x[:, rest : rest + 1])
         return np.concatenate(parts, axis=1)
 
+    def slopes(self, x: np.ndarray) -> np.ndarray:
+        """Return the derivatives of :meth:`parameters`: at [., c, e] that of phi_e in x_c (N, d, d)."""
+        out = np.zeros((*x.shape, x.shape[1]))
+        rest = len(self.mean)
+        fixed = np.arange(rest)
+        out[:, fixed, fixed] = self.sd
+        for factor in (self.isomir, self.terms):
+            own = slice(rest, rest + factor.size)
+            out[:, own, own] = factor.slopes(x[:, own])
+            rest += factor.size
+        if self.sample is not None:
+            out[:, rest, rest] = sd_slope(x[:, rest : rest + 1], self.sample)[:, 0]
+            rest += 1
+        if self.log_theta is not None:
+            out[:, rest, rest] = self.log_theta[1]
+        return out
+
     def coordinates(self, phi: np.ndarray) -> np.ndarray:
         """Return the coordinates (d,) of one phi (d,): the inverse of :meth:`parameters`.
 
@@ -144,6 +163,33 @@ class FactorCoordinates:
             entries.append(left[:, None])
         return np.concatenate(entries, axis=1)
 
+    def slopes(self, x: np.ndarray) -> np.ndarray:
+        """Return the derivatives of :meth:`entries`: at [., c, e] that of entry e in x_c (N, size, size).
+
+        An entry is a product of functions of one coordinate each.
+        """
+        k = len(self.sds.scale)
+        sd, by_sd = sd_at(x[:, :k], self.sds), sd_slope(x[:, :k], self.sds)
+        partial, rest = partial_correlation(x[:, k:], self.shapes)
+        by_partial, by_rest = partial_slopes(x[:, k:], self.shapes)
+        out = np.zeros((*x.shape, x.shape[1]))
+        at = first = 0
+        for row in range(k):
+            end = first + sum(pair[0] == row for pair in self.pairs)
+            for e in range(first, end + 1):  # the last one is the diagonal
+                factors, changed = [sd[:, row], *rest[:, first:e].T], [by_sd[:, row], *by_rest[:, first:e].T]
+                if e < end:
+                    factors.append(partial[:, e])
+                    changed.append(by_partial[:, e])
+                for own, (place, change) in enumerate(
+                    zip([row, *range(k + first, k + end)], changed, strict=False)
+                ):
+                    others = factors[:own] + factors[own + 1 :]
+                    out[:, place, at] = reduce(np.multiply, others, change)
+                at += 1
+            first = end
+        return out
+
     def coordinates(self, entries: np.ndarray) -> np.ndarray:
         """Return the coordinates (size,) of entries (size,): the inverse of :meth:`entries`."""
         k, m = len(self.sds.scale), len(self.pairs)
@@ -167,6 +213,16 @@ def sd_at(x: np.ndarray, priors: SdArrays) -> np.ndarray:
     with np.errstate(over="ignore"):
         log_normal = np.exp(priors.spread * x)
     return priors.scale * np.where(priors.spread > 0.0, log_normal, half_normal(x))
+
+
+def sd_slope(x: np.ndarray, priors: SdArrays) -> np.ndarray:
+    """Return the derivatives (..., K) of :func:`sd_at`."""
+    sd = sd_at(x, priors)
+    with np.errstate(over="ignore", invalid="ignore"):
+        half = (
+            0.5 * priors.scale * np.exp(0.5 * ((sd / priors.scale) ** 2 - x**2))
+        )  # densities at both are equal
+    return np.where(priors.spread > 0.0, priors.spread * sd, half)
 
 
 def sd_coordinates(sd: np.ndarray, priors: SdArrays) -> np.ndarray:
@@ -205,3 +261,15 @@ def partial_correlation(x: np.ndarray, shape: np.ndarray) -> tuple[np.ndarray, n
         return x, x
     tail = special.betaincinv(shape, shape, special.ndtr(-np.abs(x)))  # the distance to +-1, halved
     return np.sign(x) * (1.0 - 2.0 * tail), 2.0 * np.sqrt(tail * (1.0 - tail))
+
+
+def partial_slopes(x: np.ndarray, shape: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the derivatives of both values of :func:`partial_correlation`."""
+    if x.shape[1] == 0:
+        return x, x
+    r, rest = partial_correlation(x, shape)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        # The density of (1 + r) / 2, whose product with 1 less it is rest^2 / 4, is that of x over the slope.
+        log_density = 2.0 * (shape - 1.0) * np.log(rest / 2.0) - special.betaln(shape, shape)
+        by_x = 2.0 * np.exp(-0.5 * x**2 - HALF_LOG_2PI - log_density)
+        return by_x, -r / rest * by_x

@@ -8,7 +8,6 @@ import numpy as np
 
 from bayes_mirglmm.interruption import stop_point
 from bayes_mirglmm.marginal import Problem, draw_effects
-from bayes_mirglmm.nested.coordinates import PriorCoordinates
 from bayes_mirglmm.nested.importance import ImportanceSample
 from bayes_mirglmm.nested.strata import Placement, mixture_margin, place_draws, rake, thin, weighted_margin
 from bayes_mirglmm.nested.target import Inner
@@ -30,7 +29,6 @@ class Drawn(NamedTuple):
 
 def draw(
     problem: Problem,
-    prior: PriorCoordinates,
     sample: ImportanceSample,
     inner: Inner,
     focus: Sequence[int],
@@ -43,7 +41,6 @@ def draw(
     ----------
     problem : Problem
         Its fixed effects are integrated out.
-    prior : PriorCoordinates
     sample : ImportanceSample
         Points of the outer parameters.
     inner : Inner
@@ -77,13 +74,12 @@ def draw(
         mixture_margin(own[:, c], weights[seen], means[seen, c], sds[seen, c])
         for c in reversed(range(len(rows)))  # the first one last: the last margin is met exactly
     ]
-    phi = np.ascontiguousarray(prior.parameters(sample.x))
     normals = np.column_stack([rng.standard_normal((count, inner.v[0].size + n)), placed.normals])
     b = np.empty((count, problem.y.shape[1], problem.z.shape[1]))
     u = np.empty((count, inner.u.shape[1]))
     counts = np.bincount(placed.point, minlength=len(weights))
-    draw_effects(problem, phi, inner.v, inner.u, counts, normals, True, b, u)
-    return Drawn(rake(margins, count), phi[placed.point], b, u)
+    draw_effects(problem, inner.phi, inner.v, inner.u, counts, normals, True, b, u)
+    return Drawn(rake(margins, count), inner.phi[placed.point], b, u)
 
 
 def _combinations(p: int, focus: Sequence[int]) -> np.ndarray:

@@ -37,11 +37,12 @@ def maximise(target: Target, starts: list[np.ndarray]) -> Maximum:
     FloatingPointError
         The density is not finite at any start.
     """
-    values = [target.value_and_gradient(start)[0] for start in starts]
-    x = starts[int(np.argmax(values))]
-    value, gradient = target.value_and_gradient(x)
+    found = target.values_and_gradients(np.array(starts))
+    best = int(np.argmax(found.value))
+    x, value, gradient = found.x[best], found.value[best], found.gradient[best]
     if not np.isfinite(value):  # an infinite value has a gradient of 0: it would pass for a mode
         raise FloatingPointError("the posterior density is not finite at any starting point.")
+    target.go_on_from(found, best)
     hessian = _rough_hessian(target, x, gradient)
     iterations = 0
     while iterations < ITERATIONS:
@@ -53,52 +54,43 @@ def maximise(target: Target, starts: list[np.ndarray]) -> Maximum:
         direction *= min(1.0, LARGEST_STEP / float(np.linalg.norm(direction)))
         step = 1.0
         while step > 1e-4:
-            new_value, new_gradient = target.value_and_gradient(x + step * direction)
-            if new_value >= value + 1e-4 * step * float(gradient @ direction):
+            tried = target.values_and_gradients((x + step * direction)[None])
+            if tried.value[0] >= value + 1e-4 * step * float(gradient @ direction):
                 break
             step *= 0.3
         else:
             break
-        hessian = _bfgs(hessian, step * direction, gradient - new_gradient)
-        x, value, gradient = x + step * direction, new_value, new_gradient
-    return _describe(target, x, value, iterations)
+        found, best = tried, 0
+        target.go_on_from(found, best)
+        hessian = _bfgs(hessian, step * direction, gradient - found.gradient[0])
+        x, value, gradient = found.x[0], found.value[0], found.gradient[0]
+    covariance, b_slopes, u_slopes = _differences(target, x)
+    centre = Centre(found.points.b[best], found.points.effects[best], b_slopes, u_slopes)
+    return Maximum(x, float(value), covariance, centre, iterations)
 
 
-def _describe(target: Target, x: np.ndarray, value: float, iterations: int) -> Maximum:
-    """Central differences of the gradient and of the modes."""
+def _differences(target: Target, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the inverse of the floored Hessian, and the slopes of the modes, from central differences."""
     d = len(x)
-    target.value_and_gradient(x)
-    b, u = target.modes()
-    v, w = target.v, target.u
-    hessian = np.empty((d, d))
-    b_slopes, u_slopes = np.zeros((d, *b.shape)), np.zeros((d, len(u)))
-    for c in range(d):
-        ends = []
-        for sign in (1.0, -1.0):
-            moved = x.copy()
-            moved[c] += sign * STEP
-            target.v, target.u = v, w
-            end, gradient = target.value_and_gradient(moved)
-            ends.append((np.isfinite(end), gradient, *target.modes()))
-        (ok, up, b_up, u_up), (ok_too, down, b_down, u_down) = ends
-        if ok and ok_too:
-            hessian[c] = (down - up) / (2.0 * STEP)
-            b_slopes[c], u_slopes[c] = (b_up - b_down) / (2.0 * STEP), (u_up - u_down) / (2.0 * STEP)
-        else:
-            hessian[c] = np.eye(d)[c]
-    target.v, target.u = v, w
+    moves = STEP * np.eye(d)
+    found = target.values_and_gradients(np.concatenate([x + moves, x - moves]))
+    known = np.isfinite(found.value[:d]) & np.isfinite(found.value[d:])
+
+    def slopes(values: np.ndarray) -> np.ndarray:
+        with np.errstate(invalid="ignore"):  # of a point without a mode
+            change = (values[:d] - values[d:]) / (2.0 * STEP)
+        return np.where(known.reshape(-1, *[1] * (values.ndim - 1)), change, 0.0)
+
+    hessian = np.where(known[:, None], -slopes(found.gradient), np.eye(d))
     curvature, vectors = _eigen(0.5 * (hessian + hessian.T))
-    return Maximum(x, value, (vectors / curvature) @ vectors.T, Centre(b, u, b_slopes, u_slopes), iterations)
+    return (vectors / curvature) @ vectors.T, slopes(found.points.b), slopes(found.points.effects)
 
 
 def _rough_hessian(target: Target, x: np.ndarray, gradient: np.ndarray) -> np.ndarray:
     d = len(x)
-    hessian = np.empty((d, d))
-    for c in range(d):
-        moved = x.copy()
-        moved[c] += ROUGH_STEP
-        value, there = target.value_and_gradient(moved)
-        hessian[c] = (gradient - there) / ROUGH_STEP if np.isfinite(value) else np.eye(d)[c]
+    found = target.values_and_gradients(x + ROUGH_STEP * np.eye(d))
+    known = np.isfinite(found.value)[:, None]
+    hessian = np.where(known, (gradient - found.gradient) / ROUGH_STEP, np.eye(d))
     return 0.5 * (hessian + hessian.T)
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from bayes_mirglmm.marginal import Problem, Terms, make_problem, marginal
+from bayes_mirglmm.marginal import Problem, Terms, make_problem, marginals
 from bayes_mirglmm.marginal.problem import n_side
 from bayes_mirglmm.model import ModelSpec
 from bayes_mirglmm.model.scaling import fixed_effect_priors, to_user
@@ -121,11 +121,10 @@ def nested_posterior(
         sample_covariance=sample_covariance,
     )
     prior = PriorCoordinates.of(spec, 0, blocks, terms)
-    target = Target(problem, prior)
+    target = Target(problem, prior, _level(problem))
     starts = [np.zeros(prior.size)]
     if start is not None:
         starts.append(_coordinates(start, prior, to_b, terms))
-    target.begin_at(_level(problem))
     top = maximise(target, starts)
 
     parts: list[Inner] = []
@@ -139,7 +138,7 @@ def nested_posterior(
     inner = Inner(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
     n, p = x.shape
     chosen = tuple(focus) if focus is not None else (min(1, p - 1),)
-    drawn = draw(problem, prior, sample, inner, chosen, draws, rng)
+    drawn = draw(problem, sample, inner, chosen, draws, rng)
     m = len(problem.rows)
     chol = np.zeros((draws, z.shape[1], z.shape[1]))
     chol[:, problem.rows, problem.cols] = drawn.phi[:, :m]
@@ -171,7 +170,7 @@ def nested_posterior(
         random_cov=random_cov,
         random_effect=random_effect,
         dropped=dropped,
-        log_likelihood=_log_likelihood(problem, prior.parameters(sample.x[best : best + 1])[0], inner, best),
+        log_likelihood=_log_likelihood(problem, inner, best),
         iterations=top.iterations,
         evaluations=target.evaluations,
     )
@@ -196,13 +195,13 @@ def _finite_draws(
     return kept / kept.sum(), lost, int((~finite).sum()), tuple(array[taken] for array in arrays)
 
 
-def _log_likelihood(problem: Problem, phi: np.ndarray, inner: Inner, best: int) -> float:
-    """Return the marginal log-likelihood at ``phi`` and the mode of the fixed effects there."""
+def _log_likelihood(problem: Problem, inner: Inner, best: int) -> float:
+    """Return the marginal log-likelihood at the parameters of one point and the mode of the fixed effects there."""
     n, p = problem.x.shape
     beta = inner.u[best, n : n + p]
     around = np.concatenate([inner.u[best, :n], inner.u[best, n + p :]])
-    whole = np.concatenate([beta, phi])
-    return -marginal(problem._replace(inner=False), whole, inner.v[best].copy(), around, np.empty(len(whole)))
+    whole = np.concatenate([beta, inner.phi[best]])
+    return -float(marginals(problem._replace(inner=False), whole[None], inner.v[best], around).value[0])
 
 
 def _level(problem: Problem) -> np.ndarray:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import special
 
+from bayes_mirglmm.kernels.compilation import kernel
 from bayes_mirglmm.nested.importance import BITS, sobol
 
 #: Probabilities at which a margin is cut: close together where intervals end.
@@ -104,7 +105,7 @@ def _filled(ordered: np.ndarray, cuts: np.ndarray) -> np.ndarray:
     """Return the cuts that leave at least FEWEST draws between them: an empty interval has no weight."""
     ranks = np.searchsorted(ordered, cuts)
     kept, last = [], 0
-    for cut, rank in zip(cuts, ranks, strict=True):
+    for cut, rank in zip(cuts.tolist(), ranks.tolist(), strict=True):
         if rank - last >= FEWEST and len(ordered) - rank >= FEWEST:
             kept.append(cut)
             last = rank
@@ -113,12 +114,40 @@ def _filled(ordered: np.ndarray, cuts: np.ndarray) -> np.ndarray:
 
 def rake(margins: list[Margin], count: int) -> np.ndarray:
     """Return weights (D,), sum 1, that give all margins their masses, or nearly where they contradict each other."""
+    cells = np.array([np.searchsorted(margin.cuts, margin.values, side="right") for margin in margins])
+    masses = np.zeros((len(margins), max(len(margin.cuts) for margin in margins) + 1))
+    for own, margin in zip(masses, margins, strict=True):
+        own[: len(margin.cuts) + 1] = np.diff(margin.below, prepend=0.0, append=1.0)
     weights = np.full(count, 1.0 / count)
-    cells = [np.searchsorted(margin.cuts, margin.values, side="right") for margin in margins]
-    masses = [np.diff(margin.below, prepend=0.0, append=1.0) for margin in margins]
-    for _ in range(SWEEPS):
-        for cell, mass in zip(cells, masses, strict=True):
-            found = np.bincount(cell, weights, minlength=len(mass))
-            weights = weights * (mass / np.where(found > 0.0, found, 1.0))[cell]
-        weights /= weights.sum()
+    _sweep(cells, masses, weights)
     return weights
+
+
+@kernel
+def _sweep(cells: np.ndarray, masses: np.ndarray, weights: np.ndarray) -> None:
+    """Give one margin after the other its masses, ``SWEEPS`` times.
+
+    Parameters
+    ----------
+    cells : int array, shape (M, D)
+        The interval of every draw in each margin.
+    masses : array, shape (M, C)
+        Of each interval.
+    weights : array, shape (D,)
+        Overwritten.
+    """
+    factor = np.empty(masses.shape[1])
+    for _ in range(SWEEPS):
+        for m in range(cells.shape[0]):
+            factor[:] = 0.0
+            for i in range(weights.shape[0]):
+                factor[cells[m, i]] += weights[i]
+            for c in range(factor.shape[0]):
+                factor[c] = masses[m, c] / factor[c] if factor[c] > 0.0 else masses[m, c]
+            for i in range(weights.shape[0]):
+                weights[i] *= factor[cells[m, i]]
+        total = 0.0
+        for i in range(weights.shape[0]):
+            total += weights[i]
+        for i in range(weights.shape[0]):
+            weights[i] /= total

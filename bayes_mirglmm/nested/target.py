@@ -5,19 +5,26 @@ from typing import NamedTuple
 import numpy as np
 
 from bayes_mirglmm.interruption import stop_point
-from bayes_mirglmm.marginal import Centre, Problem, log_likelihoods, marginal
-from bayes_mirglmm.marginal.objective import unpack
+from bayes_mirglmm.marginal import Centre, Points, Problem, log_likelihoods, marginals
 from bayes_mirglmm.marginal.problem import n_side
-from bayes_mirglmm.marginal.side import term_effects
 from bayes_mirglmm.nested.coordinates import PriorCoordinates
 
-STEP = 1e-5  # of the differences that make the Jacobian of phi(x), which is smooth and cheap
 LOG_2PI = float(np.log(2.0 * np.pi))
+
+
+class Slopes(NamedTuple):
+    """What :meth:`Target.values_and_gradients` found at N points."""
+
+    x: np.ndarray  #: (N, d)
+    value: np.ndarray  #: -inf where there is no finite one (N,)
+    gradient: np.ndarray  #: 0 there (N, d)
+    points: Points  #: and the modes
 
 
 class Inner(NamedTuple):
     """What is integrated out, at each of N points."""
 
+    phi: np.ndarray  #: parameters there (N, q)
     v: np.ndarray  #: modes of the isomiR effects, spherical (N, K, J)
     u: np.ndarray  #: modes of the sample side, spherical (N, n + r)
     fixed_root: np.ndarray  #: conditional covariance of the fixed effects, as a factor (N, p, r)
@@ -26,46 +33,31 @@ class Inner(NamedTuple):
 class Target:
     """log p(y | phi(x)) - |x|^2 / 2 - d log(2 pi) / 2, random and fixed effects integrated out by Laplace.
 
-    Its integral over x is the evidence. The modes of the effects are carried from one value to the next.
+    Its integral over x is the evidence.
     """
 
-    def __init__(self, problem: Problem, prior: PriorCoordinates) -> None:
+    def __init__(self, problem: Problem, prior: PriorCoordinates, u: np.ndarray | None = None) -> None:
         self.problem, self.prior = problem, prior
         self.evaluations = 0
-        self.phi = np.empty(0)
-        self.v, self.u = np.zeros((problem.z.shape[1], problem.y.shape[1])), np.zeros(n_side(problem))
+        #: Modes from which the next ones are looked for: isomiR effects (K, J), sample side (n + r,).
+        self.v = np.zeros((problem.z.shape[1], problem.y.shape[1]))
+        self.u = np.zeros(n_side(problem)) if u is None else u
 
-    def begin_at(self, u: np.ndarray) -> None:
-        """Look for the first mode from the effects ``u`` (n + r,) of the sample side."""
-        self.u = u
-
-    def value_and_gradient(self, x: np.ndarray) -> tuple[float, np.ndarray]:
-        """Return the value at ``x`` (d,) and its gradient; -inf where there is no finite one."""
+    def values_and_gradients(self, x: np.ndarray) -> Slopes:
+        """Return values and gradients at ``x`` (N, d), each from the same modes."""
         stop_point()
-        d = len(x)
-        moves = STEP * np.eye(d)
-        every = self.prior.parameters(
-            np.vstack([x, x + moves, x - moves])
-        )  # one call: each costs as much as many
-        self.phi = phi = every[0]
-        jacobian = (every[1 : d + 1] - every[d + 1 :]) / (2.0 * STEP)  # row c: of phi in x_c
-        by_phi = np.zeros(len(phi))
-        v, u = self.v.copy(), self.u.copy()
-        value = -marginal(self.problem, phi, v, u, by_phi)
-        self.evaluations += 1
-        if not (np.isfinite(value) and np.isfinite(by_phi).all()):
-            return -np.inf, np.zeros(d)
-        self.v, self.u = v, u
-        return value + self._log_prior(x[None])[0], -(jacobian @ by_phi) - x
+        phi = np.ascontiguousarray(self.prior.parameters(x))
+        points = marginals(self.problem, phi, self.v, self.u)
+        self.evaluations += len(x)
+        with np.errstate(invalid="ignore"):  # where an SD overflows
+            gradient = -np.einsum("nce,ne->nc", self.prior.slopes(x), points.gradient) - x
+        value = self._log_prior(x) - points.value
+        finite = np.isfinite(value) & np.isfinite(gradient).all(axis=1)
+        return Slopes(x, np.where(finite, value, -np.inf), np.where(finite[:, None], gradient, 0.0), points)
 
-    def modes(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return b_j (K, J) and the effects of the sample side (n + r,) of the last value."""
-        point = unpack(self.problem, self.phi)
-        n = len(self.problem.y)
-        u = self.u.copy()
-        u[:n] = point.sigma * u[:n]
-        term_effects(self.problem, self.phi, u)
-        return point.chol @ self.v, u
+    def go_on_from(self, found: Slopes, i: int) -> None:
+        """Look for the next modes from those of a point that was evaluated."""
+        self.v, self.u = found.points.v[i], found.points.u[i]
 
     def log_densities(self, x: np.ndarray, location: np.ndarray, centre: Centre) -> tuple[np.ndarray, Inner]:
         """Return the values (N,) at ``x`` (N, d), and what is integrated out at each.
@@ -82,11 +74,11 @@ class Target:
         values = np.empty(count)
         v, u = np.empty((count, *centre.b.shape)), np.empty((count, len(centre.u)))
         p = self.problem.x.shape[1] if self.problem.inner else 0
-        inner = Inner(v, u, np.empty((count, p, p + self.problem.width if p else 0)))
+        root = np.empty((count, p, p + self.problem.width if p else 0))
         phi = np.ascontiguousarray(self.prior.parameters(x))
-        log_likelihoods(self.problem, phi, x - location, centre, values, *inner)
+        log_likelihoods(self.problem, phi, x - location, centre, values, v, u, root)
         self.evaluations += count
-        return values + self._log_prior(x), inner
+        return values + self._log_prior(x), Inner(phi, v, u, root)
 
     def _log_prior(self, x: np.ndarray) -> np.ndarray:
         return -0.5 * (np.einsum("nd,nd->n", x, x) + x.shape[1] * LOG_2PI)

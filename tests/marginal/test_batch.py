@@ -7,7 +7,8 @@ import pytest
 
 from bayes_mirglmm.marginal.batch import Centre, log_likelihoods
 from bayes_mirglmm.marginal.draws import draw_effects
-from bayes_mirglmm.marginal.objective import marginal, unpack
+from bayes_mirglmm.marginal.gradients import marginal
+from bayes_mirglmm.marginal.objective import unpack
 from bayes_mirglmm.marginal.problem import Problem, Terms, make_problem, n_side
 
 CASES = [(20, 4, 2, 5.0), (6, 9, 2, 5.0), (12, 5, 3, np.inf), (9, 4, 1, 2.0)]

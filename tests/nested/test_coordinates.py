@@ -1,5 +1,7 @@
 """The coordinates carry N(0, I) into the priors: closed forms, and the change of variables by differences."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import special, stats
@@ -8,6 +10,7 @@ import bayes_mirglmm as bm
 from bayes_mirglmm.model import HalfNormal, LogNormal, ModelSpec
 from bayes_mirglmm.model.scaling import SdArrays
 from bayes_mirglmm.nested.coordinates import (
+    FactorCoordinates,
     PriorCoordinates,
     half_normal,
     half_normal_inverse,
@@ -125,6 +128,26 @@ def test_there_and_back(blocks: tuple[int, ...], name: str):
     x = np.random.default_rng(1).normal(size=(20, prior.size))
     for one, phi in zip(x, prior.parameters(x), strict=True):
         np.testing.assert_allclose(prior.coordinates(phi), one, atol=1e-7)
+
+
+@pytest.mark.parametrize(("blocks", "name"), [((0, 0, 1), "poisson"), ((0, 0, 0, 1, 1), "mirglmm")])
+def test_slopes_are_differences_of_the_parameters(blocks: tuple[int, ...], name: str):
+    terms = FactorCoordinates(
+        SdArrays.of([HalfNormal(0.7), LogNormal(-1.2, 0.4)]), ((1, 0),), np.array([1.5])
+    )
+    prior = replace(PriorCoordinates.of(bm.load_model(name), 3, blocks), terms=terms)
+    x = 2.0 * np.random.default_rng(1).normal(size=(30, prior.size))
+    steps = 1e-5 * np.eye(prior.size)
+    numeric = [(prior.parameters(x + s) - prior.parameters(x - s)) / 2e-5 for s in steps]
+    np.testing.assert_allclose(prior.slopes(x), np.stack(numeric, axis=1), rtol=1e-6, atol=1e-8)
+
+
+def test_slopes_end_smoothly_far_out():
+    """A correlation of 1 to rounding, and SDs beyond what floats can tell apart."""
+    prior = PriorCoordinates.of(bm.load_model("mirglmm"), 0, (0, 0))
+    slopes = prior.slopes(np.array([-30.0, 30.0])[:, None] * np.ones(prior.size))
+    assert np.isfinite(slopes).all()
+    np.testing.assert_allclose(slopes[0, 0, 0], 0.0, atol=1e-150)
 
 
 def test_fixed_effects_and_log_theta_have_their_normals():

@@ -15,10 +15,12 @@ from bayes_mirglmm.model import ModelSpec
 from bayes_mirglmm.model.scaling import fixed_effect_priors, to_user
 from bayes_mirglmm.nested import NestedPosterior, PriorCoordinates, nested_posterior
 from bayes_mirglmm.nested.importance import ImportanceSample
+from bayes_mirglmm.nested.maximum import maximise
 from bayes_mirglmm.nested.nested import _finite_draws
 from bayes_mirglmm.nested.target import Target
 
 LOG_2PI = np.log(2 * np.pi)
+SIGNS = ((1, 1), (1, -1), (-1, 1), (-1, -1))
 
 
 def small_counts(n: int = 8, j: int = 3):
@@ -98,10 +100,11 @@ def test_density_is_that_of_build_model_with_its_effects_integrated_out(scale_co
     rng = np.random.default_rng(1)
     for _ in range(4):
         x = 0.7 * rng.normal(size=prior.size)
-        value, _ = target.value_and_gradient(x)
+        found = target.values_and_gradients(x[None])
+        value = found.value[0]
         fixed = {name: np.asarray(part) for name, part in outer(x).items()}
-        v, w = target.v.T.copy(), np.empty(n)
-        w[order] = target.u[:n]
+        v, u, w = found.points.v[0].T.copy(), found.points.u[0], np.empty(n)
+        w[order] = u[:n]
 
         def at(effects: np.ndarray, fixed=fixed) -> tuple[float, np.ndarray]:
             point = fixed | {"v": effects[: j * k].reshape(j, k), "w": effects[j * k : j * k + n]}
@@ -112,7 +115,7 @@ def test_density_is_that_of_build_model_with_its_effects_integrated_out(scale_co
             own = ["v", "w", "beta_scaled"] if inner else ["v", "w"]
             return float(log_density), np.concatenate([pieces[name] for name in own])
 
-        effects = np.concatenate([v.ravel(), w, (means + target.u[n:]) if inner else []])
+        effects = np.concatenate([v.ravel(), w, (means + u[n:]) if inner else []])
         joint, gradient = at(effects)
         assert np.abs(gradient).max() < 1e-5  # it is the mode
         steps = 1e-5 * np.eye(len(effects))
@@ -131,12 +134,40 @@ def test_gradient_is_that_of_the_value():
     )
     target = Target(problem, PriorCoordinates.of(bm.load_model("mirglmm"), 2, (0, 0)))
     x = np.random.default_rng(2).normal(size=target.prior.size)
-    _, gradient = target.value_and_gradient(x)
-    for c in range(len(x)):
-        step = np.zeros(len(x))
-        step[c] = 1e-3  # the mode is found to 1e-8, which a shorter step would show
-        up, down = target.value_and_gradient(x + step)[0], target.value_and_gradient(x - step)[0]
-        assert gradient[c] == pytest.approx((up - down) / 2e-3, abs=1e-4)
+    steps = 1e-3 * np.eye(len(x))  # the mode is found to 1e-8, which a shorter step would show
+    found = target.values_and_gradients(np.concatenate([x[None], x + steps, x - steps]))
+    up, down = np.split(found.value[1:], 2)
+    np.testing.assert_allclose(found.gradient[0], (up - down) / 2e-3, atol=1e-4)
+
+
+def test_climb_ends_at_the_mode_with_its_curvature_and_how_the_effects_move():
+    """By differences of values alone, and by modes that were searched for from zero."""
+    counts = small_counts()
+    design = build_design(sample_table(counts), "~ group")
+    problem, _ = make_problem(
+        counts["counts"].values.T,
+        np.full(8, 4.0),
+        design.x,
+        design.z,
+        np.zeros(2, dtype=int),
+        precision=np.full(2, 0.2),
+    )
+    prior = PriorCoordinates.of(bm.load_model("mirglmm"), 0, (0, 0))
+    top = maximise(Target(problem, prior), [np.zeros(prior.size), np.full(prior.size, 0.3)])
+    target = Target(problem, prior)
+    d, h = prior.size, 1e-2
+    corners = np.array([[a, b] for a in range(d) for b in range(d)])
+    one = np.eye(d)
+    shifts = [h * (s * one[corners[:, 0]] + t * one[corners[:, 1]]) for s, t in SIGNS]
+    values = [target.values_and_gradients(top.x + shift).value for shift in shifts]
+    curvature = -sum(s * t * value for (s, t), value in zip(SIGNS, values, strict=True)) / (4 * h * h)
+    np.testing.assert_allclose(top.covariance @ curvature.reshape(d, d), one, atol=2e-3)
+    centre = target.values_and_gradients(top.x[None])
+    assert centre.gradient[0] @ top.covariance @ centre.gradient[0] < 2 * 1e-3
+    move = 0.01 * np.random.default_rng(1).normal(size=d)
+    ends = target.values_and_gradients(np.array([top.x + move, top.x - move])).points
+    for ours, slopes in ((ends.b, top.centre.b_slopes), (ends.effects, top.centre.u_slopes)):
+        np.testing.assert_allclose(ours[0] - ours[1], 2 * np.tensordot(move, slopes, 1), atol=1e-5)
 
 
 def moments(sample: ImportanceSample) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

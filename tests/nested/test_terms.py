@@ -103,12 +103,12 @@ def test_density_is_that_of_build_model_with_everything_else_integrated_out(coun
         laplace = -at(mode)[0] + 0.5 * len(mode) * LOG_2PI - 0.5 * np.linalg.slogdet(hessian)[1]
         moves = 1e-5 * np.eye(prior.size)
         jacobian = np.array([(vector(x_outer + m) - vector(x_outer - m)) / 2e-5 for m in moves])
-        value, gradient = target.value_and_gradient(x_outer)
+        found = target.values_and_gradients(x_outer[None])
+        value, gradient = found.value[0], found.gradient[0]
         assert value == pytest.approx(laplace + np.linalg.slogdet(jacobian)[1], abs=2e-5)
-        for c in (3, 4, 6, 7):
-            step = 1e-3 * np.eye(prior.size)[c]
-            ends = [target.value_and_gradient(x_outer + s)[0] for s in (step, -step)]
-            assert gradient[c] == pytest.approx((ends[0] - ends[1]) / 2e-3, abs=1e-4)
+        steps = 1e-3 * np.eye(prior.size)
+        up, down = (target.values_and_gradients(x_outer + s).value for s in (steps, -steps))
+        np.testing.assert_allclose(gradient, (up - down) / 2e-3, atol=1e-4)
 
 
 def test_a_term_is_a_covariance(counts, chance):
