@@ -7,7 +7,6 @@ import typer
 
 from bayes_mirglmm.cli import options as o
 from bayes_mirglmm.cli.console import Reporter, table
-from bayes_mirglmm.comparison.agreement import CALL, UNTESTED
 from bayes_mirglmm.errors import InputError
 
 if TYPE_CHECKING:
@@ -137,6 +136,8 @@ def _for_sides(texts: list[str], plain: set[str] | None = None) -> str | dict[st
 
 
 def _print(reporter: Reporter, compared: "Comparison") -> None:
+    from bayes_mirglmm.comparison.agreement import CALL, UNTESTED
+
     for note in compared.notes[: len(compared.names)]:
         reporter.say(note)
     for remark in compared.remarks:

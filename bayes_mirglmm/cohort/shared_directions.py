@@ -35,10 +35,14 @@ def shared_directions(profiles: UsageProfiles, count: int, *, seed: int = 1) -> 
     vectors = vectors[:, ::-1][:, :count]
     rng = np.random.default_rng(seed)
     largest = np.zeros(count)
+    size = profiles.values.shape[1]
+    roots = [
+        np.linalg.qr(profiles.values[profiles.of(m)].T, mode="r").T for m in range(len(profiles.dispersion))
+    ]
     for _ in range(ROTATIONS):
-        turned = np.zeros((profiles.values.shape[1],) * 2)
-        for m in range(len(profiles.dispersion)):
-            part = profiles.values[profiles.of(m)] @ _rotation(rng, len(turned))
+        turned = np.zeros((size, size))
+        for root in roots:  # P = L W with orthonormal rows of W: turning P at random is taking other rows
+            part = root @ _frame(rng, size, root.shape[1]).T
             turned += part.T @ part
         largest = np.maximum(largest, np.linalg.eigvalsh(turned)[::-1][:count])
     samples = profiles.basis @ vectors
@@ -51,6 +55,7 @@ def shared_directions(profiles: UsageProfiles, count: int, *, seed: int = 1) -> 
     )
 
 
-def _rotation(rng: np.random.Generator, size: int) -> np.ndarray:
-    q, r = np.linalg.qr(rng.normal(size=(size, size)))
+def _frame(rng: np.random.Generator, size: int, count: int) -> np.ndarray:
+    """Return the first ``count`` columns of a random rotation, shape (size, count)."""
+    q, r = np.linalg.qr(rng.normal(size=(size, count)))
     return q * np.sign(np.diag(r))

@@ -167,6 +167,8 @@ def align(sequence: str, reference: str) -> Alignment | None:
         inside = len(differ) - tail
         if best is None or (inside, tail) < (best.internal, len(best.tail)):
             best = Alignment(shift, len(own) - len(other) - tail, own[len(own) - tail :], inside)
+        if not differ:
+            break
     return best if best is not None and best.internal <= 1 else None
 
 

@@ -110,8 +110,9 @@ def _found(fit: "Fit") -> pd.DataFrame:
     theta, theta_se = (data[name].values[m, np.arange(len(m))] for name in ("theta", "log_theta_se"))
     own = {name: (theta[i], theta_se[i]) for i, name in enumerate(data["mirna"].values)}
     tests, rows, plan, fullest = _p_values(fit), [], None, None
+    every = data["counts"].variable
     for name in names:
-        counts = data["counts"][place[name]].values
+        counts = np.asarray(every[place[name]])
         expected = expected_counts(counts.astype(float), offset, groups)
         called = tests.get(name, 1.0) <= FDR
         cells = candidates(counts, expected, CANDIDATE_OF_CALL if called else CANDIDATE)
@@ -122,7 +123,7 @@ def _found(fit: "Fit") -> pd.DataFrame:
         isomirs = data["isomir"].values[place[name]]
         record = _refit(fullest, name, isomirs, counts, expected, cells)
         judged = {cell: _judged(fit, record, plan, cell, counts, own[name]) for cell in cells}
-        improbable = {c: found for c, found in judged.items() if found[1] * data["counts"].size < LEVEL}
+        improbable = {c: found for c, found in judged.items() if found[1] * every.size < LEVEL}
         unlikely = {c: found for c, found in judged.items() if found[1] < LEVEL_OF_CALL}
         flagged: dict[tuple[int, int], tuple[float, float]] = {}
         without = np.nan

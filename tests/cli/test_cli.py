@@ -471,10 +471,11 @@ def test_the_shell_completes(typed: str, expected: set[str]):
     assert set(done.stdout.split()) == expected
 
 
-def test_a_fit_by_maximum_likelihood_never_loads_pymc_nor_a_cluster(files, tmp_path: Path):
+def test_a_fit_by_maximum_likelihood_never_loads_what_other_methods_and_commands_need(files, tmp_path: Path):
     code = (
         "import sys; from bayes_mirglmm.cli import main\n"
-        "heavy = {'pymc', 'pytensor', 'arviz', 'nutpie', 'matplotlib', 'distributed'}\n"
+        "heavy = {'pymc', 'pytensor', 'arviz', 'arviz_stats', 'arviz_base', 'nutpie', 'matplotlib', 'distributed', "
+        "'scipy.stats', *(f'bayes_mirglmm.{room}' for room in ('nuts', 'nested', 'plots', 'simulation', 'comparison'))}\n"
         "try: main(sys.argv[1:])\n"
         "finally: print(*sorted(heavy & set(sys.modules)))"
     )
@@ -488,6 +489,35 @@ def test_a_fit_by_maximum_likelihood_never_loads_pymc_nor_a_cluster(files, tmp_p
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == ""
+
+
+@pytest.mark.parametrize("words", [["--help"], ["fit", "--help"], ["--version"]])
+def test_help_waits_for_no_numbers(words: list[str]):
+    code = (
+        "import sys; from bayes_mirglmm.cli import main\n"
+        "try: main()\n"
+        "finally: print('loaded', *sorted({'numpy', 'pandas', 'xarray', 'scipy', 'numba'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code, *words],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert done.stdout.splitlines()[-1] == "loaded"
+
+
+def test_a_process_of_its_own_leaves_its_memory_to_the_system():
+    code = (
+        "import atexit, gc\n"
+        "atexit.register(lambda: print('kept', gc.get_freeze_count() > 0))\n"  # called last
+        "from bayes_mirglmm.cli import main\n"
+        "main()"
+    )
+    command = [sys.executable, "-W", "error", "-c", code, "--version"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.splitlines()[-1] == "kept True"
 
 
 def test_python_dash_m_is_the_same_command_line():
