@@ -475,7 +475,7 @@ def test_a_fit_by_maximum_likelihood_never_loads_what_other_methods_and_commands
     code = (
         "import sys; from bayes_mirglmm.cli import main\n"
         "heavy = {'pymc', 'pytensor', 'arviz', 'arviz_stats', 'arviz_base', 'nutpie', 'matplotlib', 'distributed', "
-        "'scipy.stats', *(f'bayes_mirglmm.{room}' for room in ('nuts', 'nested', 'plots', 'simulation', 'comparison'))}\n"
+        "'scipy.stats', *(f'bayes_mirglmm.{room}' for room in ('nuts', 'nested', 'plots', 'comparison'))}\n"
         "try: main(sys.argv[1:])\n"
         "finally: print(*sorted(heavy & set(sys.modules)))"
     )
