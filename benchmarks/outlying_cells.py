@@ -99,7 +99,8 @@ def write(rows: list[dict[str, object]]) -> None:
     print(rows[-1], flush=True)
     with RESULTS.open("w", encoding="utf-8") as file:
         file.write(
-            f"# python benchmarks/outlying_cells.py; Python {sys.version.split()[0]}, {date.today()}\n"
+            f"# python benchmarks/outlying_cells.py {' '.join(sys.argv[1:])}; Python {sys.version.split()[0]}, "
+            f"{date.today()}\n"
         )
         pd.DataFrame(rows).to_csv(file, sep="\t", index=False)
 

@@ -112,14 +112,14 @@ def unique_isomir_ids(ids: Sequence[str], mirnas: Sequence[str]) -> np.ndarray:
     An id that stands under more than one miRNA becomes ``id|miRNA`` in each of its rows; the others stay as
     they are. (id, miRNA) pairs must be distinct already.
     """
-    names = pd.Series(np.asarray(ids, dtype=object))
-    suffix = "|" + pd.Series(np.asarray(mirnas, dtype=object))
+    names = np.array(ids, dtype=object)
     for _ in range(3):  # a made id may meet a given one: then both get longer
-        repeated = names.duplicated(keep=False)
+        repeated = pd.Series(names, dtype=object).duplicated(keep=False).to_numpy()
         if not repeated.any():
             break
-        names = names.where(~repeated, names + suffix)
-    return names.to_numpy(dtype=object)
+        of = np.asarray(mirnas, dtype=object)[repeated]
+        names[repeated] = [f"{name}|{mirna}" for name, mirna in zip(names[repeated], of, strict=True)]
+    return names
 
 
 def make_counts(

@@ -16,8 +16,9 @@ from scipy import special
 CANDIDATE = 5.0  # robust standard deviations from which on a cell is looked at
 CANDIDATE_OF_CALL = 3.0  # the same where usage may be called because of it
 MOST = 3  # cells of a miRNA: more are a pattern, not outliers
+MOST_OF_CALL = 6  # where usage may be called because of one of them: of many cells some always are far out
 LEVEL = 0.01  # chance of a false flag in a whole data set
-LEVEL_OF_CALL = 0.001  # of a cell on which a call rests, its own
+LEVEL_OF_CALL = 0.001  # of a cell on which a call rests, its own; and over all cells of a called miRNA
 FEWEST = 3  # samples of a group, below which a median cannot tell the outlier from the others
 SWEEPS = 4
 FARTHEST = 1e-15  # probability beyond the ends of the grid of what a mean may be
@@ -48,13 +49,15 @@ def expected_counts(counts: np.ndarray, offset: np.ndarray, groups: np.ndarray) 
     return np.maximum(np.exp(rows + level + offset) - 0.5, 0.0)
 
 
-def candidates(counts: np.ndarray, expected: np.ndarray, beyond: float = CANDIDATE) -> list[tuple[int, int]]:
-    """Return (isomiR, sample) of cells beyond so many robust SDs, the farthest :data:`MOST` of them."""
+def candidates(
+    counts: np.ndarray, expected: np.ndarray, beyond: float = CANDIDATE, most: int = MOST
+) -> list[tuple[int, int]]:
+    """Return (isomiR, sample) of cells beyond so many robust SDs, the farthest of them."""
     error = np.log(counts + 0.5) - np.log(expected + 0.5)
     seen = expected >= 5.0
     spread = np.median(np.abs(error[seen])) / special.ndtri(0.75) if seen.any() else 0.0
     distance = np.abs(error) / np.sqrt(spread**2 + 1.0 / (expected + 0.5))
-    order = np.argsort(-distance, axis=None, kind="stable")[:MOST]
+    order = np.argsort(-distance, axis=None, kind="stable")[:most]
     places = zip(*np.unravel_index(order, counts.shape), strict=True)
     return [(int(j), int(s)) for j, s in places if distance[j, s] > beyond]
 

@@ -25,6 +25,12 @@ def as_count(text: str) -> int | None:
     return int(number) if 0 <= number <= MAX_COUNT and number == number // 1 else None
 
 
+def check_missing(missing: str) -> None:
+    """Refuse a choice for missing cells that is none."""
+    if missing not in MISSING_CHOICES:
+        raise InputError(f"missing={missing!r} is not one of {', '.join(map(repr, MISSING_CHOICES))}.")
+
+
 def count_matrix(
     frame: pd.DataFrame, *, where: Callable[[int], str], source: str, missing: str = "refuse"
 ) -> tuple[np.ndarray, int]:
@@ -44,8 +50,7 @@ def count_matrix(
     InputError
         A cell is not an integer of 0 or more.
     """
-    if missing not in MISSING_CHOICES:
-        raise InputError(f"missing={missing!r} is not one of {', '.join(map(repr, MISSING_CHOICES))}.")
+    check_missing(missing)
     if all(isinstance(t, np.dtype) and t.kind in "iu" for t in frame.dtypes):
         matrix = frame.to_numpy()
         if matrix.size == 0 or (matrix.min() >= 0 and matrix.max() <= MAX_COUNT):

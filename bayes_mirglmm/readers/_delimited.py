@@ -12,9 +12,10 @@ import pandas as pd
 
 from bayes_mirglmm.counts.rare import Pile, Rows, narrow
 from bayes_mirglmm.errors import InputError
-from bayes_mirglmm.readers._cells import count_matrix
+from bayes_mirglmm.readers._cells import check_missing, count_matrix
 from bayes_mirglmm.readers._notes import Note
 from bayes_mirglmm.readers._open import Head, blocks, decoding
+from bayes_mirglmm.readers._wide import is_wide, split_rows
 
 #: Whether rows that are zero in more than half of the samples are held apart, without their zeros.
 RARE_APART: ContextVar[bool] = ContextVar("RARE_APART", default=False)
@@ -141,26 +142,23 @@ def _read(
     pile = Pile(len(counts))
     replaced = 0
     apart = RARE_APART.get() and len(counts) >= FEWEST_SAMPLES
+    check_missing(missing)
+    columns = len(table.columns)
+    wide = is_wide(columns, counts)
     for data, lines in _rows(table, encoding, notes):
-        frame = pd.read_csv(
-            BytesIO(data),
-            sep=table.delimiter,
-            header=None,
-            names=list(range(len(table.columns))),
-            usecols=sorted({*text, *counts}),
-            dtype=dict.fromkeys(text, str),
-            index_col=False,
-            na_filter=False,
-            engine="c",
-            low_memory=False,
-        )
-        matrix, zeros = count_matrix(
-            frame[counts].set_axis([table.columns[i] for i in counts], axis=1),
-            where=lambda i, lines=lines: f"line {lines[i]}",  # type: ignore[misc]
-            source=table.head.source,
-            missing=missing,
-        )
-        replaced += zeros
+        split = split_rows(data, table.delimiter, columns, len(counts)) if wide else None
+        if split is not None:
+            others, matrix = split
+            frame = _parsed(others, table.delimiter, columns - len(counts), text, text)
+        else:
+            frame = _parsed(data, table.delimiter, columns, text, [*text, *counts])
+            matrix, zeros = count_matrix(
+                frame[counts].set_axis([table.columns[i] for i in counts], axis=1),
+                where=lambda i, lines=lines: f"line {lines[i]}",  # type: ignore[misc]
+                source=table.head.source,
+                missing=missing,
+            )
+            replaced += zeros
         if apart:
             pile.add(Rows.of(matrix))
         else:
@@ -177,6 +175,22 @@ def _read(
     del frames
     stacked = pile.rows() if apart else _stacked(matrices)
     return Cells(joined, stacked, np.concatenate(numbers))
+
+
+def _parsed(data: bytes, delimiter: str, columns: int, text: list[int], wanted: list[int]) -> pd.DataFrame:
+    """Return the wanted columns of rows; those of text as strings."""
+    return pd.read_csv(
+        BytesIO(data),
+        sep=delimiter,
+        header=None,
+        names=list(range(columns)),
+        usecols=sorted({*wanted}),
+        dtype=dict.fromkeys(text, str),
+        index_col=False,
+        na_filter=False,
+        engine="c",
+        low_memory=False,
+    )
 
 
 def _stacked(matrices: list[np.ndarray]) -> np.ndarray:
@@ -203,7 +217,7 @@ def _rows(table: Table, encoding: str, notes: list[Note]) -> Iterator[tuple[byte
         is_delimiter = data == ord(table.delimiter)
         if (data == ord('"')).any():
             is_delimiter &= ~_quoted(table, data, ends, lines)
-        found = np.bincount(np.searchsorted(ends, np.flatnonzero(is_delimiter)), minlength=len(ends)) + 1
+        found = np.diff(np.searchsorted(np.flatnonzero(is_delimiter), ends), prepend=0) + 1
         suspicious = keep & ((found != len(table.columns)) | (data[starts] == ord(table.delimiter)))
         for i in np.flatnonzero(suspicious):
             line = data[starts[i] : ends[i]].tobytes().decode()
@@ -219,7 +233,7 @@ def _rows(table: Table, encoding: str, notes: list[Note]) -> Iterator[tuple[byte
 
 def _quoted(table: Table, data: np.ndarray, ends: np.ndarray, lines: np.ndarray) -> np.ndarray:
     """Mark the bytes inside double quotes; a quote that is open at the end of its line is an error."""
-    opened = np.cumsum(data == ord('"'))
+    opened = np.cumsum(data == ord('"'), dtype=np.int32)
     odd = np.diff(np.concatenate([[0], opened[ends]])) % 2 == 1
     if odd.any():
         raise InputError(

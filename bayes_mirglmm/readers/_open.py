@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BufferedReader, RawIOBase, TextIOWrapper
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar, cast
 
@@ -22,6 +23,7 @@ T = TypeVar("T")
 MAX_LINE = 4 * 2**20
 HEAD_BYTES = 2**18
 HEAD_LINES = 3  # a header and two rows, however wide
+MOST_ROWS = 250  # of a head, besides blank lines and comments
 BLOCK_CHARACTERS = 2**24  # of rows that are parsed at once: tables of 10,000 samples have rows of 25,000
 CHUNK_CHARACTERS = 2**21
 ZARR = ("zarr.json", ".zgroup", ".zattrs")
@@ -67,7 +69,8 @@ class Head:
     encoding : str
         Of a text: ``"utf-8"``, ``"utf-8-sig"``, ``"utf-16"`` or ``"latin-1"``.
     lines : tuple of str
-        Complete lines of the first 256 KiB (more of a table with wide rows), without line ends.
+        Complete lines of the first 256 KiB (more of a table with wide rows), without line ends, up to the 250th that is
+        neither blank nor a comment: of thousands of files all have their heads at once.
     """
 
     path: Path
@@ -137,7 +140,8 @@ def peek(path: Path) -> Head:
         lines.pop()
     if not any(line.strip() for line in lines):
         raise InputError(f"{path} holds only blank lines: the tool that wrote it may have failed.")
-    return Head(path, "text", encoding, tuple(lines))
+    rows = (i for i, line in enumerate(lines) if line.strip() and not line.startswith("#"))
+    return Head(path, "text", encoding, tuple(lines[: next(islice(rows, MOST_ROWS, None), len(lines))]))
 
 
 def check_unpacked(path: Path, unpacked: int, size: int | None = None) -> None:

@@ -239,7 +239,9 @@ def _columns(counts: Any, keep: list[int]) -> Any:
 
 
 def _joined(parts: Sequence[Part], *, apart: bool) -> Part:
-    codes, first = _keys(np.concatenate([p.isomir for p in parts]), np.concatenate([p.mirna for p in parts]))
+    isomir, mirna = (np.concatenate([getattr(p, name) for p in parts]) for name in ("isomir", "mirna"))
+    codes, first = _keys(isomir, mirna)
+    isomir, mirna = isomir[first], mirna[first]
     counts = (_cells_apart if apart else _cells)(parts, codes, len(first))
     sequence = None
     if any(p.sequence is not None for p in parts):
@@ -255,8 +257,8 @@ def _joined(parts: Sequence[Part], *, apart: bool) -> Part:
         annotation = pd.concat(frames, ignore_index=True).groupby(codes, sort=True).first()
     return Part(
         f"{len(parts)} files: {some([p.source for p in parts], 3)}",
-        np.concatenate([p.isomir for p in parts])[first],
-        np.concatenate([p.mirna for p in parts])[first],
+        isomir,
+        mirna,
         [s for p in parts for s in p.samples],
         counts,
         sequence,
@@ -388,9 +390,12 @@ def _without_rare(
 
 def _keys(isomir: np.ndarray, mirna: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the number of each (isomiR, miRNA) in order of first occurrence, and its first row."""
-    a, _ = pd.factorize(isomir)
+    key, _ = pd.factorize(isomir)
     b, names = pd.factorize(mirna)
-    codes, unique = pd.factorize(a.astype(np.int64) * max(len(names), 1) + b)
+    key *= max(len(names), 1)
+    key += b
+    del b
+    codes, unique = pd.factorize(key)
     first = np.full(len(unique), -1, dtype=np.int64)
     first[codes[::-1]] = np.arange(len(codes) - 1, -1, -1)
     return codes, first

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from bayes_mirglmm.counts.rare import Rows
+from bayes_mirglmm.counts.rare import Rows, narrow
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.readers._delimited import RARE_APART, inspect, read_cells, require_columns
 from bayes_mirglmm.readers._files import PathLike, sample_names
@@ -61,20 +61,23 @@ def read(
     loci = _Loci()
     columns: list[tuple[str, str]] = []  # sample and file of each column of the counts
     found_in = [_rows(head, names_of.get(head), columns, notes, loci) for head in heads]
-    rows = loci.described(pd.concat(found_in, ignore_index=True))
-    found = mature_names(rows, names)
+    locus, column, count = (np.concatenate([file[k] for file in found_in]) for k in range(3))
+    del found_in
+    # Names and offsets depend on sums over the files, so that no row of a file is described by itself.
+    summed = loci.described(np.bincount(locus, weights=count, minlength=len(loci.number)))
+    found = mature_names(summed, names)
     notes += found.notes
-    rows = offsets(rows, found.loci)
+    summed = offsets(summed, found.loci)
     keys = ["accession", "offset_5p", "offset_3p"]
-    isomir = rows.groupby(keys, sort=True).ngroup().to_numpy()
-    described = rows[keys].assign(isomir=isomir).drop_duplicates("isomir").sort_values("isomir")[keys]
+    number = summed.groupby(keys, sort=True).ngroup().to_numpy()
+    described = summed[keys].assign(isomir=number).drop_duplicates("isomir").sort_values("isomir")[keys]
     from scipy.sparse import coo_array  # takes its time to import
 
-    cells = coo_array(
-        (rows["count"].to_numpy(), (isomir, rows["sample"].to_numpy())), shape=(len(described), len(columns))
-    )
+    isomir, shape = number.astype(np.int32)[locus], (len(described), len(columns))
+    cells = coo_array((count.astype(np.int64), (isomir, column)), shape=shape).tocsr()  # which adds up
+    merged = len(locus) - cells.nnz
+    cells.data = narrow(cells.data)
     counts = Rows.of_sparse(cells) if RARE_APART.get() else cells.toarray()
-    merged = len(rows) - len(pd.unique(isomir * len(columns) + rows["sample"].to_numpy()))
     if merged:
         notes.append(
             Note(
@@ -104,10 +107,10 @@ def read(
 
 def _rows(
     head: Head, sample: str | None, columns: list[tuple[str, str]], notes: list[Note], loci: "_Loci"
-) -> pd.DataFrame:
-    """Return the mature rows of a file: locus (a number of ``loci``), sample, count.
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the mature rows of a file: locus (a number of ``loci``), place of the sample in ``columns``, count.
 
-    ``sample`` is a number, the place in ``columns``, to which the samples of the file are added.
+    The samples of the file are added to ``columns``.
     """
     table = require_columns(inspect(head))
     at = {normalised(name): i for i, name in enumerate(table.columns)}
@@ -138,8 +141,8 @@ def _rows(
             )
         )
     frame = frame[mature].reset_index(drop=True)
-    frame["locus"] = loci.numbers(frame, head)
-    return frame[["locus", "sample", "count"]]
+    number, place = loci.numbers(frame, head), frame["sample"].to_numpy(dtype=np.int32)
+    return number.astype(np.int32), place, frame["count"].to_numpy()
 
 
 class _Loci:
@@ -160,12 +163,9 @@ class _Loci:
         self._add(frame.iloc[first[numbers >= known]].reset_index(drop=True), head)
         return found
 
-    def described(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """Return rows with precursor, accession, chromosome, start, end and strand in place of the number."""
-        table = pd.concat(self.parts, ignore_index=True)
-        locus = rows["locus"].to_numpy()
-        columns = {str(name): table[name].to_numpy()[locus] for name in table.columns}
-        return rows[["count", "sample"]].assign(**columns)
+    def described(self, count: np.ndarray) -> pd.DataFrame:
+        """Return precursor, accession, chromosome, start, end, strand and count of each, in order of their numbers."""
+        return pd.concat(self.parts, ignore_index=True).assign(count=count)
 
     def _add(self, frame: pd.DataFrame, head: Head) -> None:
         place = frame["coordinates"].str.extract(COORDINATES)

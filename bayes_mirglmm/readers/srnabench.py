@@ -114,7 +114,7 @@ def _reads(head: Head, sample: str, encoding: str, notes: list[Note]) -> Part:
         [sample],
         narrow(counts.astype(np.int64))[:, None],
         sequences,
-        where=at_lines(lines.astype(np.int64)),
+        where=at_lines(lines.astype(np.int32)),
         notes=notes,
     )
 

@@ -13,6 +13,8 @@ from bayes_mirglmm.evidence.outlying_cells import (
     CANDIDATE_OF_CALL,
     LEVEL,
     LEVEL_OF_CALL,
+    MOST,
+    MOST_OF_CALL,
     candidates,
     expected_counts,
     log_mean_variance,
@@ -40,7 +42,8 @@ def outlying_cells(fit: "Fit") -> pd.DataFrame:
     stands out, the miRNA is fitted again with what the medians say in its place. It is flagged where a count as far out
     is less probable than 1 % over all cells of the data set, by the negative binomial with the mean of that fit and the
     larger dispersion of both, both taken for the estimates that they are. Where the likelihood ratio test of usage has
-    p <= 0.05 with a cell and not without it, 0.1 % for the cell alone is enough.
+    p <= 0.05, 0.1 % over the cells of the miRNA is enough; where it has that with a cell and not without it, 0.1 % for
+    the cell alone.
 
     Returns
     -------
@@ -115,7 +118,8 @@ def _found(fit: "Fit") -> pd.DataFrame:
         counts = np.asarray(every[place[name]])
         expected = expected_counts(counts.astype(float), offset, groups)
         called = tests.get(name, 1.0) <= FDR
-        cells = candidates(counts, expected, CANDIDATE_OF_CALL if called else CANDIDATE)
+        far = (CANDIDATE_OF_CALL, MOST_OF_CALL) if called else (CANDIDATE, MOST)
+        cells = candidates(counts, expected, *far)
         if not cells:
             continue
         plan = plan or plan_of(fit)
@@ -123,7 +127,10 @@ def _found(fit: "Fit") -> pd.DataFrame:
         isomirs = data["isomir"].values[place[name]]
         record = _refit(fullest, name, isomirs, counts, expected, cells)
         judged = {cell: _judged(fit, record, plan, cell, counts, own[name]) for cell in cells}
-        improbable = {c: found for c, found in judged.items() if found[1] * every.size < LEVEL}
+        limit = LEVEL / every.size
+        if called:
+            limit = max(limit, LEVEL_OF_CALL / counts.size)
+        improbable = {c: found for c, found in judged.items() if found[1] < limit}
         unlikely = {c: found for c, found in judged.items() if found[1] < LEVEL_OF_CALL}
         flagged: dict[tuple[int, int], tuple[float, float]] = {}
         without = np.nan

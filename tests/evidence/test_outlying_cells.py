@@ -26,6 +26,9 @@ def test_one_cell_is_found_whatever_it_does_to_its_sample() -> None:
     changed[cell] *= 100
     expected = expected_counts(changed, np.zeros(8), GROUPS)
     assert candidates(changed, expected)[0] == cell
+    assert len(candidates(changed, expected, 0.0)) == 3
+    assert candidates(changed, expected, 0.0, 6)[:3] == candidates(changed, expected, 0.0)
+    assert len(candidates(changed, expected, 0.0, 6)) == 6
     np.testing.assert_allclose(expected, clean, rtol=0.4)
 
 

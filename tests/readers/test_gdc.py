@@ -193,3 +193,15 @@ def test_the_long_table_of_tcgabiolinks_is_the_files_it_was_made_of(put):
     assert counts["counts"].values.tolist() == [[5, 4], [9, 0]]
     with pytest.raises(InputError, match=f"sample '{b}' is both in .*isoforms.csv and in .*more.csv"):
         read_counts([put("isoforms.csv", text), put("more.csv", LONG_TABLE + long_row(1, one, 4, b))])
+
+
+def test_reads_of_two_loci_may_be_more_than_an_int32_holds(put):
+    text = (
+        HEADER
+        + row("hsa-let-7a-1", "chr9:1000-1022:+", 2_000_000_000, f"mature,{LET7A}")
+        + row("hsa-let-7a-2", "chr11:5000-5022:-", 1_900_000_000, f"mature,{LET7A}")
+    )
+    for apart in (False, True):
+        counts = read_counts(put("abc" + ENDING, text), drop_rare=apart)
+        assert counts["counts"].values.tolist() == [[3_900_000_000]]
+        assert counts["total"].values.tolist() == [3_900_000_000]

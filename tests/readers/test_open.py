@@ -131,6 +131,14 @@ def test_blocks_join_lines_across_chunks(put, monkeypatch):
         assert [number for number, _ in numbered_lines(path, "utf-8")] == [1, 2, 3, 5, 6, 7]
 
 
+def test_the_head_of_a_long_file_has_a_few_hundred_rows(put):
+    """Of thousands of files all have theirs at once."""
+    text = "# a comment\n" * 300 + "\n" + "".join(f"a\t{i}\n" for i in range(1000))
+    lines = peek(put("counts.tsv", text)).lines
+    assert lines[:301] == ("# a comment",) * 300 + ("",)
+    assert lines[301:] == tuple(f"a\t{i}" for i in range(250))
+
+
 def test_the_head_is_bounded_and_ends_with_a_whole_line(put, monkeypatch):
     path = put("counts.tsv", TABLE * 100)
     monkeypatch.setattr(_open, "HEAD_BYTES", 100)

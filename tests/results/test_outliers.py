@@ -9,6 +9,7 @@ import bayes_mirglmm as bm
 from bayes_mirglmm.evidence.outlying_cells import expected_counts
 from bayes_mirglmm.methods import maximum_likelihood
 from bayes_mirglmm.report.verdict import verdict
+from bayes_mirglmm.results import outliers
 from bayes_mirglmm.results.outliers import calls_by_outliers, outliers_sentence
 
 
@@ -105,6 +106,20 @@ def test_cells_are_judged_by_the_criterion_of_the_fit(counts: xr.Dataset) -> Non
         assert fit.outlying_cells()["isomir"].tolist() == [isomir]
         assert fit.outlying_cells()["expected"].iloc[0] == pytest.approx(found[criterion], rel=1e-6)
     assert abs(found["reml"] / found["ml"] - 1.0) > 1e-4  # they are not the same
+
+
+def test_a_cell_is_flagged_within_a_called_mirna_though_the_call_stands(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """In a data set of many cells, where the level of all of them is out of reach."""
+    drawn = bm.simulate(4, n_mirnas=6, n_isomirs=8, usage=1.0, sd_isomir_slope=1.5, theta=20.0, seed=4).counts
+    wrong, isomir = times_a_hundred(drawn, "sim-miR-2", 1)
+    monkeypatch.setattr(outliers, "LEVEL", 0.0)
+    cells = bm.fit(wrong, "~ group", usage_test="lrt", progress=False).outlying_cells()
+    assert cells["isomir"].tolist() == [isomir]
+    assert cells["p_value_usage"].iloc[0] < 0.05
+    assert cells["p_value_without"].iloc[0] < 0.05
+    assert cells["p_value"].iloc[0] * (drawn["mirna"].values == "sim-miR-2").sum() * 8 < 0.001
 
 
 def test_strong_usage_is_not_flagged() -> None:
