@@ -327,10 +327,11 @@ def estimate(task: Task, model, log_density, folder: Path) -> dict[str, object]:
             there, density, groups=coordinates.groups, seed=SEED
         )
     best = min(found, key=lambda name: found[name].error)
+    parts = found[best].by_part
     row = {
         "dataset": task.dataset, "mirna": task.mirna, "n_isomirs": task.n_isomirs, "model": task.model,
         "log_evidence": found[best].log_evidence, "error": found[best].error,
-        "first_half": found[best].by_half[0], "second_half": found[best].by_half[1], "centred": best,
+        "first_half": np.mean(parts[:2]), "second_half": np.mean(parts[2:]), "centred": best,
         "others": "; ".join(f"{n} {e.log_evidence:.3f} ({e.error:.3f})" for n, e in found.items() if n != best),
     }  # fmt: skip
     if slope_sd is not None:

@@ -4,8 +4,9 @@ For an unnormalised posterior density p with evidence Z and a normalised proposa
 function h gives Z = E_g[p h] / E_posterior[g h]. The one with the least error (Meng and Wong 1996, Statistica
 Sinica 6:831) is h = 1 / (s1 p + s2 Z g), with s1 and s2 the shares of the two samples; as it contains Z, the
 estimate is a fixed point. Gronau et al. (2017, Journal of Mathematical Psychology 81:80) describe its use with
-MCMC draws: a proposal fitted to one half of the draws, the fixed point from the other half. Here both halves
-take both parts in turn and the log estimates are averaged, which uses all draws and shows when they disagree.
+MCMC draws: a proposal fitted to some of the draws, the fixed point from the others. Here each quarter of the draws
+takes the second part in turn, with a proposal from the other three, and the log estimates are averaged, which uses all
+draws and shows when they disagree.
 
 The error is the asymptotic one of Frühwirth-Schnatter (2004, Econometrics Journal 7:143), with the
 autocorrelation of the draws in it. It describes an estimate whose proposal overlaps with the posterior. Where
@@ -21,6 +22,8 @@ from scipy import optimize, special
 from bayes_mirglmm.evidence.bridge_proposal import Proposal, fit_proposal
 
 LogDensity = Callable[[np.ndarray], np.ndarray]
+PARTS = 4  # of the draws
+FEWEST_OF_A_CHAIN = 20
 PROPOSED = 3  # points of the proposal for each draw: they cost an evaluation, a draw costs a trajectory
 
 
@@ -28,12 +31,12 @@ class BridgeEstimate(NamedTuple):
     """A log evidence with its error; natural logs."""
 
     log_evidence: float
-    """Mean of the two halves' estimates."""
+    """Mean of the parts' estimates."""
     error: float
-    """Standard error of ``log_evidence``: the asymptotic one, or half of the halves' difference if larger."""
-    by_half: tuple[float, float]
-    """Estimates from the second half of the draws (proposal fitted to the first), and the reverse."""
-    error_by_half: tuple[float, float]
+    """Standard error of ``log_evidence``: the asymptotic one, or that by the spread of the parts if larger."""
+    by_part: tuple[float, ...]
+    """Estimates from each quarter of the draws (proposal fitted to the others), in their order."""
+    error_by_part: tuple[float, ...]
     """Their asymptotic errors (relative errors of the evidence)."""
 
 
@@ -86,22 +89,24 @@ def bridge_sampling(
         raise ValueError(f"draws have shape {chains.shape}: give (chains, draws, d) or (draws, d).")
     if not np.isfinite(chains).all():
         raise ValueError(f"{(~np.isfinite(chains)).sum()} values of the draws are not finite.")
-    half = chains.shape[1] // 2
-    if half * len(chains) < 2 * chains.shape[2] or half < 10:
+    parts = np.array_split(chains, PARTS, axis=1)
+    fewest = len(chains) * (chains.shape[1] - parts[0].shape[1])  # that a proposal is fitted to
+    if fewest < 2 * chains.shape[2] or chains.shape[1] < FEWEST_OF_A_CHAIN:
         raise ValueError(
             f"{len(chains)} chain(s) of {chains.shape[1]} draws are too few in {chains.shape[2]} dimensions: "
-            "half of them must be twice as many as there are dimensions, and 10 in each chain."
+            "three quarters of them must be twice as many as there are dimensions, and all of them "
+            f"{FEWEST_OF_A_CHAIN} in each chain."
         )
     density = _checked(log_density, vectorized)
     rng = np.random.default_rng(seed)
-    halves = chains[:, :half], chains[:, half : 2 * half]
     estimates = []
-    for fitted, used in (halves, halves[::-1]):
+    for i, used in enumerate(parts):
+        fitted = np.concatenate(parts[:i] + parts[i + 1 :], axis=1)
         proposal = fit_proposal(fitted.reshape(-1, fitted.shape[2]), groups, df)
         estimates.append(_estimate(used, proposal, density, warp, rng))
-    (first, first_error), (second, second_error) = estimates
-    error = max(float(np.hypot(first_error, second_error)), abs(first - second)) / 2
-    return BridgeEstimate((first + second) / 2, error, (first, second), (first_error, second_error))
+    by_part, errors = zip(*estimates, strict=True)
+    error = float(max(np.linalg.norm(errors) / PARTS, np.std(by_part, ddof=1) / np.sqrt(PARTS)))
+    return BridgeEstimate(float(np.mean(by_part)), error, by_part, errors)
 
 
 def _checked(log_density: LogDensity, vectorized: bool) -> LogDensity:

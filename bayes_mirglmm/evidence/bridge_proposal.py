@@ -59,7 +59,16 @@ class Proposal:
 def fit_proposal(draws: np.ndarray, groups: Sequence[Sequence[int]], df: float) -> Proposal:
     """Fit a proposal to draws (m, d): their mean and covariance, the latter sparse where groups are given.
 
-    Given the coordinates in no group, those of different groups are taken as independent.
+    Given the coordinates in no group, those of different groups are taken as independent. Their regressions on these
+    are hundreds of numbers, most of them next to nothing, and what chance adds to each would make points of the
+    proposal unlike draws: see :func:`_agreed_slopes`.
+
+    Parameters
+    ----------
+    draws : array, shape (m, d)
+        Chain after chain, so that the first half knows nothing of the second.
+    groups, df
+        As of :func:`bayes_mirglmm.evidence.bridge.bridge_sampling`.
     """
     m, d = draws.shape
     indices = tuple(np.asarray(group, dtype=int) for group in groups)
@@ -72,14 +81,38 @@ def fit_proposal(draws: np.ndarray, groups: Sequence[Sequence[int]], df: float) 
     centre = draws.mean(axis=0)
     away = draws - centre
     first = away[:, shared]
-    covariance = first.T @ first / (m - 1)
-    slopes, residual_roots = [], []
+    root = _root(first.T @ first / (m - 1))
+    regression = _agreed_slopes(first, root, away[:, grouped]) if indices else np.empty((0, len(shared)))
+    slopes, residual_roots, at = [], [], 0
     for index in indices:
-        slope = np.linalg.lstsq(first, away[:, index], rcond=None)[0].T
+        slope = regression[at : at + len(index)]
         residual = away[:, index] - first @ slope.T
         slopes.append(slope)
-        residual_roots.append(_root(residual.T @ residual / (m - 1 - len(shared))))
-    return Proposal(centre, shared, _root(covariance), indices, tuple(slopes), tuple(residual_roots), df)
+        residual_roots.append(_root(residual.T @ residual / (m - 1)))
+        at += len(index)
+    return Proposal(centre, shared, root, indices, tuple(slopes), tuple(residual_roots), df)
+
+
+def _agreed_slopes(first: np.ndarray, root: np.ndarray, grouped: np.ndarray) -> np.ndarray:
+    """Return slopes of the coordinates of all groups on the shared ones, shape (g, q), without most of their chance.
+
+    Along each direction in which the shared coordinates are independent, all slopes are multiplied by the part of their
+    mean square that two halves of the draws agree on: its chance adds to each half's squares but not to the products.
+
+    Parameters
+    ----------
+    first, grouped : arrays, shapes (m, q) and (m, g)
+        Draws less their mean.
+    root : array, shape (q, q)
+        Cholesky factor of the covariance of ``first``.
+    """
+    half = len(first) // 2
+    inverse = np.linalg.inv(root)
+    independent = first @ inverse.T
+    one, other = (independent[s].T @ grouped[s] / half for s in (slice(half), slice(half, 2 * half)))
+    slopes = independent.T @ grouped / (len(first) - 1)
+    agreed = np.mean(one * other, axis=1) / np.maximum(np.mean(slopes**2, axis=1), np.finfo(float).tiny)
+    return (slopes * np.clip(agreed, 0.0, 1.0)[:, None]).T @ inverse
 
 
 def _root(covariance: np.ndarray) -> np.ndarray:
