@@ -1,14 +1,16 @@
 """Speed of method="nuts" on all miRNAs of mirdata, beside the same model sampled the ordinary way.
 
-    python benchmarks/speed_nuts.py [--jobs 2] [--peers 4] [--mirnas 188]
+    python benchmarks/speed_nuts.py [--jobs 2] [--peers 4] [--reference 44] [--quick]
 
-ours      every miRNA, full and reduced model, 4 x 1000 draws, evidence by bridge sampling; in a process of its own,
+ours      every miRNA, full and reduced model, the default draws, evidence by bridge sampling; in a process of its own,
           whose peak memory is recorded.
+reference log Bayes factors of some miRNAs again, from six times the draws and another seed: those whose errors are
+          stated to be the largest, and every so many of the others.
 ordinary  pm.sample(nuts_sampler="nutpie") of the readable model of one miRNA, compiled for it, as a user would.
 bambi     the same formula in bambi with its own priors, where bambi is installed.
 
-Effective sample sizes are the smallest bulk ESS of fixed effects, SDs and theta. Writes speed_nuts.tsv and
-diagnostics_nuts.tsv in benchmarks/results.
+Effective sample sizes are the smallest bulk ESS of fixed effects, SDs and theta. Writes speed_nuts.tsv,
+diagnostics_nuts.tsv and evidence_nuts.tsv in benchmarks/results; with --quick, six miRNAs alone, nothing.
 """
 
 import argparse
@@ -17,6 +19,7 @@ import platform
 import resource
 import subprocess
 import sys
+import tempfile
 import time
 import warnings
 from datetime import date
@@ -27,6 +30,7 @@ import numpy as np
 import pandas as pd
 
 import bayes_mirglmm as bm
+from bayes_mirglmm.nuts import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = Path(os.environ.get("BAYES_MIRGLMM_SHARED", ROOT.parent / "shared")) / "data" / "mirdata"
@@ -34,18 +38,21 @@ RESULTS = ROOT / "benchmarks" / "results"
 REFERENCE = {"group": "cc"}
 #: For the ordinary way: small and large J, slope SD near zero (the second) and not.
 PEERS = ["hsa-miR-335-5p", "hsa-miR-660-5p", "hsa-miR-142-5p", "hsa-miR-409-3p"]
-GOALS = {"minutes": 20, "sound_share": 0.99, "ratio": 50, "memory_mb": 2048}
+GOALS = {"minutes": 4, "sound_share": 0.99, "ratio": 50, "memory_mb": 2048, "log_bf": 0.05}
+LONGER = 6  # times the default draws
+QUICK = 6  # miRNAs
 
 
 def read():
     return bm.filter_counts(bm.read_counts(DATA / "counts.tsv.gz", samples=DATA / "samples.tsv"))
 
 
-def child(jobs: int, mirnas: int) -> None:
+def child(jobs: int, mirnas: int, out: Path) -> None:
     """Fit, and print what the parent reads."""
     counts = read()
     names = list(dict.fromkeys(counts["mirna"].values))[:mirnas]
-    counts = counts.isel(isomir=np.isin(counts["mirna"].values, names))
+    counts = of(counts, names)
+    bm.fit(of(counts, names[:1]), "~ group", method="nuts", draws=20, tune=20, progress=False)  # compiles
     started, cpu = time.perf_counter(), time.process_time()
     fit = bm.fit(counts, "~ group", reference=REFERENCE, method="nuts", seed=1, n_jobs=jobs, progress=False)
     wall, cpu = time.perf_counter() - started, time.process_time() - cpu
@@ -58,8 +65,39 @@ def child(jobs: int, mirnas: int) -> None:
     found = found.assign(
         n_isomirs=fit.status().set_index("mirna")["n_isomirs"].loc[found["mirna"]].values, **reduced
     )
-    write(found, "diagnostics_nuts.tsv", f"python benchmarks/speed_nuts.py --jobs {jobs}")
+    evidence = fit.usage().set_index("mirna").loc[found["mirna"], ["log_bf10", "log_bf10_error"]]
+    found = found.assign(**{name: evidence[name].values for name in evidence})
+    write(found, out / "diagnostics_nuts.tsv", f"python benchmarks/speed_nuts.py --jobs {jobs}")
     print(f"RESULT {wall} {cpu} {memory}")
+
+
+def of(counts, names):
+    return counts.isel(isomir=np.isin(counts["mirna"].values, names))
+
+
+def reference(counts, found: pd.DataFrame, number: int, jobs: int) -> pd.DataFrame:
+    """Return log Bayes factors of some miRNAs beside those of longer runs."""
+    worst = found.sort_values("log_bf10_error", ascending=False)["mirna"].tolist()[: number // 2]
+    others = found.loc[~found["mirna"].isin(worst), "mirna"].tolist()
+    chosen = worst + others[:: max(1, len(others) // max(1, number - len(worst)))][: number - len(worst)]
+    draws = LONGER * Settings().draws
+    fit = bm.fit(
+        of(counts, chosen), "~ group", reference=REFERENCE, method="nuts", seed=2, draws=draws,
+        n_jobs=jobs, progress=False,
+    )  # fmt: skip
+    longer = fit.usage().set_index("mirna").loc[chosen]
+    own = found.set_index("mirna").loc[chosen]
+    return pd.DataFrame(
+        {
+            "mirna": chosen,
+            "n_isomirs": own["n_isomirs"].values,
+            "log_bf10": own["log_bf10"].values,
+            "log_bf10_error": own["log_bf10_error"].values,
+            "reference": longer["log_bf10"].values,
+            "reference_error": longer["log_bf10_error"].values,
+            "difference": own["log_bf10"].values - longer["log_bf10"].values,
+        }
+    )
 
 
 def ordinary(counts, mirna: str) -> dict[str, float]:
@@ -133,52 +171,52 @@ def provenance() -> str:
     )
 
 
-def write(table: pd.DataFrame, name: str, what: str) -> None:
-    RESULTS.mkdir(exist_ok=True)
+def write(table: pd.DataFrame, path: Path, what: str) -> None:
+    path.parent.mkdir(exist_ok=True)
     text = table.to_csv(sep="\t", index=False, float_format="%.5g")
-    (RESULTS / name).write_text(f"# {provenance()}; {what}\n{text}")
+    path.write_text(f"# {provenance()}; {what}\n{text}")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+def measured(options: argparse.Namespace, out: Path) -> None:
+    """Measure, and write as it comes, so that an interruption loses little."""
+    command = [sys.executable, __file__, "--child", "--jobs", str(options.jobs), "--out", str(out)]
+    done = subprocess.run(
+        [*command, "--mirnas", str(options.mirnas)], check=True, capture_output=True, text=True
     )
-    parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--peers", type=int, default=len(PEERS), help="miRNAs to sample the ordinary way")
-    parser.add_argument("--mirnas", type=int, default=10_000, help="the first so many miRNAs only")
-    parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    warnings.filterwarnings("ignore")
-    if options.child:
-        child(options.jobs, options.mirnas)
-        return
-    if not DATA.is_dir():
-        print(f"no {DATA}: nothing to measure", file=sys.stderr)
-        return
-    command = [
-        sys.executable,
-        __file__,
-        "--child",
-        "--jobs",
-        str(options.jobs),
-        "--mirnas",
-        str(options.mirnas),
-    ]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
     line = next(row for row in done.stdout.splitlines() if row.startswith("RESULT"))
     wall, cpu, memory = map(float, line.split()[1:])
-    found = pd.read_csv(RESULTS / "diagnostics_nuts.tsv", sep="\t", comment="#")
+    found = pd.read_csv(out / "diagnostics_nuts.tsv", sep="\t", comment="#")
     sound = (found["r_hat"] <= 1.01) & (found["ess_bulk"] >= 400) & (found["divergences"] == 0)
     rows = [
         ("ours: miRNAs, full and reduced", len(found), ""),
-        ("ours: wall minutes", wall / 60, f"at most {GOALS['minutes']}"),
-        ("ours: processor minutes", cpu / 60, ""),
+        ("ours: wall minutes", wall / 60, ""),
+        ("ours: processor minutes", cpu / 60, f"at most {GOALS['minutes']}"),
         ("ours: peak memory, MB", memory, f"at most {GOALS['memory_mb']}"),
         ("ours: share with r-hat <= 1.01, ESS >= 400, no divergence", sound.mean(), GOALS["sound_share"]),
         ("ours: sampled twice", int((found["attempts"] > 1).sum()), ""),
         ("ours: median of smallest bulk ESS", found["ess_bulk"].median(), ""),
+        ("log Bayes factor: stated error, median", found["log_bf10_error"].median(), ""),
     ]  # fmt: skip
+
+    def keep() -> pd.DataFrame:
+        table = pd.DataFrame(rows, columns=["what", "figure", "goal"])
+        write(table, out / "speed_nuts.tsv", f"python benchmarks/speed_nuts.py --jobs {options.jobs}")
+        return table
+
+    keep()
     counts = read()
+    if options.reference:
+        beside = reference(counts, found, options.reference, options.jobs)
+        write(
+            beside,
+            out / "evidence_nuts.tsv",
+            f"python benchmarks/speed_nuts.py --reference {options.reference}",
+        )
+        error = beside["difference"].abs()
+        what = f"log Bayes factor, {len(beside)} miRNAs against {LONGER} times the draws"
+        rows.append((f"{what}: largest difference", error.max(), f"at most {GOALS['log_bf']}"))
+        rows.append((f"{what}: median", error.median(), ""))
+        keep()
     for mirna in PEERS[: options.peers]:
         own = found.set_index("mirna").loc[mirna]
         # A miRNA's own seconds hold both models and the evidence: the comparison is unfair to ours.
@@ -195,12 +233,35 @@ def main() -> None:
             rows.append((f"{mirna}, {name}: divergences", peer["divergences"], ""))
             ratio = rate / (peer["ess"] / peer["seconds"])
             rows.append((f"{mirna}, ours / {name}: ESS per second", ratio, f"at least {GOALS['ratio']}"))
-            write(
-                pd.DataFrame(rows, columns=["what", "figure", "goal"]), "speed_nuts.tsv", " ".join(sys.argv)
-            )
-    table = pd.DataFrame(rows, columns=["what", "figure", "goal"])
-    write(table, "speed_nuts.tsv", f"python benchmarks/speed_nuts.py --jobs {options.jobs}")
-    print(table.to_string(index=False, float_format=lambda v: f"{v:.4g}"))
+            keep()
+    print(keep().to_string(index=False, float_format=lambda v: f"{v:.4g}"))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--peers", type=int, default=len(PEERS), help="miRNAs to sample the ordinary way")
+    parser.add_argument("--reference", type=int, default=0, help="miRNAs to sample six times as long")
+    parser.add_argument("--quick", action="store_true", help="a few miRNAs alone; nothing is written")
+    parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--mirnas", type=int, default=10_000, help=argparse.SUPPRESS)
+    parser.add_argument("--out", type=Path, default=RESULTS, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    warnings.filterwarnings("ignore")
+    if options.child:
+        child(options.jobs, options.mirnas, options.out)
+        return
+    if not DATA.is_dir():
+        print(f"no {DATA}: nothing to measure", file=sys.stderr)
+        return
+    if not options.quick:
+        measured(options, options.out)
+        return
+    options.mirnas, options.peers, options.reference = QUICK, 0, 2
+    with tempfile.TemporaryDirectory() as folder:
+        measured(options, Path(folder))
 
 
 if __name__ == "__main__":
