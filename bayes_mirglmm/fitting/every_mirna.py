@@ -53,7 +53,9 @@ class Mirnas:
         self.names = [str(name) for name in names[np.argsort(first)]]
         rows = pd.Series(np.arange(len(mirnas))).groupby(mirnas, sort=False).indices
         self.rows = [rows[name] for name in names[np.argsort(first)]]
-        self.isomirs, self.counts = counts["isomir"].values, counts["counts"].variable
+        self.isomirs = counts["isomir"].values
+        variable = counts["counts"].variable
+        self.counts = variable if is_on_disk(variable) else variable.values
 
     @property
     def weights(self) -> list[float]:
@@ -63,13 +65,13 @@ class Mirnas:
     def take(self, i: int) -> tuple[str, list[str], np.ndarray]:
         """Return the name, the isomiRs and the counts (J, n) of miRNA ``i``."""
         rows = self.rows[i]
-        together = bool((np.diff(rows) == 1).all())
-        values = self.counts[slice(rows[0], rows[-1] + 1) if together else rows].values
+        together = rows[-1] - rows[0] == len(rows) - 1  # they ascend
+        values = np.asarray(self.counts[slice(rows[0], rows[-1] + 1) if together else rows])
         return self.names[i], list(self.isomirs[rows]), values
 
     def dress(self, i: int, pair: Pair) -> Pair:
         """Give records the isomiRs and counts of miRNA ``i``; counts that are on disk stay there."""
-        if not is_on_disk(self.counts):
+        if isinstance(self.counts, np.ndarray):
             return dressed(pair, *self.take(i)[1:])
         return dressed(pair, list(self.isomirs[self.rows[i]]), RowsOf(self.counts, np.asarray(self.rows[i])))
 

@@ -12,7 +12,15 @@ from numba.core.sigutils import normalize_signature
 from bayes_mirglmm.kernels.cache import KernelCache
 from bayes_mirglmm.kernels.cache_folder import cache_folder
 
-__all__ = ["cache_folder", "compiled_for_c", "inlined_kernel", "kernel", "spliced_kernel", "summing_kernel"]
+__all__ = [
+    "cache_folder",
+    "compiled_for_c",
+    "inlined_kernel",
+    "interpreted",
+    "kernel",
+    "spliced_kernel",
+    "summing_kernel",
+]
 
 
 def kernel[F: Callable[..., Any]](function: F) -> F:
@@ -46,6 +54,12 @@ def _compiled[F: Callable[..., Any]](function: F, freedoms: set[str], **options:
     compiled = compiler(function)
     compiled._cache = _cache_of(function)
     return cast(F, compiled)
+
+
+def interpreted[F: Callable[..., Any]](compiled: F) -> F:
+    """Return the Python function of a kernel: unpacking a large tuple for machine code costs more than a few lines."""
+    function: Any = compiled
+    return cast(F, function.py_func)
 
 
 def compiled_for_c(signature: Any, function: Callable[..., Any]) -> Any:

@@ -10,7 +10,7 @@ from bayes_mirglmm.marginal.frame import Frame
 from bayes_mirglmm.marginal.leverage import leverage
 from bayes_mirglmm.marginal.objective import MAX_LOG_THETA, find_mode, unpack
 from bayes_mirglmm.marginal.optimize import FLAT, Optimum
-from bayes_mirglmm.marginal.problem import Problem, parameter_layout, sample_effects, term_entries
+from bayes_mirglmm.marginal.problem import Problem, places, sample_effects, term_entries
 from bayes_mirglmm.marginal.satterthwaite import covariance_slopes, degrees_of_freedom
 
 Outcome = Literal["ok", "boundary", "poisson_limit", "not_converged"]
@@ -43,6 +43,7 @@ class MarginalFit:
     flat: np.ndarray  #: fixed effects along which f is flat, so that no standard error exists (p,)
     singular_correlation: bool  #: isomiR effects with a correlation of -1 or 1
     singular_term: bool  #: and the effects of a random term
+    singular: bool  #: a variance is zero or a correlation -1 or 1, also in the Poisson limit
     b: np.ndarray  #: conditional modes of the isomiR effects (J, K)
     b_se: np.ndarray  #: their standard errors, uncertainty of the parameters included (J, K)
     effect: np.ndarray  #: fixed effect plus mode of every column of z (J, K)
@@ -53,12 +54,6 @@ class MarginalFit:
     evaluations: int
     decrement: float  #: nats that the quadratic model says are still to gain
     phi: np.ndarray  #: the optimum in the engine's own coordinates, a start for a neighbouring fit
-
-    @property
-    def singular(self) -> bool:
-        """Whether a variance is zero or a correlation -1 or 1, also in the Poisson limit."""
-        zero = self.zero_sample_sd or any(sds.any() for sds in (self.zero_isomir_sd, *self.zero_terms))
-        return bool(zero or self.singular_correlation or self.singular_term)
 
     @property
     def converged(self) -> bool:
@@ -73,29 +68,37 @@ def describe(problem: Problem, frame: Frame, optimum: Optimum, *, poisson_limit:
     cov = optimum.covariance
     cov_fixed = cov
     if not problem.poisson and cov[-1, -1] > 0.0:  # conditioning on theta takes out what goes with it
-        cov_fixed = cov - np.multiply.outer(cov[:, -1], cov[:, -1]) / cov[-1, -1]
+        cov_fixed = cov - cov[:, -1:] * (cov[-1] / cov[-1, -1])
 
     fixed = _fixed_effects(problem, frame, optimum)
     chol_scaled, sigma, theta = _taken_apart(problem, optimum.phi)
     chol = scaling.b @ chol_scaled
     b = (chol @ optimum.v).T
-    b_slopes = optimum.b_slopes.transpose(2, 0, 1) @ scaling.b.T  # (J, d, K)
-    own = scaling.b @ optimum.b_cov @ scaling.b.T  # (J, K, K)
+    b_slopes = scaling.b @ optimum.b_slopes  # (d, K, J)
+    own = _both_sides(scaling.b, optimum.b_cov)  # (J, K, K)
     around = frame.around
-    # How what isomiRs vary around goes with their deviations from it.
-    shared = around @ fixed.with_b @ scaling.b.T  # (J, K, K)
-    conditional = own + shared + shared.transpose(0, 2, 1) + around @ fixed.cov @ around.T
-    slopes = b_slopes + fixed.slopes @ around.T
+    conditional = own
+    if problem.inner:  # how what isomiRs vary around goes with their deviations from it
+        shared = around @ fixed.with_b @ scaling.b.T  # (J, K, K)
+        conditional = own + shared + shared.transpose(0, 2, 1) + around @ fixed.cov @ around.T
+    slopes = b_slopes + (fixed.slopes @ around.T)[:, :, None]
 
     u, u_se = np.empty(n), np.empty(n)
     u[order] = sigma * sample_effects(problem, optimum.u[:n])
     u_slopes = optimum.u_slopes[:, :n]
-    u_se[order] = np.sqrt(np.maximum(optimum.u_var + ((cov @ u_slopes) * u_slopes).sum(axis=0), 0.0))
+    u_se[order] = np.sqrt(np.maximum(optimum.u_var + _variances(cov, u_slopes), 0.0))
 
     sd_scaled = np.sqrt((chol_scaled**2).sum(axis=1))
     terms = _terms(problem, frame, optimum)
-    fit = MarginalFit(
-        outcome="ok",
+    zero_isomir_sd = sd_scaled < ZERO_SD
+    zero_sample_sd = bool(problem.has_sample and abs(sigma) < ZERO_SD)
+    singular_correlation = _singular_correlation(chol_scaled, sd_scaled, scaling.blocks)
+    singular_term = any(term.singular for term in terms)
+    zero = zero_sample_sd or zero_isomir_sd.any() or any(term.zero.any() for term in terms)
+    singular = bool(zero or singular_correlation or singular_term)
+    felt = _times(cov, slopes)
+    return MarginalFit(
+        outcome=_outcome(singular, converged=optimum.converged, poisson_limit=poisson_limit),
         log_likelihood=-optimum.value + (np.linalg.slogdet(scaling.beta)[1] if problem.inner else 0.0),
         beta=fixed.beta,
         beta_cov=fixed.covariance(cov),
@@ -105,18 +108,19 @@ def describe(problem: Problem, frame: Frame, optimum: Optimum, *, poisson_limit:
         log_theta_se=np.nan if problem.poisson else float(np.sqrt(cov[-1, -1])),
         omega=chol @ chol.T,
         sigma_sample=abs(sigma),
-        zero_isomir_sd=sd_scaled < ZERO_SD,
-        zero_sample_sd=bool(problem.has_sample and abs(sigma) < ZERO_SD),
+        zero_isomir_sd=zero_isomir_sd,
+        zero_sample_sd=zero_sample_sd,
         term_covs=tuple(term.cov for term in terms),
         term_effects=tuple(term.effects for term in terms),
         zero_terms=tuple(term.zero for term in terms),
         flat=fixed.flat,
-        singular_correlation=_singular_correlation(chol_scaled, sd_scaled, scaling.blocks),
-        singular_term=any(term.singular for term in terms),
+        singular_correlation=singular_correlation,
+        singular_term=singular_term,
+        singular=singular,
         b=b,
-        b_se=np.sqrt(np.diagonal(own + b_slopes.transpose(0, 2, 1) @ cov @ b_slopes, axis1=1, axis2=2)),
+        b_se=np.sqrt(own.diagonal(axis1=1, axis2=2) + _variances(cov, b_slopes).T),
         effect=b + around @ fixed.beta,
-        effect_cov=conditional + slopes.transpose(0, 2, 1) @ cov @ slopes,
+        effect_cov=conditional + np.einsum("dkj,dlj->jkl", slopes, felt),
         u=u,
         u_se=u_se,
         iterations=optimum.iterations,
@@ -124,12 +128,28 @@ def describe(problem: Problem, frame: Frame, optimum: Optimum, *, poisson_limit:
         decrement=optimum.decrement,
         phi=optimum.phi,
     )
-    return replace(fit, outcome=_outcome(fit, converged=optimum.converged, poisson_limit=poisson_limit))
+
+
+def _both_sides(matrix: np.ndarray, covariances: np.ndarray) -> np.ndarray:
+    """Return B C_j B' of symmetric C_j (J, K, K), in products of large matrices."""
+    shape = covariances.shape
+    half = (covariances.reshape(-1, shape[2]) @ matrix.T).reshape(shape)
+    return (half.transpose(0, 2, 1).reshape(-1, shape[2]) @ matrix.T).reshape(shape)
+
+
+def _times(cov: np.ndarray, slopes: np.ndarray) -> np.ndarray:
+    """Product of ``cov`` (d, d) and derivatives of anything (d, ...)."""
+    return (cov @ slopes.reshape(len(cov), -1)).reshape(slopes.shape)
+
+
+def _variances(cov: np.ndarray, slopes: np.ndarray) -> np.ndarray:
+    """Variances of what has the derivatives ``slopes`` (d, ...) in parameters with the covariance ``cov`` (d, d)."""
+    return (_times(cov, slopes) * slopes).sum(axis=0)
 
 
 def _taken_apart(problem: Problem, phi: np.ndarray) -> tuple[np.ndarray, float, float]:
     """Return L, sigma (0 without a sample effect) and theta of ``phi``."""
-    at = parameter_layout(problem)
+    at = places(problem)
     k = problem.z.shape[1]
     chol = np.zeros((k, k))
     chol[problem.rows, problem.cols] = phi[at.chol : at.terms]
@@ -137,12 +157,12 @@ def _taken_apart(problem: Problem, phi: np.ndarray) -> tuple[np.ndarray, float, 
     return chol, sigma, np.inf if problem.poisson else math.exp(min(phi[at.theta], MAX_LOG_THETA))
 
 
-def _outcome(fit: MarginalFit, *, converged: bool, poisson_limit: bool) -> Outcome:
+def _outcome(singular: bool, *, converged: bool, poisson_limit: bool) -> Outcome:
     if not converged:
         return "not_converged"
     if poisson_limit:
         return "poisson_limit"
-    return "boundary" if fit.singular else "ok"
+    return "boundary" if singular else "ok"
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,8 +185,9 @@ class _FixedEffects:
     def covariance(self, cov: np.ndarray) -> np.ndarray:
         """Add what the uncertainty ``cov`` (d, d) of the parameters contributes."""
         whole = self.cov + self.slopes.T @ cov @ self.slopes
-        whole[self.flat] = np.nan
-        whole[:, self.flat] = np.nan
+        if self.flat.any():
+            whole[self.flat] = np.nan
+            whole[:, self.flat] = np.nan
         return whole
 
 
@@ -211,6 +232,8 @@ def _widest(cov: np.ndarray) -> np.ndarray:
 
 def _touched(back: np.ndarray, directions: np.ndarray) -> np.ndarray:
     """Return the coefficients, rows of ``back`` (p, p), that a shift along ``directions`` (p, m) moves."""
+    if not directions.size:
+        return np.zeros(len(back), dtype=bool)
     return ((back @ directions) ** 2).sum(axis=1) > SHARE * (back**2).sum(axis=1)
 
 
@@ -229,7 +252,7 @@ def _terms(problem: Problem, frame: Frame, optimum: Optimum) -> list[_Term]:
     if not problem.width:
         return []
     found = []
-    entry = parameter_layout(problem).terms
+    entry = places(problem).terms
     first = len(optimum.u) - problem.width
     for columns, levels, back in zip(
         frame.terms.columns, frame.terms.levels, frame.scaling.terms, strict=True
@@ -251,11 +274,12 @@ def _terms(problem: Problem, frame: Frame, optimum: Optimum) -> list[_Term]:
 def _singular_correlation(chol: np.ndarray, sd: np.ndarray, blocks: np.ndarray) -> bool:
     for block in set(blocks.tolist()):
         use = (blocks == block) & (sd >= ZERO_SD)
-        if use.sum() == 2:
+        size = np.count_nonzero(use)
+        if size == 2:
             one, two = chol[use] / sd[use, None]
             if 1.0 - abs(float(one @ two)) < SINGULAR_CORRELATION:
                 return True
-        elif use.sum() > 2:
+        elif size > 2:
             rows = chol[use] / sd[use, None]
             if np.linalg.eigvalsh(rows @ rows.T)[0] < SINGULAR_CORRELATION:
                 return True

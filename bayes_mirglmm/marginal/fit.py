@@ -11,7 +11,7 @@ from bayes_mirglmm.marginal.describe import MarginalFit, describe
 from bayes_mirglmm.marginal.frame import Frame, make_frame
 from bayes_mirglmm.marginal.objective import MAX_LOG_THETA
 from bayes_mirglmm.marginal.optimize import Optimum, minimize
-from bayes_mirglmm.marginal.problem import Problem, Terms, parameter_layout, place_counts
+from bayes_mirglmm.marginal.problem import Problem, Terms, place_counts, places
 from bayes_mirglmm.marginal.start import start_effects, start_values
 
 POISSON_RATIO = 0.1  # mu/theta below which the Poisson limit is worth a fit
@@ -126,7 +126,7 @@ def _search(problem: Problem, frame: Frame, start: np.ndarray | None) -> Optimum
     v, u = start_effects(problem, frame.projections)
     moments = start_values(problem, frame.projections)
     best = minimize(problem, moments if start is None else start, v, u)
-    first = parameter_layout(problem).chol
+    first = places(problem).chol
     for factor in (0.3, 3.0):
         if best.converged:
             break

@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from bayes_mirglmm.kernels.compilation import kernel
+from bayes_mirglmm.kernels.compilation import interpreted, kernel
 from bayes_mirglmm.kernels.covariance import symmetric_root
 
 #: More free entries of L than this are started from the isomiRs' own regressions together, and their curvature from
@@ -65,6 +65,10 @@ def parameter_layout(problem: Problem) -> ParameterLayout:
     sigma = terms + problem.starts.shape[0]
     theta = sigma + (1 if problem.has_sample else 0)
     return ParameterLayout(0, chol, terms, sigma, theta, theta + (0 if problem.poisson else 1))
+
+
+#: The same in Python.
+places = interpreted(parameter_layout)
 
 
 class Terms(NamedTuple):
@@ -255,7 +259,7 @@ def make_problem(
 
 def n_parameters(problem: Problem) -> int:
     """Length of ``phi``."""
-    return parameter_layout(problem).size
+    return places(problem).size
 
 
 def n_side(problem: Problem) -> int:

@@ -7,7 +7,7 @@ import numpy as np
 
 from bayes_mirglmm.kernels.compilation import summing_kernel
 from bayes_mirglmm.kernels.elementary import fast_log
-from bayes_mirglmm.marginal.problem import MANY_ENTRIES, Problem, n_parameters, n_side, parameter_layout
+from bayes_mirglmm.marginal.problem import MANY_ENTRIES, Problem, n_side, places
 
 SMALLEST_SD = 0.1  # the gradient in a standard deviation of zero is zero: never start there
 SMALLEST_AXIS = 0.05  # the same along every axis of a covariance of many effects
@@ -41,8 +41,8 @@ def start_values(problem: Problem, projections: Projections | None = None) -> np
     sample_sd, theta, noise = moments(
         problem.y, problem.offset, problem.x, problem.z, *project, beta, sd, own
     )
-    phi = np.zeros(n_parameters(problem))
-    at = parameter_layout(problem)
+    at = places(problem)
+    phi = np.zeros(at.size)
     if not problem.inner:
         phi[: len(beta)] = beta
     if len(problem.rows) > MANY_ENTRIES:

@@ -3,6 +3,7 @@
 import platform
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -77,11 +78,18 @@ def versions() -> dict[str, str]:
     """Return the versions of Python, of this package and of what its numbers depend on."""
     found = {"python": platform.python_version()}
     for name in DEPENDENCIES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
+        if there := _version(name):
+            found[name] = there
     return found
+
+
+@cache
+def _version(name: str) -> str:
+    """Return the version of a package, or nothing where it is not installed; to read them all takes milliseconds."""
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return ""
 
 
 def _as_list(notes: str | Sequence[str]) -> Sequence[str]:
