@@ -10,12 +10,16 @@ import logging
 import os
 import pickle
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from numba.core import config
 from numba.core.caching import FunctionCache
 from numba.core.serialize import dumps
+
+from bayes_mirglmm.kernels.cache_folder import cache_folder
 
 logger = logging.getLogger(__name__)
 
@@ -80,9 +84,11 @@ class CodeFiles:
 class KernelCache(FunctionCache):
     """numba's cache of one function, which never ends a computation: what it cannot give is compiled."""
 
+    kind = ""  #: what stands behind the names of its files
+
     def __init__(self, function: Callable[..., Any]) -> None:
         super().__init__(function)
-        self._cache_file: Any = CodeFiles(Path(self._cache_path), self._impl.filename_base)
+        self._cache_file: Any = CodeFiles(Path(self._cache_path), self._impl.filename_base + self.kind)
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """Return the compiled function for a signature, or None where there is none that can be used."""
@@ -103,6 +109,23 @@ class KernelCache(FunctionCache):
             _say_once(
                 f"Compiled kernels cannot be kept on disk ({_line(error)}): they serve this process alone."
             )
+
+
+def cache_of(function: Callable[..., Any], kind: type[KernelCache] = KernelCache) -> KernelCache:
+    """Return the cache of a kernel in the folder of this version."""
+    with _numba_looks_in(str(cache_folder())):
+        return kind(function)
+
+
+@contextmanager
+def _numba_looks_in(folder: str) -> Iterator[None]:
+    settings: Any = config
+    before = settings.CACHE_DIR
+    settings.CACHE_DIR = folder
+    try:
+        yield
+    finally:
+        settings.CACHE_DIR = before
 
 
 _said: set[str] = set()

@@ -1,16 +1,16 @@
 """Compiling kernels with numba, and keeping the machine code on disk (see ``cache_folder`` and ``cache``)."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any, cast
 
-import numba
 from numba.core import config
 from numba.core.ccallback import CFunc
+from numba.core.registry import CPUDispatcher
 from numba.core.sigutils import normalize_signature
 
-from bayes_mirglmm.kernels.cache import KernelCache
+from bayes_mirglmm.kernels.cache import cache_of
 from bayes_mirglmm.kernels.cache_folder import cache_folder
+from bayes_mirglmm.kernels.ingredient import Kernel, is_known
 
 __all__ = [
     "cache_folder",
@@ -42,45 +42,29 @@ def inlined_kernel[F: Callable[..., Any]](function: F) -> F:
 
 
 def spliced_kernel[F: Callable[..., Any]](function: F) -> F:
-    """Make ``function`` a part of the kernels that call it, before these are compiled.
-
-    Every kernel is compiled together with all that it calls, so that each step of a ladder of calls costs seconds.
-    """
+    """Make ``function`` a part of the kernels that call it, before these are compiled: for one that is called once."""
     return _compiled(function, {"contract"}, inline="always")
 
 
 def _compiled[F: Callable[..., Any]](function: F, freedoms: set[str], **options: Any) -> F:
-    compiler: Any = numba.njit(nogil=True, error_model="numpy", fastmath=freedoms, **options)
-    compiled = compiler(function)
-    compiled._cache = _cache_of(function)
+    options |= {"nopython": True, "nogil": True, "error_model": "numpy", "fastmath": freedoms}
+    settings: Any = config
+    if settings.DISABLE_JIT:
+        return function
+    compiled: Any = (Kernel if is_known() else CPUDispatcher)(function, targetoptions=options)
+    compiled._cache = cache_of(function)
     return cast(F, compiled)
 
 
 def interpreted[F: Callable[..., Any]](compiled: F) -> F:
     """Return the Python function of a kernel: unpacking a large tuple for machine code costs more than a few lines."""
     function: Any = compiled
-    return cast(F, function.py_func)
+    return cast(F, getattr(function, "py_func", function))
 
 
 def compiled_for_c(signature: Any, function: Callable[..., Any]) -> Any:
     """Compile ``function`` for callers in C, and cache the machine code on disk; the result has an ``address``."""
     compiled: Any = CFunc(function, normalize_signature(signature), locals={}, options={})
-    compiled._cache = _cache_of(function)
+    compiled._cache = cache_of(function)
     compiled.compile()
     return compiled
-
-
-def _cache_of(function: Callable[..., Any]) -> KernelCache:
-    with _numba_looks_in(str(cache_folder())):
-        return KernelCache(function)
-
-
-@contextmanager
-def _numba_looks_in(folder: str) -> Iterator[None]:
-    settings: Any = config
-    before = settings.CACHE_DIR
-    settings.CACHE_DIR = folder
-    try:
-        yield
-    finally:
-        settings.CACHE_DIR = before

@@ -66,6 +66,27 @@ def row_sums(a: np.ndarray) -> np.ndarray:
 
 
 @kernel
+def overwrite(target: np.ndarray, source: np.ndarray) -> None:
+    """Write ``source`` into ``target``; numba's own assignment of arrays takes a second to compile, for its errors."""
+    one, two = target.ravel(), source.ravel()
+    for i in range(one.shape[0]):
+        one[i] = two[i]
+
+
+@kernel
+def largest(a: np.ndarray) -> float:
+    """Largest absolute value of a vector; nan where there is one."""
+    value = 0.0
+    for i in range(a.shape[0]):
+        one = abs(a[i])
+        if one > value or one != one:
+            value = one
+        if one != one:
+            break
+    return value
+
+
+@kernel
 def cholesky(a: np.ndarray) -> bool:
     """Overwrite the upper triangle of ``a`` with U, a = U'U; return False where ``a`` is not positive definite."""
     size = a.shape[0]

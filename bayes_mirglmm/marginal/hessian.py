@@ -3,7 +3,14 @@
 import numpy as np
 
 from bayes_mirglmm.kernels.compilation import kernel
-from bayes_mirglmm.kernels.dense import cholesky, inverse, times, times_transposed, transposed_times
+from bayes_mirglmm.kernels.dense import (
+    cholesky,
+    inverse,
+    overwrite,
+    times,
+    times_transposed,
+    transposed_times,
+)
 from bayes_mirglmm.marginal.objective import Mode, along, unpack
 from bayes_mirglmm.marginal.problem import Problem, parameter_layout
 from bayes_mirglmm.marginal.side import Side, gather
@@ -54,7 +61,7 @@ def fixed_information(problem: Problem, mode: Mode, side: Side, hessian: np.ndar
                 weight = x[i, c] * zl[i, a]
                 for j in range(n_isomirs):
                     all_v[c, a, j] += weight * w[i, j]
-        all_u[c] = gather(side, x[:, c] * totals)
+        overwrite(all_u[c], gather(side, x[:, c] * totals))
     for c in range(p):
         v = all_v[c].copy()
         u = all_u[c].copy()
@@ -89,7 +96,7 @@ def covariance_information(problem: Problem, mode: Mode, chol: np.ndarray, hessi
                 for b in range(k):
                     m[a, b] += sums[r, j] * feature[r, a, b]
         ml = times(m, chol)
-        block[:] = transposed_times(chol, ml)
+        overwrite(block, transposed_times(chol, ml))
         for a in range(k):
             block[a, a] += 1.0
         if not cholesky(block):

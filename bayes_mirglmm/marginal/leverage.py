@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bayes_mirglmm.kernels.compilation import kernel, summing_kernel
-from bayes_mirglmm.kernels.dense import inverse, times, times_transposed, transposed_times
+from bayes_mirglmm.kernels.dense import inverse, overwrite, times, times_transposed, transposed_times
 from bayes_mirglmm.marginal.precision import Factor, isomir_loads
 from bayes_mirglmm.marginal.problem import Problem
 from bayes_mirglmm.marginal.side import Side
@@ -292,7 +292,7 @@ def _through_groups(
     felt = np.empty((n_groups, n, n_isomirs))  # Cov(e) of group s with all, weighted by W
     for s in range(n_groups):
         low, high = segment[s], segment[s + 1]
-        felt[s] = times(e_cov[:, low:high].copy(), w[low:high])
+        overwrite(felt[s], times(e_cov[:, low:high].copy(), w[low:high]))
     pair = np.zeros((n_groups, n_groups, n_isomirs))  # and with group r: sum of W_ij Cov(e_i, e_m) W_mj
     for r in range(n_groups):
         for s in range(r + 1):

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bayes_mirglmm.kernels.compilation import kernel, spliced_kernel, summing_kernel
-from bayes_mirglmm.kernels.dense import row_sums, times_vector, transposed_times_rows
+from bayes_mirglmm.kernels.dense import overwrite, row_sums, times_vector, transposed_times_rows
 from bayes_mirglmm.kernels.special import HALF_LOG_2PI
 from bayes_mirglmm.marginal.leverage import leverage
 from bayes_mirglmm.marginal.likelihood import (
@@ -117,8 +117,8 @@ def find_mode(problem: Problem, point: Point, v: np.ndarray, u: np.ndarray) -> M
         decrement = np.nan
         if observed.ok:
             ascent(zl, side, score, v, u, rv, ru)
-            dv[:] = rv
-            du[:] = ru
+            overwrite(dv, rv)
+            overwrite(du, ru)
             solve_precision(observed, side, w, dv, du)
             decrement = along(rv, ru, dv, du)
         if not np.isfinite(decrement) or iteration == MODE_ITERATIONS:
@@ -158,7 +158,7 @@ def find_mode(problem: Problem, point: Point, v: np.ndarray, u: np.ndarray) -> M
         value = new
 
 
-@spliced_kernel
+@kernel
 def approach(problem: Problem, point: Point, base: Mode, side: Side, v: np.ndarray, u: np.ndarray) -> None:
     """Move ``v`` and ``u`` towards the mode at ``point`` with the factor of the mode of a point close by.
 
@@ -177,8 +177,8 @@ def approach(problem: Problem, point: Point, base: Mode, side: Side, v: np.ndarr
         mu = means(fixed, zl, point.side, v, u)
         score_and_curvature(problem.y, mu, point.theta, False, score, w)
         ascent(zl, point.side, score, v, u, rv, ru)
-        dv[:] = rv
-        du[:] = ru
+        overwrite(dv, rv)
+        overwrite(du, ru)
         solve_precision(base.observed, side, base.w, dv, du)
         decrement = along(rv, ru, dv, du)
         if not decrement < SAFE_DECREMENT:
@@ -217,7 +217,7 @@ def ascent(
             c = zl[i, a]
             for j in range(n_isomirs):
                 rv[a, j] += c * score[i, j]
-    ru[:] = gather(side, row_sums(score))
+    overwrite(ru, gather(side, row_sums(score)))
     prior_pull(side, u, ru)
 
 
@@ -254,7 +254,7 @@ def step_from(v: np.ndarray, u: np.ndarray, dv: np.ndarray, du: np.ndarray, step
         u[i] += step * du[i]
 
 
-@spliced_kernel
+@kernel
 def evaluate(problem: Problem, phi: np.ndarray, v: np.ndarray, u: np.ndarray, gradient: np.ndarray) -> float:
     """Return f(phi) and write its gradient; ``v`` and ``u`` are the start and become the mode.
 

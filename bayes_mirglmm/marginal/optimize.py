@@ -4,8 +4,7 @@ The raw, sign-free L and sigma make a variance of zero an ordinary interior mini
 end is judged by the Newton decrement: g' H^-1 g / 2, in nats, is how much lower the quadratic model's minimum lies.
 
 The search is a kernel that can stop between two steps and go on later: small fits take one call, so that threads do not
-wait for each other, and large ones return now and then, to be asked whether they should end. It evaluates f in one
-place, whatever for, because a kernel is compiled together with all that it calls.
+wait for each other, and large ones return now and then, to be asked whether they should end.
 """
 
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ import numpy as np
 
 from bayes_mirglmm.interruption import stop_point
 from bayes_mirglmm.kernels.compilation import kernel
-from bayes_mirglmm.kernels.dense import cholesky, eigen, frobenius, inverse
+from bayes_mirglmm.kernels.dense import cholesky, eigen, frobenius, inverse, largest, overwrite
 from bayes_mirglmm.marginal.hessian import (
     ONE_SIDED_STEP,
     STEP,
@@ -182,14 +181,14 @@ def go_on(problem: Problem, search: _Search, most: int) -> bool:
         phase = counts[PHASE]
         if counts[EVALUATIONS] >= end and column == 0 and opposite == 0:
             return True
-        if phase == TRY and not numbers[LENGTH] * np.abs(search.direction).max() > SMALLEST_STEP:
+        if phase == TRY and not numbers[LENGTH] * largest(search.direction) > SMALLEST_STEP:
             _failed(search)
             continue
-        phi[:] = search.phi
+        overwrite(phi, search.phi)
         if phase >= ROUGH:
             if not known:
-                v[:] = search.v
-                u[:] = search.u
+                overwrite(v, search.v)
+                overwrite(u, search.u)
                 centre = unpack(problem, phi)
                 base = find_mode(problem, centre, v, u)
                 known = True
@@ -210,8 +209,8 @@ def go_on(problem: Problem, search: _Search, most: int) -> bool:
         elif phase == TRY:
             for e in range(d):
                 phi[e] += numbers[LENGTH] * search.direction[e]
-            v[:] = search.v
-            u[:] = search.u
+            overwrite(v, search.v)
+            overwrite(u, search.u)
         value = evaluate(problem, phi, v, u, gradient)
         counts[EVALUATIONS] += 1
         if phase == TRY:
@@ -223,25 +222,25 @@ def go_on(problem: Problem, search: _Search, most: int) -> bool:
                 _update(search.inverse, phi - search.phi, gradient - search.gradient)
             counts[ITERATIONS] += 1
         if phase < ROUGH:
-            search.phi[:] = phi
-            search.v[:] = v
-            search.u[:] = u
-            search.gradient[:] = gradient
+            overwrite(search.phi, phi)
+            overwrite(search.v, v)
+            overwrite(search.u, u)
+            overwrite(search.gradient, gradient)
             numbers[VALUE] = value
             if phase == TRY:
                 _arrived(search)
             else:
                 counts[PHASE] = ROUGH if np.isfinite(value) else GIVEN_UP
             continue
-        gradients[column, opposite] = gradient
-        all_v[column, opposite] = v
-        all_u[column, opposite] = u
+        overwrite(gradients[column, opposite], gradient)
+        overwrite(all_v[column, opposite], v)
+        overwrite(all_u[column, opposite], u)
         if phase == EXACT and opposite == 0:
             if central:
                 opposite = 1
                 continue
-            all_v[column, 1] = search.v
-            all_u[column, 1] = search.u
+            overwrite(all_v[column, 1], search.v)
+            overwrite(all_u[column, 1], search.u)
         opposite = 0
         column += 1
         if column == d:
@@ -271,15 +270,15 @@ def go_on(problem: Problem, search: _Search, most: int) -> bool:
             else:
                 _next_newton(search)
     centre = unpack(problem, search.phi)
-    v[:] = search.v
-    u[:] = search.u
+    overwrite(v, search.v)
+    overwrite(u, search.u)
     base = find_mode(problem, centre, v, u)
     if base.observed.ok:
         there = leverage(problem, base.observed, centre.chol, centre.side, base.w)
-        search.b_cov[:] = there.b_cov
-        search.u_var[:] = there.u_var
-        search.g_cov[:] = there.g_cov
-        search.gb_cov[:] = there.gb_cov
+        overwrite(search.b_cov, there.b_cov)
+        overwrite(search.u_var, there.u_var)
+        overwrite(search.g_cov, there.g_cov)
+        overwrite(search.gb_cov, there.gb_cov)
     return False
 
 
@@ -379,8 +378,7 @@ def _aim(search: _Search) -> None:
 @kernel
 def _try(search: _Search, purpose: int) -> None:
     """Try a step along the direction, of the full length unless that is far."""
-    largest = np.abs(search.direction).max()
-    search.numbers[LENGTH] = min(1.0, LARGEST_STEP / max(largest, 1e-300))
+    search.numbers[LENGTH] = min(1.0, LARGEST_STEP / max(largest(search.direction), 1e-300))
     search.counts[PURPOSE] = purpose
     search.counts[PHASE] = TRY
 
@@ -408,8 +406,10 @@ def _update(inverse_hessian: np.ndarray, s: np.ndarray, y: np.ndarray) -> None:
 def _invert(search: _Search) -> None:
     """Invert the Hessian with the absolute values of its eigenvalues, flat directions left out."""
     d = search.phi.shape[0]
-    if not np.isfinite(search.hessian).all():
-        search.hessian[:] = np.eye(d)
+    if not np.isfinite(frobenius(search.hessian)):
+        for a in range(d):
+            for b in range(d):
+                search.hessian[a, b] = 1.0 if a == b else 0.0
     search.counts[N_LEFT_OUT] = 0
     root = search.hessian.copy()
     if cholesky(root):
@@ -417,16 +417,16 @@ def _invert(search: _Search) -> None:
         # Eigenvalues are at least 1 / its norm, and at most the norm of the Hessian: is none of them flat?
         size = frobenius(inverted)
         if size * frobenius(search.hessian) * FLAT < 1.0:
-            search.inverse[:] = inverted
-            search.covariance[:] = inverted
+            overwrite(search.inverse, inverted)
+            overwrite(search.covariance, inverted)
             search.numbers[CURVATURE] = 1.0 / size
             return
     values, vectors = eigen(search.hessian)
     search.numbers[CURVATURE] = values[0]
-    search.lowest[:] = vectors[0]
+    overwrite(search.lowest, vectors[0])
     search.inverse[:] = 0.0
     search.covariance[:] = 0.0
-    flat = FLAT * np.abs(values).max()
+    flat = FLAT * largest(values)
     for e in range(d):
         if abs(values[e]) > flat:
             for a in range(d):
@@ -436,5 +436,5 @@ def _invert(search: _Search) -> None:
                     if values[e] > 0.0:
                         search.covariance[a, b] += one
         if not values[e] > flat:
-            search.left_out[search.counts[N_LEFT_OUT]] = vectors[e]
+            overwrite(search.left_out[search.counts[N_LEFT_OUT]], vectors[e])
             search.counts[N_LEFT_OUT] += 1

@@ -29,7 +29,7 @@ def c_function(x):
     return 2 * x
 
 def report(value):
-    stats = [f.stats for f in (square, above)]
+    stats = [f.stats for f in (square, square.inner, above)]
     print(value, sum(sum(s.cache_hits.values()) for s in stats), sum(sum(s.cache_misses.values()) for s in stats))
 """
 
