@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import bayes_mirglmm as bm
+from bayes_mirglmm.methods.registry import METHODS
 from bayes_mirglmm.simulation.export import write_simulation
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -41,6 +42,13 @@ def test_the_image_has_a_python_that_the_package_is_tried_with():
     assert len(set(bases)) == 1
     assert f"Programming Language :: Python :: {bases[0]}" in PROJECT["classifiers"]
     assert (ROOT / ".python-version").read_text().strip() == bases[0] or bases[0] > "3.12"
+
+
+def test_the_image_has_the_machine_code_of_every_method():
+    """Maximum likelihood is where the others start from."""
+    fitted = re.search(r"for method in ([\w ]+);", text("Dockerfile"))[1].split()  # type: ignore[index]
+    assert {"ml", *fitted} == set(METHODS)
+    assert '--method "$method"' in text("Dockerfile")
 
 
 def test_the_module_has_an_output_for_each_that_its_description_names():
