@@ -10,7 +10,8 @@ ordinary  pm.sample(nuts_sampler="nutpie") of the readable model of one miRNA, c
 bambi     the same formula in bambi with its own priors, where bambi is installed.
 
 Effective sample sizes are the smallest bulk ESS of fixed effects, SDs and theta. Writes speed_nuts.tsv,
-diagnostics_nuts.tsv and evidence_nuts.tsv in benchmarks/results; with --quick, six miRNAs alone, nothing.
+speed_nuts_peers.tsv, diagnostics_nuts.tsv and evidence_nuts.tsv in benchmarks/results; with --quick, six miRNAs alone,
+nothing.
 """
 
 import argparse
@@ -177,8 +178,8 @@ def write(table: pd.DataFrame, path: Path, what: str) -> None:
     path.write_text(f"# {provenance()}; {what}\n{text}")
 
 
-def measured(options: argparse.Namespace, out: Path) -> None:
-    """Measure, and write as it comes, so that an interruption loses little."""
+def every(options: argparse.Namespace, out: Path) -> list[tuple]:
+    """Fit all miRNAs in a process of its own, and return what it took."""
     command = [sys.executable, __file__, "--child", "--jobs", str(options.jobs), "--out", str(out)]
     done = subprocess.run(
         [*command, "--mirnas", str(options.mirnas)], check=True, capture_output=True, text=True
@@ -187,7 +188,7 @@ def measured(options: argparse.Namespace, out: Path) -> None:
     wall, cpu, memory = map(float, line.split()[1:])
     found = pd.read_csv(out / "diagnostics_nuts.tsv", sep="\t", comment="#")
     sound = (found["r_hat"] <= 1.01) & (found["ess_bulk"] >= 400) & (found["divergences"] == 0)
-    rows = [
+    return [
         ("ours: miRNAs, full and reduced", len(found), ""),
         ("ours: wall minutes", wall / 60, ""),
         ("ours: processor minutes", cpu / 60, f"at most {GOALS['minutes']}"),
@@ -195,30 +196,39 @@ def measured(options: argparse.Namespace, out: Path) -> None:
         ("ours: share with r-hat <= 1.01, ESS >= 400, no divergence", sound.mean(), GOALS["sound_share"]),
         ("ours: sampled twice", int((found["attempts"] > 1).sum()), ""),
         ("ours: median of smallest bulk ESS", found["ess_bulk"].median(), ""),
-        ("log Bayes factor: stated error, median", found["log_bf10_error"].median(), ""),
+        ("ours: error of the log Bayes factor, as stated, median", found["log_bf10_error"].median(), ""),
     ]  # fmt: skip
 
-    def keep() -> pd.DataFrame:
-        table = pd.DataFrame(rows, columns=["what", "figure", "goal"])
-        write(table, out / "speed_nuts.tsv", f"python benchmarks/speed_nuts.py --jobs {options.jobs}")
-        return table
 
-    keep()
+def measured(options: argparse.Namespace, out: Path) -> None:
+    """Measure, and write as it comes, so that an interruption loses little."""
+    name = out / "speed_nuts.tsv"
+    if options.recorded:
+        known = pd.read_csv(name, sep="\t", comment="#", keep_default_na=False)
+        rows = [row for row in known.itertuples(index=False, name=None) if row[0].startswith("ours")]
+    else:
+        rows = every(options, out)
+        keep(rows, name, options.jobs)
+    found = pd.read_csv(out / "diagnostics_nuts.tsv", sep="\t", comment="#")
     counts = read()
     if options.reference:
         beside = reference(counts, found, options.reference, options.jobs)
-        write(
-            beside,
-            out / "evidence_nuts.tsv",
-            f"python benchmarks/speed_nuts.py --reference {options.reference}",
-        )
+        what = f"python benchmarks/speed_nuts.py --reference {options.reference}"
+        write(beside, out / "evidence_nuts.tsv", what)
         error = beside["difference"].abs()
         what = f"log Bayes factor, {len(beside)} miRNAs against {LONGER} times the draws"
         rows.append((f"{what}: largest difference", error.max(), f"at most {GOALS['log_bf']}"))
         rows.append((f"{what}: median", error.median(), ""))
-        keep()
-    for mirna in PEERS[: options.peers]:
-        own = found.set_index("mirna").loc[mirna]
+        keep(rows, name, options.jobs)
+    beside = peers(counts, found.set_index("mirna"), PEERS[: options.peers], out, options.jobs)
+    print(table(rows + beside).to_string(index=False, float_format=lambda v: f"{v:.4g}"))
+
+
+def peers(counts, found: pd.DataFrame, mirnas: list[str], out: Path, jobs: int) -> list[tuple]:
+    """Sample some miRNAs as others do."""
+    rows: list[tuple] = []
+    for mirna in mirnas:
+        own = found.loc[mirna]
         # A miRNA's own seconds hold both models and the evidence: the comparison is unfair to ours.
         rate = own["ess_bulk"] / own["seconds"]
         rows.append((f"{mirna} (J = {own['n_isomirs']:.0f}), ours: ESS", own["ess_bulk"], ""))
@@ -233,8 +243,16 @@ def measured(options: argparse.Namespace, out: Path) -> None:
             rows.append((f"{mirna}, {name}: divergences", peer["divergences"], ""))
             ratio = rate / (peer["ess"] / peer["seconds"])
             rows.append((f"{mirna}, ours / {name}: ESS per second", ratio, f"at least {GOALS['ratio']}"))
-            keep()
-    print(keep().to_string(index=False, float_format=lambda v: f"{v:.4g}"))
+            keep(rows, out / "speed_nuts_peers.tsv", jobs)
+    return rows
+
+
+def table(rows: list[tuple]) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=["what", "figure", "goal"])
+
+
+def keep(rows: list[tuple], path: Path, jobs: int) -> None:
+    write(table(rows), path, f"python benchmarks/speed_nuts.py --jobs {jobs}")
 
 
 def main() -> None:
@@ -244,6 +262,9 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--peers", type=int, default=len(PEERS), help="miRNAs to sample the ordinary way")
     parser.add_argument("--reference", type=int, default=0, help="miRNAs to sample six times as long")
+    parser.add_argument(
+        "--recorded", action="store_true", help="only what is beside them: all miRNAs were fitted before"
+    )
     parser.add_argument("--quick", action="store_true", help="a few miRNAs alone; nothing is written")
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--mirnas", type=int, default=10_000, help=argparse.SUPPRESS)
