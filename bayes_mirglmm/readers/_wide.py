@@ -36,20 +36,20 @@ def split_rows(data: bytes, delimiter: str, columns: int, counts: int) -> tuple[
         return None
     codes = np.frombuffer(data, dtype=np.uint8)
     ends = np.flatnonzero(codes == ord("\n"))
-    cuts = np.flatnonzero(codes == ord(delimiter)).reshape(len(ends), columns - 1)[:, columns - counts - 1]
+    cuts = np.flatnonzero(codes == ord(delimiter))[columns - counts - 1 :: columns - 1]
     starts = np.concatenate([[0], ends[:-1] + 1])
     rows = list(zip(starts.tolist(), cuts.tolist(), ends.tolist(), strict=True))
+    del codes, cuts
     numbers = b"".join(data[cut + 1 : end + 1] for _, cut, end in rows).replace(delimiter.encode(), b"\n")
-    column = pd.read_csv(
-        BytesIO(numbers),
-        sep=delimiter,
-        header=None,
-        na_filter=False,
-        skip_blank_lines=False,
-        engine="c",
-        low_memory=False,
-    )
-    values = column[0].to_numpy() if column.shape == (len(rows) * counts, 1) else np.empty(0)
-    if values.dtype != np.int64 or not (values.min(initial=0) >= 0 and values.max(initial=0) <= MAX_COUNT):
+    if numbers.translate(None, b"0123456789\n"):
+        return None
+    try:
+        column = pd.read_csv(
+            BytesIO(numbers), header=None, dtype=np.int64, na_filter=False, skip_blank_lines=False, engine="c"
+        )
+    except (ValueError, OverflowError):  # an empty cell, or one of many digits
+        return None
+    values = column[0].to_numpy()
+    if values.max(initial=0) > MAX_COUNT:
         return None
     return b"\n".join(data[start:cut] for start, cut, _ in rows) + b"\n", values.reshape(len(rows), counts)

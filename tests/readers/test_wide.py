@@ -51,7 +51,22 @@ def test_the_counts_are_those_of_the_file(put: Put, split: list[bool], sep: str)
 
 
 @pytest.mark.parametrize(
-    "cell", ["9.0", " 7 ", "", "NA", '"8"', "18446744073709551615", "-1", "1e3", "x", "0x1F"]
+    "cell",
+    [
+        "9.0",
+        " 7 ",
+        "",
+        "NA",
+        '"8"',
+        "18446744073709551615",
+        "-1",
+        "1e3",
+        "x",
+        "0x1F",
+        "9007199254740993",
+        "True",
+        "+5",
+    ],
 )
 def test_other_cells_are_read_or_refused_as_ever(
     put: Put, split: list[bool], cell: str, monkeypatch: pytest.MonkeyPatch
