@@ -15,7 +15,7 @@ from bayes_mirglmm.cli.contrasts import parse_contrasts
 from bayes_mirglmm.cli.findings import BeyondFold, RopeFold, asked_bounds
 from bayes_mirglmm.cli.reading import filtered, read_counts
 from bayes_mirglmm.cli.report import REPORT
-from bayes_mirglmm.cli.writing import finish
+from bayes_mirglmm.cli.writing import finish, stands
 from bayes_mirglmm.outcomes import MIN_ISOMIR_LOG_CPM, MIN_MIRNA_LOG_CPM
 
 if TYPE_CHECKING:
@@ -297,10 +297,11 @@ def fit(
         if shard is not None:
             scale_out.say_part(reporter, result, out, shard)
         else:
+            finished = resume and scale_out.is_finished(out)
+            done = finished and stands(result, out, contrasts, tested, asked)
             if asked:
                 result.metadata["probability"] = asked
             result.metadata["command"] = shlex.join(["bayes-mirglmm", *(context.obj or [])])
-            done = resume and scale_out.is_finished(out)
             finish(
                 reporter,
                 result,
@@ -308,7 +309,7 @@ def fit(
                 contrasts,
                 tested,
                 report=report,
-                force=force or done,
+                force=force or finished,
                 types=data,
                 influence=influence,
                 findings=findings,

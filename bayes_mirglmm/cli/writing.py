@@ -1,9 +1,10 @@
 """Writing a run with all that was asked for besides, and saying what came of it."""
 
+import json
 import secrets
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from bayes_mirglmm.cli.console import Reporter
 from bayes_mirglmm.cli.contrasts import Contrast
@@ -77,6 +78,26 @@ def finish(
         summary["findings"] = str(write_beside(result, out, known))
     reporter.json(summary)
     print_summary(reporter, result, summary)
+
+
+def stands(
+    result: "Fit",
+    out: Path,
+    contrasts: Sequence[Contrast],
+    omnibus: Sequence[str],
+    probability: dict[str, Any],
+) -> bool:
+    """Tell whether the tables of a finished run are those that are asked for now, as far as any are."""
+    import pandas as pd
+
+    known = {name: result.metadata.get(name) for name in ("contrasts", "probability")}
+    asked = {"contrasts": [c.spec for c in contrasts], "probability": probability}
+    if any(now and json.dumps(now) != json.dumps(known[name]) for name, now in asked.items()):
+        return False
+    table = out / "omnibus.tsv"
+    if not omnibus or not table.exists():
+        return True  # a table that is not there is written anyway
+    return set(omnibus) <= set(pd.read_csv(table, sep="\t", usecols=["term"])["term"].astype(str))
 
 
 def write(

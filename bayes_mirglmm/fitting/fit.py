@@ -42,6 +42,7 @@ from bayes_mirglmm.outcomes import FEWEST_SAMPLES_OF_LAPLACE, Caution, as_metada
 from bayes_mirglmm.results import Fit, check_target, load, provenance
 from bayes_mirglmm.results.run_lock import held
 from bayes_mirglmm.results.selection import check_prob
+from bayes_mirglmm.results.shared_samples import INDEPENDENT
 from bayes_mirglmm.results.usage_choice import AUTO, CHOICES, LRT, check_usage_test
 
 logger = logging.getLogger(__name__)
@@ -282,7 +283,10 @@ def fit(
     if part is not None:
         header |= {"mirnas": every.names, "whole": whole.to_tree()}
     with held(folder):
-        opened = open_ledger(folder, identity, header, resume=resume, shard=part)
+        reading = {"prob": float(prob), "usage_test": usage_test, "samples": samples}
+        if not how.has_draws:
+            reading["df"] = options.df
+        opened = open_ledger(folder, identity, header, resume=resume, shard=part, reading=reading)
         if opened.finished is not None:
             logger.debug("%s holds this very run, finished already.", opened.finished)
             return load(opened.finished)
@@ -349,6 +353,8 @@ def _run(
         if found.interrupted:
             sentence = f"The run was interrupted: {found.left} of {found.left + found.done} miRNAs were not finished."
             whole = whole.with_cautions(Caution("interrupted", sentence), interrupted=found.interrupted)
+        if part is not None:  # what samples share is learned where all parts are merged
+            whole = replace(whole, taken=INDEPENDENT)
         if found.done or not chosen:
             result = whole.fit_of(found.pairs)
     if not found.done and chosen:

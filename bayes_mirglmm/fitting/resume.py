@@ -10,6 +10,8 @@ from bayes_mirglmm.ledger import Ledger, differences, read_ledger
 from bayes_mirglmm.methods.job import Pair
 from bayes_mirglmm.results import run_json
 from bayes_mirglmm.results.run_folder import LEDGER, RUN, SHARD
+from bayes_mirglmm.results.shared_samples import INDEPENDENT
+from bayes_mirglmm.results.usage_choice import LRT
 
 
 class Opened(NamedTuple):
@@ -30,6 +32,7 @@ def open_ledger(
     *,
     resume: bool,
     shard: Shard | None,
+    reading: dict[str, Any],
 ) -> Opened:
     """Return the ledger of a fit.
 
@@ -45,6 +48,9 @@ def open_ledger(
         Whether what is there is continued; otherwise it is replaced.
     shard : Shard, optional
         The part of the miRNAs that is fitted.
+    reading : dict
+        How the fit is read: ``prob``, ``usage_test``, ``samples`` and, by maximum likelihood, ``df``. What is known of
+        miRNAs does not depend on it, but a finished run has it in its tables.
 
     Raises
     ------
@@ -71,9 +77,12 @@ def open_ledger(
             _same(found.header, identity, shard, folder)
             return Opened(_ledger(folder, header, found.end), found.pairs)
         if (folder / RUN).exists() and shard is None:
-            metadata = run_json.read(folder / RUN)["metadata"]
+            run = run_json.read(folder / RUN)
+            metadata, attributes = run["metadata"], run["attributes"]
             _same(metadata, identity, None, folder)
             if not metadata.get("interrupted"):
+                known = {"samples": INDEPENDENT, "usage_test": LRT} | attributes | metadata
+                _read_alike({name: known.get(name) for name in reading}, reading, folder)
                 return Opened(None, {}, folder)
     return Opened(_ledger(folder, header, None), {})
 
@@ -108,6 +117,16 @@ def _ledger(folder: Path, header: dict[str, Any], end: int | None) -> Ledger:
         raise SaveError(
             f"{folder / LEDGER} cannot be written ({error.strerror or error}): give another folder."
         ) from error
+
+
+def _read_alike(before: dict[str, Any], reading: dict[str, Any], folder: Path) -> None:
+    """Refuse a finished run of the same fit that is read in another way."""
+    what = differences(before, reading)
+    if what:
+        raise InputError(
+            f"{folder} holds this fit, finished, but with other choices for its tables: {what}. Give what was given "
+            "then, or another folder; to replace it, give force=True (--force) in place of resume=True (--resume)."
+        )
 
 
 def _same(found: dict[str, Any], identity: dict[str, Any], shard: Shard | None, folder: Path) -> None:

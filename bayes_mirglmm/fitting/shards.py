@@ -5,7 +5,7 @@ import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -100,8 +100,8 @@ def merge(folders: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) ->
         if first is None:
             first, header = path, found.header
         what = differences(
-            {**header["identity"], "parts": header["shard"][1], "mirnas": header["mirnas"]},  # type: ignore[dict-item, index]
-            {**found.header["identity"], "parts": of, "mirnas": found.header["mirnas"]},
+            {**_identity(header), "parts": header["shard"][1]},  # type: ignore[index]
+            {**_identity(found.header), "parts": of},
         )
         if what:
             raise InputError(f"{first.parent} and {path.parent} are parts of two fits: {what}.")
@@ -132,6 +132,21 @@ def merge(folders: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) ->
     result.metadata["merged"] = of
     say_outcome(result)
     return result
+
+
+def _identity(header: dict[str, Any]) -> dict[str, Any]:
+    """Return what a part has in common with the others of its fit: what its miRNAs depend on, and how it is read."""
+    whole = header["whole"]
+    try:
+        reading = {
+            "prob": whole["prob"],
+            "samples": whole["taken"],
+            "df": whole["options"]["df"],
+            "usage_test": whole["metadata"].get("usage_test"),
+        }
+    except (KeyError, TypeError, AttributeError):
+        reading = {}  # damaged: told when it is put together
+    return {**header["identity"], **reading, "mirnas": header["mirnas"]}
 
 
 def _found(folders: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> list[Path]:

@@ -107,6 +107,27 @@ def test_a_run_that_is_killed_goes_on_to_the_same_tables(run, inputs, tmp_path):
     assert (out / "run.json").read_bytes() == before
 
 
+def test_a_finished_run_has_what_is_asked_for_later(run, inputs, tmp_path):
+    """Its miRNAs are not fitted again; tables of other contrasts, or with flags, are written."""
+    out = tmp_path / "run"
+    assert run("fit", *inputs, "--contrast", "group=case,ctrl", "--out", out, "--quiet").code == 0
+    before = bm.load(out).status()["seconds"].to_list()
+    again = run("fit", *inputs, "--contrast", "group=case,ctrl", "--out", out, "--resume")
+    assert "finished already" in again.err
+    other = run("fit", *inputs, "--contrast", "group=ctrl,case", "--out", out, "--resume")
+    assert other.code == 0
+    assert (out / "contrasts.tsv").read_text().count("ctrl - case")
+    assert not (out / "contrasts.tsv").read_text().count("case - ctrl")
+    flagged = run("fit", *inputs, "--contrast", "group=ctrl,case", "--influence", "--out", out, "--resume")
+    assert flagged.code == 0
+    assert "deciding_samples" in (out / "contrasts.tsv").read_text().splitlines()[0]
+    assert (out / "influential_samples.tsv").exists()
+    assert bm.load(out).status()["seconds"].to_list() == before
+    refused = run("fit", *inputs, "--usage-test", "lrt", "--out", out, "--resume")
+    assert refused.code == 2
+    assert "usage_test was 'auto' and is 'lrt'" in " ".join(refused.err.split())
+
+
 def test_force_starts_anew(run, inputs, tmp_path):
     out = tmp_path / "run"
     bm_counts = bm.filter_counts(bm.read_counts(inputs[0], samples=inputs[2]))

@@ -41,6 +41,24 @@ def test_a_run_is_reproduced(counts, tmp_path, how):
     assert list(found.columns) == ["where", "what", "differing", "largest", "mirna", "was", "is"]
 
 
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"samples": "shared", "usage_test": "shared"},
+        {"nuisance": "batch", "usage_test": "lrt"},
+        {"formula": "~ group + (1 | batch)"},
+        {"method": "laplace", "priors": "learned"},
+    ],
+)
+def test_what_spans_mirnas_and_samples_is_reproduced(tmp_path, how):
+    made = bm.simulate(5, ("ctrl", "case"), n_mirnas=22, n_isomirs=3, beta={"Intercept": 6.0}, seed=8).counts
+    made = bm.filter_counts(made.assign_coords(batch=("sample", list("xyzxyyzxyz"))))
+    call = {"formula": "~ group"} | how
+    bm.fit(made, progress=False, **call).save(tmp_path / "run")
+    found = bm.reproduce(tmp_path / "run", made)
+    assert found.empty, found
+
+
 def test_what_differs_is_said(counts, tmp_path):
     fit = bm.fit(counts, "~ group", progress=False)
     fit.save(tmp_path / "run")

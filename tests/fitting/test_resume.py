@@ -153,6 +153,37 @@ def test_a_finished_run_of_another_fit_is_not_continued(counts, whole, tmp_path)
         bm.fit(counts, "~ group", ledger=tmp_path / "old", resume=True, **QUICK)
 
 
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"usage_test": "lrt"}, "usage_test was 'auto' and is 'lrt'"),
+        ({"prob": 0.9}, "prob was 0.95 and is 0.9"),
+        ({"df": "z"}, "df was 't' and is 'z'"),
+        ({"samples": "shared"}, "samples was 'independent' and is 'shared'"),
+        ({"nuisance": "batch"}, r"nuisance was \[\] and is \['batch'\]"),
+        ({"formula": "~ group + (1 | batch)"}, r"formula was '~ group' and is '~ group \+ \(1 \| batch\)'"),
+        ({"sample_covariance": np.eye(8)}, "sample_covariance differ"),
+        ({"criterion": "reml"}, "criterion was 'ml' and is 'reml'"),
+    ],
+)
+def test_a_finished_run_with_other_choices_is_not_taken_for_this_one(counts, tmp_path, change, told):
+    """Its miRNAs may be the same: its tables are not."""
+    batched = counts.assign_coords(batch=("sample", list("xyxyxyxy")))
+    call = {"formula": "~ group", "ledger": tmp_path / "run", **QUICK}
+    bm.fit(batched, **call).save(tmp_path / "run")
+    assert len(bm.fit(batched, **call, resume=True)) == 9
+    with pytest.raises(InputError, match=told):
+        bm.fit(batched, **(call | change), resume=True)
+
+
+def test_other_priors_are_another_fit(counts, tmp_path):
+    call = {"formula": "~ group", "method": "laplace", "mirnas": "sim-miR-1", "ledger": tmp_path, **QUICK}
+    bm.fit(counts, **call)
+    priors = bm.load_model("mirglmm").with_prior("sd_sample", scale=0.5).priors
+    with pytest.raises(InputError, match="priors: sd_sample: scale was 1"):
+        bm.fit(counts, **call, priors=priors, resume=True)
+
+
 def test_an_interrupted_run_is_saved_and_goes_on(counts, whole, tmp_path, monkeypatch):
     original, calls = maximum_likelihood.fit_mirna, []
 
@@ -272,6 +303,24 @@ def test_parts_of_what_spans_mirnas(tmp_path):
     assert_same_numbers(merged, whole)
     pd.testing.assert_frame_equal(merged.shared_samples(), whole.shared_samples(), check_exact=True)
     assert merged.metadata["cautions"] == whole.metadata["cautions"]
+    assert merged.usage_test == whole.usage_test == "shared"
+    names = list(whole.mirnas[:2])
+    influence = whole.influential_samples(names)
+    pd.testing.assert_frame_equal(merged.influential_samples(names), influence, check_exact=True)
+    merged.save(tmp_path / "run")
+    loaded = bm.load(tmp_path / "run")
+    assert_same_numbers(loaded, whole)
+    pd.testing.assert_frame_equal(loaded.influential_samples(names), influence, check_exact=True)
+
+
+def test_a_part_may_have_fewer_mirnas_than_what_samples_share_is_learned_from(tmp_path):
+    made = bm.simulate(5, ("ctrl", "case"), n_mirnas=12, n_isomirs=4, beta={"Intercept": 6.0}, seed=8).counts
+    made = bm.filter_counts(made)
+    call = {"samples": "shared", **QUICK}
+    for k in (1, 2):
+        part = bm.fit(made, "~ group", shard=f"{k}/2", ledger=tmp_path / f"{k}", **call)
+        assert 0 < len(part) < 10
+    assert_same_numbers(bm.merge(tmp_path), bm.fit(made, "~ group", **call))
 
 
 def test_parts_that_are_no_whole(counts, tmp_path):
@@ -293,6 +342,21 @@ def test_parts_that_are_no_whole(counts, tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="no part of a fit"):
         bm.merge(tmp_path / "empty")
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"usage_test": "lrt"}, "usage_test was 'auto' and is 'lrt'"),
+        ({"prob": 0.9}, "prob was 0.95 and is 0.9"),
+        ({"samples": "shared"}, "samples was 'independent' and is 'shared'"),
+    ],
+)
+def test_parts_that_are_read_in_two_ways(counts, tmp_path, change, told):
+    for k, more in ((1, {}), (2, change)):
+        bm.fit(counts, "~ group", ledger=tmp_path / str(k), shard=(k, 2), **QUICK, **more)
+    with pytest.raises(InputError, match=told):
+        bm.merge(tmp_path)
 
 
 def test_a_part_that_was_killed_goes_on(counts, whole, tmp_path):

@@ -105,6 +105,11 @@ def test_a_cluster_gives_the_numbers_of_one_process(counts, dask, client):
         here = bm.fit(counts, "~ group", method=method, **QUICK, **more)
         there = bm.fit(counts, "~ group", method=method, executor=client, **QUICK, **more)
         assert_same_numbers(here, there)
+    made = bm.simulate(3, ("ctrl", "case"), n_mirnas=21, n_isomirs=2, beta={"Intercept": 7.0}, seed=4).counts
+    call = {"counts": made, "formula": "~ group", "method": "laplace", "priors": "learned", **QUICK}
+    here, there = bm.fit(**call), bm.fit(**call, executor=client)
+    assert there.spec == here.spec != bm.load_model("mirglmm")
+    assert_same_numbers(here, there)
 
 
 def when(happens: Callable[[], bool], then: Callable[[], None]) -> None:
