@@ -182,6 +182,8 @@ CAUTIONS: dict[str, str] = {
     "coded_levels": (
         "If the numbers are codes of groups, fit again with C(column) in the formula; amounts are right as they are."
     ),
+    "spellings": "Correct the sample table and fit again if the two mean the same; each is a level of its own here.",
+    "identical_samples": "Find out which of the names is right before you use the results, and fit again.",
     "few_mirnas": (
         "Lower the expression filters so that more miRNAs take part, or read the usage test as a ranking; of effects "
         "keep those that samples='independent' gives too."

@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from bayes_mirglmm.suggest import spelled_apart
+
 #: Codes that mean "no value" in any column: of R, pandas and Excel, GDC's ``'--``, TCGA's brackets, INSDC's words.
 CODES = frozenset({"", "NA", "N/A", "n/a", "N.A.", "n.a.", "NaN", "nan", "#N/A", "null", "NULL", "--", "'--"})
 WORDS = frozenset(
@@ -87,6 +89,29 @@ def is_number(text: str) -> bool:
 def is_date(text: str) -> bool:
     """Say whether a cell looks like a date, with a time or without: ``2021-03-01``, ``3/1/21``, ``01-Mar-2021``."""
     return DATE.fullmatch(text) is not None
+
+
+def spelling_caution(column: pd.Series, name: str) -> str:
+    """Say in a sentence where two levels of a factor may be one, as ``Ctrl`` and ``ctrl``; else an empty string.
+
+    Parameters
+    ----------
+    column : pandas.Series
+        Text or a categorical, a value for each sample. Where each has a value of its own nothing is said.
+    name : str
+        Its name in the sentence.
+    """
+    sizes = column.dropna().astype(str).value_counts()
+    if len(sizes) == len(column):
+        return ""
+    alike = [found for found in spelled_apart(sizes.index, sizes.index) if sizes[found[0]] <= sizes[found[1]]]
+    if not alike:
+        return ""
+    rare, other, what = alike[0]
+    return (
+        f"column {name} has {rare!r} ({sizes[rare]}) and {other!r} ({sizes[other]}), which differ only in {what}: "
+        "where they mean the same, write them alike in the sample table"
+    )
 
 
 def _number_like(text: str) -> bool:

@@ -40,6 +40,7 @@ import xarray as xr
 
 from bayes_mirglmm.counts.on_disk import OnDisk, blocks_of, is_on_disk, sums_of
 from bayes_mirglmm.errors import InputError
+from bayes_mirglmm.suggest import spelled_apart
 
 #: Names that a sample table or an isomiR annotation may not use for a column.
 RESERVED = frozenset(
@@ -201,17 +202,10 @@ def attach_samples(dataset: xr.Dataset, samples: pd.DataFrame) -> xr.Dataset:
     known = set(index)
     missing = [s for s in dataset["sample"].values if s not in known]
     if missing:
-        by_r_name = {_r_name(s): s for s in index}
-        renamed = next((s for s in missing if s in by_r_name), None)
-        hint = (
-            ""
-            if renamed is None
-            else f" R has made {renamed!r} of {by_r_name[renamed]!r} (check.names=FALSE)."
-        )
         raise InputError(
             f"{len(missing)} sample(s) of the counts are not in the sample table: {some(missing)}. "
-            f"The sample table has {some(list(index))}.{hint} Add the rows, correct the names, or leave the "
-            "samples out with samples_only=True (--samples-only)."
+            f"The sample table has {some(list(index))}.{spelling_hint(missing, index)} Add the rows, correct the "
+            "names, or leave the samples out with samples_only=True (--samples-only)."
         )
     clash = [
         str(c) for c in samples.columns if str(c) in dataset.variables and dataset[str(c)].dims != ("sample",)
@@ -322,6 +316,20 @@ def with_dropped(dataset: xr.Dataset, more: pd.DataFrame) -> xr.Dataset:
             for name in DROPPED_COLUMNS
         }
     )
+
+
+def spelling_hint(missing: Sequence[str], known: Iterable[str]) -> str:
+    """Say, where that is so, that samples of the counts are in the sample table under another spelling."""
+    known = list(known)
+    by_r_name = {_r_name(s): s for s in known}
+    renamed = next((s for s in missing if s in by_r_name), None)
+    if renamed is not None:
+        return f" R has made {renamed!r} of {by_r_name[renamed]!r} (check.names=FALSE)."
+    apart = spelled_apart(missing, known)
+    if not apart:
+        return ""
+    name, other, what = apart[0]
+    return f" {name!r} of the counts and {other!r} of the sample table differ only in {what} ({len(apart)} such)."
 
 
 def _r_name(name: str) -> str:

@@ -9,10 +9,11 @@ import xarray as xr
 
 from bayes_mirglmm.counts.aggregate import mirna_counts
 from bayes_mirglmm.counts.belonging import belonging_columns
-from bayes_mirglmm.counts.cells import is_date, is_number
+from bayes_mirglmm.counts.cells import is_date, is_number, spelling_caution
 from bayes_mirglmm.counts.container import dropped, sample_table, validate_counts
 from bayes_mirglmm.counts.display import html_inspection, text_inspection
 from bayes_mirglmm.counts.filtering import LOW_ISOMIR, LOW_MIRNA, filter_counts
+from bayes_mirglmm.counts.identical import identical_cautions
 from bayes_mirglmm.counts.on_disk import blocks_of, sums_of
 from bayes_mirglmm.counts.plausibility import count_cautions
 from bayes_mirglmm.counts.replicates import replicate_caution
@@ -193,7 +194,7 @@ def _remarks(counts: xr.Dataset) -> list[str]:
             f"Totals differ {total.max() / total.min():.0f}-fold, from {total.min():,} ({total.idxmin()}) to "
             f"{total.max():,} ({total.idxmax()})."
         )
-    remarks += [f"{_capital(caution)}." for caution in count_cautions(counts)]
+    remarks += [f"{_capital(caution)}." for caution in [*count_cautions(counts), *identical_cautions(counts)]]
     replicates = replicate_caution(counts)
     if replicates:
         remarks.append(f"{_capital(replicates)}.")
@@ -211,6 +212,8 @@ def _remarks(counts: xr.Dataset) -> list[str]:
             continue
         if odd := _odd_cell(values):
             remarks.append(f"Column {name}: numbers, but {odd}; a design that uses it will refuse that.")
+        if spelling := spelling_caution(values, str(name)):
+            remarks.append(f"{_capital(spelling)}.")
         sizes = values.astype(str).value_counts()
         if 1 < len(sizes) < len(values) and sizes.min() == 1:
             remarks.append(f"Column {name}: one sample only at {_some(list(sizes.index[sizes == 1]))}.")

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from bayes_mirglmm.counts.cells import spelling_caution
 from bayes_mirglmm.design.text import date_caution, refuse_disguised
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.outcomes import Caution
@@ -197,7 +198,8 @@ def natural_order(level: str) -> list[tuple[int, float, str]]:
 def coded_levels(table: pd.DataFrame) -> list[Caution]:
     """Return a sentence for every column that may have been meant otherwise.
 
-    Covariates that look like a factor in numbers (patients 1, 2, 3, each repeated), and dates.
+    Covariates that look like a factor in numbers (patients 1, 2, 3, each repeated), dates, and one level in two
+    spellings.
     """
     found = []
     for name, column in table.items():
@@ -205,6 +207,8 @@ def coded_levels(table: pd.DataFrame) -> list[Caution]:
             found.append(Caution("dates", sentence))
             continue
         if is_factor(column):
+            if sentence := spelling_caution(column, str(name)):
+                found.append(Caution("spellings", sentence))
             continue
         values = column.to_numpy(dtype=np.float64)
         levels, sizes = np.unique(values, return_counts=True)

@@ -16,6 +16,7 @@ import xarray as xr
 
 from bayes_mirglmm.counts.belonging import unused_belonging
 from bayes_mirglmm.counts.container import sample_table, validate_counts
+from bayes_mirglmm.counts.identical import identical_cautions
 from bayes_mirglmm.counts.offsets import log_offset, offset_caution
 from bayes_mirglmm.counts.plausibility import count_cautions
 from bayes_mirglmm.counts.rare import has_rare
@@ -373,7 +374,8 @@ def _checked_limit(max_seconds: float | None) -> float | None:
 
 def _cautions(counts: xr.Dataset, design: Design, options: Options, *, slope_chosen: bool) -> list[Caution]:
     """Return what is legal but limits the conclusions, a sentence each."""
-    cautions = [*count_cautions(counts), *design.cautions, *coded_levels(design.table)]
+    cautions = [*count_cautions(counts), *identical_cautions(counts)]
+    cautions += [*design.cautions, *coded_levels(design.table)]
     n = len(design.samples)
     if n < method_named(options.method).fewest_samples:
         sentence = (

@@ -1,10 +1,10 @@
 """Which column of a table is the isomiR, the miRNA, the sequence, an annotation or a sample."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 
-from bayes_mirglmm.counts.container import some
+from bayes_mirglmm.counts.container import some, spelling_hint
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.readers._cells import MISSING
 from bayes_mirglmm.readers._combined import MIRNA, are_combined
@@ -121,6 +121,8 @@ def guess_layout(
     if samples is None:
         known = set(known_samples or ())
         samples = [i for i, name in enumerate(columns) if name in known and i not in told]
+        if known and not samples:
+            find.refuse_samples_in_rows(known)
     ids = {what: find.named(name, what) for what, name in
            (("mirna", mirna), ("isomir", isomir), ("sequence", sequence)) if name is not None}  # fmt: skip
     free = [i for i in range(len(columns)) if i not in told and i not in samples]
@@ -155,7 +157,7 @@ def guess_layout(
     elif sample_columns is not None or (samples and not counted):
         extra += counted
     elif samples:
-        raise find.strangers(counted)
+        raise find.strangers(counted, known)
     else:
         samples = find.some_counts(counted)
         taken = some([columns[i] for i in samples], 12)
@@ -209,8 +211,9 @@ class _Finder:
         at = self.by_name(MIRNA_NAMES, text)
         if at is None:
             at = next((i for i in text if self.share(i, MIRNA) >= 0.5), None)
-        if at is None and len(text) > 1:
-            at = text[1]
+        if at is None:
+            self.refuse_isomirs_in_header()
+            at = next((i for i in text[1:] if not self.is_something_else(i)), None)
         if at is None:
             raise InputError(
                 f"{self.source}: no column holds miRNA names. Its columns: {some(self.columns, 12)}. The "
@@ -218,6 +221,32 @@ class _Finder:
                 "the first two with isomir=... and mirna=..."
             )
         return at
+
+    def is_something_else(self, i: int) -> bool:
+        """Whether a column is known as another one than that of the miRNAs: each sequence would be its own miRNA."""
+        known = {*SEQUENCE_NAMES, *ISOMIR_NAMES, *ANNOTATION_NAMES}
+        return self.keys[i] in known or self.share(i, SEQUENCE) >= 0.5
+
+    def refuse_samples_in_rows(self, known: Container[str]) -> None:
+        """Refuse a table one of whose columns holds the samples, each once."""
+        for i, name in enumerate(self.columns):
+            cells = [cell for cell in self.cells(i) if cell not in MISSING]
+            samples = [cell for cell in cells if cell in known]
+            if 2 * len(samples) >= len(cells) > 1 and len(set(cells)) == len(cells):
+                raise self.transposed(f"column {name!r} has the samples in its rows ({some(samples, 3)})")
+
+    def refuse_isomirs_in_header(self) -> None:
+        """Refuse a table with a column for each isomiR or miRNA."""
+        names = [name for name in self.columns if SEQUENCE.fullmatch(name) or MIRNA.fullmatch(name)]
+        if len(names) > 1 and 2 * len(names) >= len(self.columns):
+            raise self.transposed(f"its header names isomiRs or miRNAs ({some(names, 3)})")
+
+    def transposed(self, why: str) -> InputError:
+        return InputError(
+            f"{self.source} is transposed: {why}. The table needs a row for each isomiR, with columns for the isomiR "
+            "and its miRNA, and a column of counts for each sample: turn it (t(x) in R, table.T in pandas), and add "
+            "the miRNAs where they are not in it."
+        )
 
     def sequence(self, text: Sequence[int]) -> int | None:
         at = self.by_name(SEQUENCE_NAMES, text)
@@ -257,10 +286,11 @@ class _Finder:
             "Give the table of counts; the sample table goes to samples=..."
         )
 
-    def strangers(self, counted: list[int]) -> InputError:
+    def strangers(self, counted: list[int], known: set[str]) -> InputError:
         names = [self.columns[i] for i in counted]
+        hint = spelling_hint(names, known - set(self.columns))
         return InputError(
-            f"{self.source}: column(s) {some(names)} are not in the sample table. Add them to it; to leave samples out "
-            "on purpose, pass samples_only=True (--samples-only), or sample_columns=[...] with those to read; pass "
+            f"{self.source}: column(s) {some(names)} are not in the sample table.{hint} Add them to it; to leave "
+            "samples out on purpose, pass samples_only=True (--samples-only), or sample_columns=[...] with those to read; pass "
             "annotation=[...] for what is no sample."
         )

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bayes_mirglmm.counts.cells import is_date, is_missing, is_number, typed
+from bayes_mirglmm.counts.cells import is_date, is_missing, is_number, spelling_caution, typed
 from bayes_mirglmm.readers import from_dataframe, read_samples
 
 
@@ -94,3 +94,16 @@ def test_digits_that_pandas_holds_as_text_stay_text():
     read = counts(samples)
     assert read["batch"].values.tolist() == ["1", "2", "1"]
     assert read["odd"].values.tolist()[0] == "1"
+
+
+def test_one_level_in_two_spellings():
+    column = pd.Series(["ctrl", "ctrl", "Ctrl", "case", "case", "case"])
+    assert spelling_caution(column, "group") == (
+        "column group has 'Ctrl' (1) and 'ctrl' (2), which differ only in upper and lower case: where they mean the "
+        "same, write them alike in the sample table"
+    )
+    assert spelling_caution(pd.Series(["a-1", "a_1"] * 3), "g").startswith(
+        "column g has 'a-1' (3) and 'a_1' (3)"
+    )
+    assert spelling_caution(pd.Series(["a-1", "a_1", "b", "c"]), "label of each sample") == ""
+    assert spelling_caution(pd.Series(["low", "lower", "-1", "1"] * 2), "g") == ""

@@ -65,6 +65,14 @@ def test_numbers_that_read_as_dates_get_a_caution():
     assert coded_levels(design([20211328 + i for i in range(8)]).table) == []
 
 
+def test_one_level_in_two_spellings_gets_a_caution():
+    (caution,) = coded_levels(design(["ctrl", "ctrl", "Ctrl", "ctrl", "case", "case", "case", "case"]).table)
+    assert caution.kind == "spellings"
+    assert caution.startswith(
+        "column v has 'Ctrl' (1) and 'ctrl' (3), which differ only in upper and lower case"
+    )
+
+
 def test_missing_values_say_how_to_leave_samples_out():
     with pytest.raises(InputError, match=r"has no value for sample s1: .*--samples-only"):
         design([1.0, float("nan"), *range(6)])

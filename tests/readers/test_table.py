@@ -123,6 +123,69 @@ def test_counts_per_mirna_are_refused(read):
         read(pd.DataFrame({"s1": [1, 2], "s2": [3, 4]}))
 
 
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"isomir": SEQUENCES, "sequence": SEQUENCES},
+        {"isomir": ["i1", "i2", "i3"], "sequence": SEQUENCES, "variant": ["ref", "x", "y"]},
+        {"label": ["i1", "i2", "i3"], "of what": SEQUENCES},
+    ],
+)
+def test_sequences_and_known_annotation_are_never_taken_for_mirnas(read, columns):
+    table = pd.DataFrame(columns | {"s1": [5, 0, 7], "s2": [1, 2, 3]})
+    with pytest.raises(InputError, match=r"no column holds miRNA names\. Its columns: .*mirna=\.\.\."):
+        read(table, pd.DataFrame({"group": ["a", "b"]}, index=["s1", "s2"]))
+    named = read(table.assign(which=["u", "u", "v"]), mirna="which")
+    assert named["mirna"].values.tolist() == ["u", "u", "v"]
+
+
+def test_the_second_text_column_is_still_that_of_the_mirnas(read):
+    table = pd.DataFrame(
+        {"first": ["i1", "i2", "i3"], "second": ["u", "u", "v"], "s1": [5, 0, 7], "s2": [1, 2, 3]}
+    )
+    assert read(table)["mirna"].values.tolist() == ["u", "u", "v"]
+
+
+def test_a_transposed_table_is_called_that(read):
+    samples = pd.DataFrame({"group": ["a", "b"]}, index=["s1", "s2"])
+    turned = pd.DataFrame({"id": ["s1", "s2"], "group": ["a", "b"], **{name: [5, 1] for name in SEQUENCES}})
+    with pytest.raises(
+        InputError, match=r"is transposed: column 'id' has the samples in its rows \(s1, s2\)\."
+    ):
+        read(turned, samples)
+    with pytest.raises(
+        InputError, match=r"is transposed: its header names isomiRs or miRNAs \(TGAGG.*\)\. The table"
+    ):
+        read(turned)
+    # Samples that are called after a miRNA are none.
+    table = frame().rename(columns={"s1": "let-7a_kd", "s2": "let-7a_wt"})
+    assert read(table)["sample"].values.tolist() == ["let-7a_kd", "let-7a_wt"]
+
+
+@pytest.mark.parametrize(
+    ("names", "what"),
+    [
+        (
+            ["S1", "S2"],
+            "'s1' of the counts and 'S1' of the sample table differ only in upper and lower case (2 such).",
+        ),
+        (["x", "s2 "], None),
+    ],
+)
+def test_samples_in_another_spelling(read, names, what):
+    with pytest.raises(InputError, match="are not in the sample table") as refused:
+        read(frame(), pd.DataFrame({"group": ["a", "b"]}, index=names))
+    assert what in str(refused.value) if what else "differ only in" in str(refused.value)
+
+
+def test_some_samples_in_another_spelling(read):
+    table = frame().rename(columns={"s1": "s-1"})
+    with pytest.raises(
+        InputError, match=r"column\(s\) s-1 are not.*'s-1' of the counts and 's_1' of .* '-' and '_'"
+    ):
+        read(table, pd.DataFrame({"group": ["a", "b"]}, index=["s_1", "s2"]))
+
+
 def test_duplicate_rows_are_refused_with_both_lines_or_merged_as_asked(read):
     table = pd.concat([frame(), frame().iloc[:1]], ignore_index=True)
     with pytest.raises(
