@@ -291,6 +291,6 @@ class _Finder:
         hint = spelling_hint(names, known - set(self.columns))
         return InputError(
             f"{self.source}: column(s) {some(names)} are not in the sample table.{hint} Add them to it; to leave "
-            "samples out on purpose, pass samples_only=True (--samples-only), or sample_columns=[...] with those to read; pass "
-            "annotation=[...] for what is no sample."
+            "samples out on purpose, pass samples_only=True (--samples-only), or sample_columns=[...] with those to "
+            "read; pass annotation=[...] for what is no sample."
         )
