@@ -90,19 +90,31 @@ def largest(a: np.ndarray) -> float:
 def cholesky(a: np.ndarray) -> bool:
     """Overwrite the upper triangle of ``a`` with U, a = U'U; return False where ``a`` is not positive definite."""
     size = a.shape[0]
-    for k in range(size):
-        pivot = a[k, k]
-        if not pivot > 0.0:
+    for k in range(0, size - 1, 2):  # two rows at a time: what is left is read and written half as often
+        if not (a[k, k] > 0.0):
             return False
-        root = math.sqrt(pivot)
-        a[k, k] = root
-        inverse_root = 1.0 / root
+        a[k, k] = math.sqrt(a[k, k])
+        inverse_root = 1.0 / a[k, k]
         for j in range(k + 1, size):
             a[k, j] *= inverse_root
-        for i in range(k + 1, size):
+        c = a[k, k + 1]
+        for j in range(k + 1, size):
+            a[k + 1, j] -= c * a[k, j]
+        if not (a[k + 1, k + 1] > 0.0):
+            return False
+        a[k + 1, k + 1] = math.sqrt(a[k + 1, k + 1])
+        inverse_root = 1.0 / a[k + 1, k + 1]
+        for j in range(k + 2, size):
+            a[k + 1, j] *= inverse_root
+        for i in range(k + 2, size):
             c = a[k, i]
+            d = a[k + 1, i]
             for j in range(i, size):
-                a[i, j] -= c * a[k, j]
+                a[i, j] -= c * a[k, j] + d * a[k + 1, j]
+    if size % 2:
+        if not (a[size - 1, size - 1] > 0.0):
+            return False
+        a[size - 1, size - 1] = math.sqrt(a[size - 1, size - 1])
     return True
 
 

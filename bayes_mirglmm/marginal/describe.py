@@ -220,7 +220,7 @@ def _with_whatever_covariance(problem: Problem, optimum: Optimum) -> Optimum:
     """Add the covariance of g where H has no Cholesky factor: its size tells along which of them f is flat."""
     point = unpack(problem, optimum.phi)
     mode = find_mode(problem, point, optimum.v.copy(), optimum.u.copy())
-    found = leverage(problem, mode.observed, point.chol, point.side, mode.w)
+    found = leverage(problem, mode.observed, point.chol, point.side, mode.w, True)
     return replace(optimum, g_cov=found.g_cov, gb_cov=found.gb_cov)
 
 

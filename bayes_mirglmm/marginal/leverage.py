@@ -25,16 +25,18 @@ class Leverage(NamedTuple):
 
 
 @kernel
-def leverage(problem: Problem, f: Factor, chol: np.ndarray, side: Side, w: np.ndarray) -> Leverage:
-    """Blocks of the inverse of a factored H."""
+def leverage(
+    problem: Problem, f: Factor, chol: np.ndarray, side: Side, w: np.ndarray, complete: bool
+) -> Leverage:
+    """Blocks of the inverse of a factored H; without those of b, which the gradient needs not, unless ``complete``."""
     if f.over_isomirs:
-        return _leverage_over_isomirs(problem, f, chol, side, w)
-    return _leverage_over_samples(problem, f, chol, side, w)
+        return _leverage_over_isomirs(problem, f, chol, side, w, complete)
+    return _leverage_over_samples(problem, f, chol, side, w, complete)
 
 
 @summing_kernel
 def _leverage_over_isomirs(
-    problem: Problem, f: Factor, chol: np.ndarray, side: Side, w: np.ndarray
+    problem: Problem, f: Factor, chol: np.ndarray, side: Side, w: np.ndarray, complete: bool
 ) -> Leverage:
     n, n_isomirs = w.shape
     n_features, k, _ = f.feature.shape
@@ -93,7 +95,7 @@ def _leverage_over_isomirs(
     b_cov = np.zeros((n_isomirs, k, k))
     gb_cov = np.zeros((n_isomirs, more, k))
     size = k * n_isomirs
-    for j in range(n_isomirs):
+    for j in range(n_isomirs if complete else 0):
         for c in range(k):
             for d in range(k):
                 own = inv[c * n_isomirs + j, d * n_isomirs + j]
@@ -155,9 +157,9 @@ def _further_columns(
                 by_terms[e] += problem.entries[e, i] * (felt[i, c] + f.totals[i] / f.diagonal[i] * own[i, c])
 
 
-@kernel
+@summing_kernel
 def _leverage_over_samples(
-    problem: Problem, f: Factor, chol: np.ndarray, side: Side, w: np.ndarray
+    problem: Problem, f: Factor, chol: np.ndarray, side: Side, w: np.ndarray, complete: bool
 ) -> Leverage:
     n, n_isomirs = w.shape
     k = chol.shape[0]
@@ -175,30 +177,16 @@ def _leverage_over_samples(
     else:
         _through_samples(problem, f, e_cov, w, h, block, slope)
     by_chol = np.zeros((k, k))
+    for a in range(k):
+        for b in range(k):
+            for c in range(b, k):
+                for j in range(n_isomirs):
+                    by_chol[a, b] += slope[a, c, j] * f.root[c, b, j]
     b_cov = np.zeros((n_isomirs, k, k))
-    half = np.empty((k, k))
-    whole = np.empty((k, k))
-    for j in range(n_isomirs):
-        for a in range(k):
-            for b in range(k):
-                total = 0.0
-                for c in range(b, k):
-                    by_chol[a, b] += slope[a, c, j] * f.root[j, c, b]
-                for c in range(a + 1):
-                    total += f.root[j, a, c] * chol[b, c]
-                half[a, b] = total
-        for c in range(k):
-            for b in range(k):
-                total = 0.0
-                for d in range(k):
-                    total += block[c, d, j] * half[d, b]
-                whole[c, b] = total
-        for a in range(k):
-            for c in range(k):
-                for b in range(k):
-                    b_cov[j, a, b] += half[c, a] * whole[c, b]
+    if complete:
+        _isomir_covariances(f.root, block, chol, b_cov)
     gb_cov = np.zeros((n_isomirs, more, k))
-    if more:
+    if more and complete:
         weighted = np.empty((n, k * n_isomirs))
         for i in range(n):
             for a in range(k):
@@ -211,7 +199,7 @@ def _leverage_over_samples(
                     total = 0.0
                     for c in range(k):
                         for b in range(c + 1):
-                            total -= mixed[e, c * n_isomirs + j] * f.root[j, c, b] * chol[a, b]
+                            total -= mixed[e, c * n_isomirs + j] * f.root[c, b, j] * chol[a, b]
                     gb_cov[j, e, a] = total
     return Leverage(
         h,
@@ -223,6 +211,26 @@ def _leverage_over_samples(
         inv[n:, n:].copy(),
         gb_cov,
     )
+
+
+@kernel
+def _isomir_covariances(root: np.ndarray, block: np.ndarray, chol: np.ndarray, b_cov: np.ndarray) -> None:
+    """Write L R_j' B_j R_j L', with R_j = ``root`` and B_j = ``block`` (K, K, J), into ``b_cov`` (J, K, K)."""
+    k, _, n_isomirs = block.shape
+    half = np.empty((k, k))
+    for j in range(n_isomirs):
+        for a in range(k):
+            for b in range(k):
+                half[a, b] = 0.0
+                for c in range(a + 1):
+                    half[a, b] += root[a, c, j] * chol[b, c]
+        for c in range(k):
+            for b in range(k):
+                total = 0.0
+                for d in range(k):
+                    total += block[c, d, j] * half[d, b]
+                for a in range(k):
+                    b_cov[j, a, b] += half[c, a] * total
 
 
 @kernel
@@ -292,7 +300,7 @@ def _through_groups(
     felt = np.empty((n_groups, n, n_isomirs))  # Cov(e) of group s with all, weighted by W
     for s in range(n_groups):
         low, high = segment[s], segment[s + 1]
-        overwrite(felt[s], times(e_cov[:, low:high].copy(), w[low:high]))
+        overwrite(felt[s], transposed_times(e_cov[low:high], w[low:high]))
     pair = np.zeros((n_groups, n_groups, n_isomirs))  # and with group r: sum of W_ij Cov(e_i, e_m) W_mj
     for r in range(n_groups):
         for s in range(r + 1):
@@ -320,9 +328,13 @@ def _through_groups(
         for a in range(k):
             for j in range(n_isomirs):
                 own[r, a, j] = half[a, j]
-            for b in range(k):
+            for b in range(a + 1):
                 for j in range(n_isomirs):
                     block[a, b, j] += half[a, j] * white[first, b * n_isomirs + j]
+    for a in range(k):
+        for b in range(a):
+            for j in range(n_isomirs):
+                block[b, a, j] = block[a, b, j]
     level = np.empty(n_isomirs)
     rest = np.empty(n_isomirs)
     for r in range(n_groups):
@@ -341,8 +353,9 @@ def _through_groups(
                 rest[j] = sums[r, j] * rest[j] - own[r, a, j]
             for b in range(k):
                 c = z[first, b]
-                for j in range(n_isomirs):
-                    slope[b, a, j] += c * rest[j]
+                if c != 0.0:  # of many groups most columns are
+                    for j in range(n_isomirs):
+                        slope[b, a, j] += c * rest[j]
         for i in range(first, segment[r + 1]):
             for j in range(n_isomirs):
                 h[i, j] = level[j] + e_cov[i, i]

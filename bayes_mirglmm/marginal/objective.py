@@ -280,7 +280,7 @@ def evaluate(problem: Problem, phi: np.ndarray, v: np.ndarray, u: np.ndarray, gr
         w = mode.w
         f = mode.observed
     value = -mode.joint + 0.5 * f.log_determinant + prior_constant(problem)
-    inv = leverage(problem, f, point.chol, side, w)
+    inv = leverage(problem, f, point.chol, side, w, False)
 
     by_eta = np.empty((n, n_isomirs))
     w_by_theta = np.empty((n, n_isomirs))

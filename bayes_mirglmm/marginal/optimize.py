@@ -274,7 +274,7 @@ def go_on(problem: Problem, search: _Search, most: int) -> bool:
     overwrite(u, search.u)
     base = find_mode(problem, centre, v, u)
     if base.observed.ok:
-        there = leverage(problem, base.observed, centre.chol, centre.side, base.w)
+        there = leverage(problem, base.observed, centre.chol, centre.side, base.w, True)
         overwrite(search.b_cov, there.b_cov)
         overwrite(search.u_var, there.u_var)
         overwrite(search.g_cov, there.g_cov)

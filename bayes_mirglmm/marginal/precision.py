@@ -38,7 +38,9 @@ class Factor(NamedTuple):
     feature: np.ndarray  #: L' C_r L (R, K, K)
     sums: np.ndarray  #: m_rj = sum_i weight_ir W_ij (R, J)
     cross: np.ndarray  #: samples eliminated: sum_i weight_ir F_ij F_ij' (R, J, J)
-    root: np.ndarray  #: isomiRs eliminated: inverse lower Cholesky factor of each block (J, K, K)
+    root: (
+        np.ndarray
+    )  #: isomiRs eliminated: inverse lower Cholesky factor of each block at [a, b, j] (K, K, J)
     white: np.ndarray  #: isomiRs eliminated: G, root_j zl_i at [i, (a, j)] (n, K J)
     between: np.ndarray  #: and where samples come in groups g'g of groups r and s at [r, s, j] (R, R, J)
     seen: np.ndarray  #: isomiRs eliminated: M T, M the precision that the data give e (n, n + r)
@@ -50,7 +52,8 @@ def factor(problem: Problem, chol: np.ndarray, side: Side, w: np.ndarray) -> Fac
     n, n_isomirs = w.shape
     k = chol.shape[0]
     zl = times_lower(problem.z, chol)
-    feature = _features_along(problem.feature, chol)
+    grouped = problem.segment.shape[0] > 0
+    feature = _features_along(problem.feature, chol) if not grouped else _squares(zl, problem.segment)
     sums = _weighted_sums(problem.weight, problem.segment, w)
     totals = np.empty(n)
     diagonal = np.empty(n)
@@ -96,6 +99,19 @@ def _features_along(feature: np.ndarray, chol: np.ndarray) -> np.ndarray:
             for c in range(a, k):
                 for b in range(k):
                     out[r, a, b] += chol[c, a] * half[c, b]
+    return out
+
+
+@kernel
+def _squares(zl: np.ndarray, segment: np.ndarray) -> np.ndarray:
+    """Return (z L)'(z L) of the z of every group, which are L' C_r L there (R, K, K)."""
+    k = zl.shape[1]
+    out = np.empty((segment.shape[0] - 1, k, k))
+    for r in range(out.shape[0]):
+        row = segment[r]
+        for a in range(k):
+            for b in range(k):
+                out[r, a, b] = zl[row, a] * zl[row, b]
     return out
 
 
@@ -248,29 +264,18 @@ def _eliminate_isomirs(
 ) -> Factor:
     n, n_isomirs = w.shape
     n_features, k, _ = feature.shape
-    root = np.empty((n_isomirs, k, k))
-    block = np.empty((k, k))
-    pivots = np.empty(n_isomirs * k)
-    ok = True
-    for j in range(n_isomirs):
-        for a in range(k):
-            for b in range(a, k):
-                total = 1.0 if a == b else 0.0
-                for r in range(n_features):
-                    total += feature[r, a, b] * sums[r, j]
-                block[a, b] = total
-        ok = ok and cholesky(block)
-        if not ok:
-            break
-        # The inverse of the lower factor U', by forward substitution.
-        for a in range(k):
-            pivot = 1.0 / block[a, a]
-            pivots[j * k + a] = block[a, a]
-            for col in range(k):
-                total = 1.0 if a == col else 0.0
-                for b in range(col, a):
-                    total -= block[b, a] * root[j, b, col]
-                root[j, a, col] = total * pivot if a >= col else 0.0
+    blocks = np.zeros((k, k, n_isomirs))
+    for a in range(k):
+        for b in range(a, k):
+            for r in range(n_features):
+                c = feature[r, a, b]
+                for j in range(n_isomirs):
+                    blocks[a, b, j] += c * sums[r, j]
+        for j in range(n_isomirs):
+            blocks[a, a, j] += 1.0
+    root = np.zeros((k, k, n_isomirs))
+    pivots = np.empty(k * n_isomirs)
+    ok = _inverse_roots(blocks, pivots, root)
     white = np.empty((n, k * n_isomirs))
     grouped = segment.shape[0] > 0
     n_groups = n_features if grouped else 0
@@ -281,14 +286,9 @@ def _eliminate_isomirs(
     value = 0.0
     if ok:
         value = 2.0 * _sum_of_logs(pivots)
-        by_entry = np.empty((k, k, n_isomirs))
-        for j in range(n_isomirs):
-            for a in range(k):
-                for b in range(a + 1):
-                    by_entry[a, b, j] = root[j, a, b]
         if grouped:
             for r in range(n_groups):
-                _whiten(by_entry, zl, segment[r], white)
+                _whiten(root, zl, segment[r], white)
                 for i in range(segment[r] + 1, segment[r + 1]):
                     for c in range(k * n_isomirs):
                         white[i, c] = white[segment[r], c]
@@ -297,7 +297,7 @@ def _eliminate_isomirs(
         else:
             scaled = np.empty((n, k * n_isomirs))
             for i in range(n):
-                _whiten(by_entry, zl, i, white)
+                _whiten(root, zl, i, white)
                 for a in range(k):
                     for j in range(n_isomirs):
                         scaled[i, a * n_isomirs + j] = w[i, j] * white[i, a * n_isomirs + j]
@@ -318,9 +318,52 @@ def _eliminate_isomirs(
 
 
 @kernel
-def _whiten(by_entry: np.ndarray, zl: np.ndarray, i: int, white: np.ndarray) -> None:
+def _inverse_roots(blocks: np.ndarray, pivots: np.ndarray, root: np.ndarray) -> bool:
+    """Factor B_j = U_j'U_j, all j at once.
+
+    Parameters
+    ----------
+    blocks : array, shape (K, K, J)
+        Upper triangles of B_j, overwritten.
+    pivots : array, shape (K J,)
+        The diagonals of U_j are written here,
+    root : array, shape (K, K, J)
+        and the inverses of U_j' here, where there are zeros.
+
+    Returns
+    -------
+    bool
+        Whether all are positive definite.
+    """
+    k, _, n_isomirs = blocks.shape
+    ok = True
+    for c in range(k):
+        for j in range(n_isomirs):
+            pivot = blocks[c, c, j]
+            ok = ok and pivot > 0.0
+            pivots[c * n_isomirs + j] = np.sqrt(pivot)
+            root[c, c, j] = 1.0 / np.sqrt(pivot)
+        for b in range(c + 1, k):
+            for j in range(n_isomirs):
+                blocks[c, b, j] *= root[c, c, j]
+        for a in range(c + 1, k):
+            for b in range(a, k):
+                for j in range(n_isomirs):
+                    blocks[a, b, j] -= blocks[c, a, j] * blocks[c, b, j]
+    for a in range(k):
+        for b in range(a):
+            for c in range(b, a):
+                for j in range(n_isomirs):
+                    root[a, b, j] -= blocks[c, a, j] * root[c, b, j]
+            for j in range(n_isomirs):
+                root[a, b, j] *= root[a, a, j]
+    return ok
+
+
+@kernel
+def _whiten(root: np.ndarray, zl: np.ndarray, i: int, white: np.ndarray) -> None:
     """Write root_j zl_i of every isomiR into row ``i`` of ``white``."""
-    k, _, n_isomirs = by_entry.shape
+    k, _, n_isomirs = root.shape
     for a in range(k):
         low = a * n_isomirs
         for j in range(n_isomirs):
@@ -328,7 +371,7 @@ def _whiten(by_entry: np.ndarray, zl: np.ndarray, i: int, white: np.ndarray) -> 
         for b in range(a + 1):
             c = zl[i, b]
             for j in range(n_isomirs):
-                white[i, low + j] += by_entry[a, b, j] * c
+                white[i, low + j] += root[a, b, j] * c
 
 
 @kernel

@@ -29,7 +29,7 @@ def covariances_around(
             moved[c] += step if s == 0 else -step
             point = unpack(problem, moved)
             mode = find_mode(problem, point, v.copy(), u.copy())
-            inverse = leverage(problem, mode.observed, point.chol, point.side, mode.w)
+            inverse = leverage(problem, mode.observed, point.chol, point.side, mode.w, True)
             for a in range(p):
                 for b in range(p):
                     out[c, s, a, b] = inverse.g_cov[a, b]

@@ -79,12 +79,13 @@ def _solve_over_samples(f: Factor, side: Side, w: np.ndarray, v: np.ndarray, u: 
     n, n_isomirs = w.shape
     k = v.shape[0]
     flat = np.empty(k * n_isomirs)
-    for j in range(n_isomirs):
-        for a in range(k):
-            total = 0.0
-            for b in range(a + 1):
-                total += f.root[j, a, b] * v[b, j]
-            flat[a * n_isomirs + j] = total
+    for a in range(k):
+        low = a * n_isomirs
+        for j in range(n_isomirs):
+            flat[low + j] = 0.0
+        for b in range(a + 1):
+            for j in range(n_isomirs):
+                flat[low + j] += f.root[a, b, j] * v[b, j]
     pull = np.empty(n)
     along = np.empty(n_isomirs)
     white = f.white
@@ -117,12 +118,13 @@ def _solve_over_samples(f: Factor, side: Side, w: np.ndarray, v: np.ndarray, u: 
                     flat[low + j] -= along[j] * white[i, low + j]
             for j in range(n_isomirs):
                 along[j] = 0.0
-    for j in range(n_isomirs):
-        for b in range(k):
-            total = 0.0
-            for a in range(b, k):
-                total += f.root[j, a, b] * flat[a * n_isomirs + j]
-            v[b, j] = total
+    for b in range(k):
+        for j in range(n_isomirs):
+            v[b, j] = 0.0
+        for a in range(b, k):
+            low = a * n_isomirs
+            for j in range(n_isomirs):
+                v[b, j] += f.root[a, b, j] * flat[low + j]
 
 
 @kernel
