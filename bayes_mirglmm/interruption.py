@@ -4,21 +4,29 @@ Python handles signals between two steps of the main thread, which can be inside
 tuple it returns. numba does not expect an exception there, and the interpreter dies of a segmentation fault. Kernels
 therefore run in threads of their own (:func:`apart`, the loop over miRNAs), which no signal reaches, and
 look for a wish to stop between two calls (:func:`stop_point`).
+
+Compiling a kernel takes seconds in which no thread can be stopped. A process that ends meanwhile dies of an assertion
+of LLVM, whose tables are taken down under its feet. The end of Python therefore waits for these threads; a command,
+whose process is its own, ends without taking anything down (:func:`end_over_threads`).
 """
 
+import atexit
+import os
 import queue
 import signal
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from types import FrameType
 from typing import NoReturn
+from weakref import WeakSet
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 POLL = 0.5  # seconds: where waiting for a thread cannot be interrupted, signals are looked for this often
+WAITING = "bayes_mirglmm: waiting until a kernel is compiled. Interrupt to give it up."
 
 
 class Stopped(BaseException):
@@ -69,7 +77,9 @@ def noted(then: Callable[[int], None] | None = None) -> Iterator[Noted]:
     if threading.current_thread() is threading.main_thread():
         for number in SIGNALS:
             handler = signal.getsignal(number)
-            if handler in (signal.default_int_handler, signal.SIG_DFL) or isinstance(handler, _Handler):
+            if handler in (signal.default_int_handler, signal.SIG_DFL, leave) or isinstance(
+                handler, _Handler
+            ):
                 before[number] = handler
     try:
         for number in before:
@@ -109,6 +119,11 @@ def passed_on(found: Noted) -> None:
         signal.raise_signal(found.signals[0])
 
 
+def leave(number: int, frame: FrameType | None) -> NoReturn:
+    """Handle a signal that ends a process, so that what was begun is cleared away first, as after Ctrl-C."""
+    raise SystemExit(128 + number)
+
+
 def hand_on(name: str) -> NoReturn:
     """Do what a signal that was noted does by itself."""
     signal.raise_signal(signal.Signals[name])
@@ -133,7 +148,7 @@ def apart[T](task: Callable[[], T]) -> T:
             outcome.put((None, error))
 
     try:
-        threading.Thread(target=run, name="bayes_mirglmm", daemon=True).start()
+        start_thread(run)
         while True:
             try:
                 result, error = outcome.get(timeout=POLL)
@@ -146,6 +161,52 @@ def apart[T](task: Callable[[], T]) -> T:
     if error is not None:
         raise error
     return result  # type: ignore[return-value]
+
+
+_threads: WeakSet[threading.Thread] = WeakSet()
+
+
+def start_thread(task: Callable[[], None]) -> None:
+    """Run ``task`` in a thread that no signal reaches, and that the end of the process waits for.
+
+    A daemon: Python would wait for another before anything could be said about it.
+    """
+    thread = threading.Thread(target=task, name="bayes_mirglmm", daemon=True)
+    _threads.add(thread)
+    # What is registered last is called first: before the libraries that a thread may be in take anything down.
+    atexit.unregister(_wait_for_threads)
+    atexit.register(_wait_for_threads)
+    thread.start()
+
+
+def _at_work() -> list[threading.Thread]:
+    return [thread for thread in _threads if thread.is_alive()]
+
+
+def _wait_for_threads() -> None:
+    """Wait until no thread is at work; Ctrl-C ends the process without it."""
+    told, since = False, time.monotonic()
+    try:
+        while threads := _at_work():
+            threads[0].join(POLL)
+            if not told and time.monotonic() - since > 2 * POLL:
+                told = True
+                print(WAITING, file=sys.stderr, flush=True)
+    except KeyboardInterrupt:
+        _end_at_once(128 + signal.SIGINT)
+
+
+def end_over_threads(code: int) -> None:
+    """End the process with ``code`` where a thread is still at work, without taking down what it works with."""
+    if _at_work():
+        _end_at_once(code)
+
+
+def _end_at_once(code: int) -> NoReturn:
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):  # nobody reads it any more
+            stream.flush()
+    os._exit(code)
 
 
 _own = threading.local()

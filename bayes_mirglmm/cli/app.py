@@ -4,6 +4,7 @@ import atexit
 import errno
 import gc
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from typing import Annotated
@@ -27,6 +28,7 @@ from bayes_mirglmm.cli.scale_out import merge
 from bayes_mirglmm.cli.simulate import simulate
 from bayes_mirglmm.cli.simulate_into import simulate_into, with_command_of_its_own
 from bayes_mirglmm.errors import ClusterError, MirglmmError, SaveError
+from bayes_mirglmm.interruption import end_over_threads, leave
 
 BAD_INPUT = 2
 INTERNAL = 1
@@ -89,10 +91,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
     arguments : sequence of str, optional
         Words after the program's name; those of the process when omitted.
     """
-    if arguments is None:  # a process of its own
-        # Half a second less at the end: the memory goes with the process, and need not be searched for cycles first.
-        atexit.register(gc.freeze)
-    given = list(sys.argv[1:] if arguments is None else arguments)
+    if arguments is not None:
+        _run(list(arguments))
+        return
+    # Half a second less at the end: the memory goes with the process, and need not be searched for cycles first.
+    atexit.register(gc.freeze)
+    if signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, leave)
+    try:
+        _run(sys.argv[1:])
+    except SystemExit as end:
+        if isinstance(end.code, int | None):
+            end_over_threads(end.code or 0)
+        raise
+
+
+def _run(given: list[str]) -> None:
     words = with_command_of_its_own(given)
     if words != given and "--quiet" not in words:
         typer.echo(

@@ -8,6 +8,7 @@ import typer
 
 from bayes_mirglmm.cli import options as o
 from bayes_mirglmm.cli.console import Reporter, table
+from bayes_mirglmm.errors import InputError
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -71,17 +72,23 @@ def counts_of(fit: "Fit") -> "xr.Dataset | None":
     if words[:2] != ["bayes-mirglmm", "fit"]:
         return None
     import bayes_mirglmm as bm
+    from bayes_mirglmm.comparison.reproduce import input_changed
 
     given = parameters(words[2:])
     reading = o.reading(given["read"] or [], samples_only=given["samples_only"], sum_by=given["sum_by"])
     files = list(given["counts"])
-    data = bm.read_counts(
-        files if len(files) > 1 else files[0],
-        samples=given["samples"],
-        format=given["format"],
-        drop_rare=given["filter"],
-        **reading,
-    )
+    try:
+        data = bm.read_counts(
+            files if len(files) > 1 else files[0],
+            samples=given["samples"],
+            format=given["format"],
+            drop_rare=given["filter"],
+            **reading,
+        )
+    except InputError as error:
+        paths = [*files, *([given["samples"]] if given["samples"] else [])]
+        otherwise = "give the counts in Python: bm.reproduce(run, counts)."
+        raise input_changed(error, paths, otherwise) from error
     if not given["filter"]:
         return data
     return bm.filter_counts(data, given["min_mirna_log_cpm"], given["min_isomir_log_cpm"])

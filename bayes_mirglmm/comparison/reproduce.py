@@ -1,6 +1,9 @@
 """``bm.reproduce``: a saved run fitted again from its input, and what has changed."""
 
+import re
+from collections.abc import Sequence
 from os import PathLike
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +22,8 @@ from bayes_mirglmm.results.provenance import versions
 
 #: Columns that are never the same twice.
 TIMES = ("seconds",)
+#: How counts that were read from more than one file name their source.
+SEVERAL = re.compile(r"\d+ files: ")
 COLUMNS = ["where", "what", "differing", "largest", "mirna", "was", "is"]
 
 
@@ -106,23 +111,36 @@ def _input(fit: Fit) -> xr.Dataset:
     """Read the counts that a run names, and filter them as it did."""
     origin, filters = fit.metadata.get("input") or {}, fit.metadata.get("filters") or {}
     source = origin.get("source")
-    if not source:
+    if not source or origin.get("format") == "dataframe" or SEVERAL.match(source):
         raise InputError(
-            "the run does not say what file its counts came from: give them, reproduce(run, counts)."
+            f"the run does not say what file its counts came from ({source or 'nothing'}): give them, "
+            "reproduce(run, counts)."
         )
     try:
         read = read_counts(
             source, samples=fit.samples, format=origin.get("format", "auto"), samples_only=True
         )
     except InputError as error:
-        raise InputError(
-            f"the input of the run cannot be read as it was ({error}) Go to the folder that it was fitted in, or give "
-            "the counts: reproduce(run, counts)."
-        ) from error
+        raise input_changed(error, [source], "give the counts: reproduce(run, counts).") from error
     limits = [filters.get(f"min_{name}_log_cpm", "none") for name in ("mirna", "isomir")]
     if limits == ["none", "none"]:
         return read
     return filter_counts(read, *(None if limit == "none" else float(limit) for limit in limits))
+
+
+def input_changed(error: InputError, paths: Sequence[str | PathLike[str]], otherwise: str) -> InputError:
+    """Say that the input of a run cannot be read, and where to go if its paths are relative to another folder."""
+    text = f"the input of the run cannot be read as it was ({error})"
+    gone = [Path(path) for path in paths if not Path(path).expanduser().exists()]
+    if any(not path.expanduser().is_absolute() for path in gone):
+        text += (
+            f" Go to the folder that it was fitted in, where {' and '.join(map(str, gone))} can be found, or"
+        )
+    elif gone:
+        text += f" Put {' and '.join(map(str, gone))} back, or"
+    else:
+        return InputError(f"{text} Read them as they were read then, and {otherwise}")
+    return InputError(f"{text} {otherwise}")
 
 
 def _asked(fit: Fit) -> list[str] | None:

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from signal import SIGTERM
 from typing import Any
 
@@ -17,7 +18,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from bayes_mirglmm.errors import InputError
-from bayes_mirglmm.interruption import POLL, Stopped, listen_to, noted
+from bayes_mirglmm.interruption import POLL, Stopped, listen_to, noted, start_thread
 from bayes_mirglmm.methods.progress import progress_bar
 
 logger = logging.getLogger(__name__)
@@ -114,8 +115,7 @@ class _Crew[T]:
         """Give each result, with the number of its task, when it is there."""
         line = deque(self.order)
         for _ in range(workers):
-            # Daemons: one that is left to itself does not keep the process from ending.
-            threading.Thread(target=self._work, args=(line,), name="bayes_mirglmm", daemon=True).start()
+            start_thread(partial(self._work, line))
         busy, deadline = workers, float("inf")
         while busy:
             if time.monotonic() > deadline:

@@ -119,17 +119,18 @@ def sample_names(files: Sequence[Path], samples: pd.DataFrame | None) -> list[st
 
 
 def listed_files(files: Sequence[Path], samples: pd.DataFrame | None, notes: list[Note]) -> list[Path]:
-    """Leave out the files that the file column of the sample table, where it has one, does not list."""
+    """Leave out the files that the file column of the sample table, where it has one, does not list.
+
+    A column that lists none of them may be of other files, such as those that a table was made of: all stay, and a
+    format of one file a sample refuses them (:func:`sample_names`).
+    """
     column = file_column(samples)
     if samples is None or column is None:
         return list(files)
     listed = {COMPRESSION.sub("", Path(str(file)).name) for file in samples[column].dropna()}
     kept = [path for path in files if COMPRESSION.sub("", path.name) in listed]
     if not kept:
-        raise InputError(
-            f"none of the {len(files)} files is in column {column!r} of the sample table, which has "
-            f"{some(sorted(listed), 3)}; the first file is {files[0].name}. Correct the column or the paths."
-        )
+        return list(files)
     taken = set(kept)
     left = [path.name for path in files if path not in taken]
     if left:
@@ -149,9 +150,14 @@ def _from_table(files: Sequence[Path], column: pd.Series) -> list[str]:
     table: dict[str, list[str]] = {}
     for sample, file in column.dropna().items():
         table.setdefault(COMPRESSION.sub("", Path(str(file)).name), []).append(str(sample))
+    found = [table.get(COMPRESSION.sub("", path.name), []) for path in files]
+    if len(files) > 1 and not any(found):
+        raise InputError(
+            f"none of the {len(files)} files is in column {column.name!r} of the sample table, which has "
+            f"{some(sorted(table), 3)}; the first file is {files[0].name}. Correct the column or the paths."
+        )
     names = []
-    for path in files:
-        matches = table.get(COMPRESSION.sub("", path.name), [])
+    for path, matches in zip(files, found, strict=True):
         if len(matches) != 1:
             problem = f"stands for {some(matches)}" if matches else "is not there"
             raise InputError(

@@ -87,11 +87,53 @@ def test_some_mirnas_alone(counts, tmp_path):
 def test_an_input_that_is_gone_is_told(counts, tmp_path):
     fit = bm.fit(counts, "~ group", progress=False)
     fit.metadata["input"] = fit.metadata["input"] | {"source": str(tmp_path / "gone.tsv")}
-    with pytest.raises(InputError, match=r"cannot be read as it was .*no such file"):
+    with pytest.raises(InputError, match=r"cannot be read as it was .*no such file.*\) Put .*gone\.tsv back"):
         bm.reproduce(fit)
     fit.metadata["interrupted"] = "SIGINT"
     with pytest.raises(InputError, match="was interrupted"):
         bm.reproduce(fit)
+
+
+def test_a_column_of_other_files_in_the_sample_table(counts, files, tmp_path):
+    table = pd.read_csv(files[1], sep="\t").assign(file_name=[f"reads{i}.txt" for i in range(8)])
+    again = bm.filter_counts(bm.read_counts(files[0], samples=table.set_index("sample")))
+    bm.fit(again, "~ group", progress=False).save(tmp_path / "run")
+    assert bm.reproduce(tmp_path / "run").empty
+
+
+def test_counts_of_several_files_are_asked_for(counts):
+    fit = bm.fit(counts, "~ group", progress=False)
+    fit.metadata["input"] = fit.metadata["input"] | {"source": "2 files: a.tsv, b.tsv"}
+    with pytest.raises(
+        InputError, match=r"came from \(2 files: a\.tsv, b\.tsv\): give them, reproduce\(run, counts"
+    ):
+        bm.reproduce(fit)
+
+
+def test_a_run_of_relative_paths_says_where_to_go(files, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(files[0].parent)
+    with pytest.raises(SystemExit):
+        main(
+            [
+                "fit",
+                "counts.tsv",
+                "-s",
+                "samples.tsv",
+                "-d",
+                "~ group",
+                "--out",
+                str(tmp_path / "run"),
+                "--quiet",
+            ]
+        )
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as ended:
+        main(["reproduce", str(tmp_path / "run"), "--quiet"])
+    assert ended.value.code == 2
+    assert (
+        ") Go to the folder that it was fitted in, where counts.tsv and samples.tsv can be found, or give the counts "
+        "in Python"
+    ) in capsys.readouterr().err
 
 
 def test_the_command(files, tmp_path, capsys):
