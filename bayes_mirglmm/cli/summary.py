@@ -19,7 +19,7 @@ from bayes_mirglmm.results.hits import (
     surest_first,
     usage_column,
 )
-from bayes_mirglmm.results.outliers import calls_by_outliers, outliers_sentence
+from bayes_mirglmm.results.outliers import outliers_sentence
 from bayes_mirglmm.results.shared_samples import ISOMIR_MEAN, SHARED, in_words
 from bayes_mirglmm.results.terms import (
     default_term,
@@ -77,8 +77,8 @@ def summarise(fit: "Fit", out: Path, files: dict[str, Path], omnibus: Sequence[s
             summary["usage_hits"] = None  # no list where usage and batch cannot be told apart
         else:
             summary["usage_hits_lrt"] = int(about["hits_lrt"])
-    if len(fit) and calls_by_outliers(fit):
-        summary["outliers"] = outliers_sentence(fit)
+    if len(fit) and (stand_out := outliers_sentence(fit)):
+        summary["outliers"] = stand_out
     if influence_asked(fit):
         summary["influence"] = deciding_sentence(fit)
         summary["rest_on_one_sample"] = rest_on_one_sample(fit).to_dict("records")

@@ -6,10 +6,17 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from bayes_mirglmm.outcomes import CAUTIONS, LIMITS, STATUSES, from_metadata
+from bayes_mirglmm.results.outliers import calls_by_outliers, outliers_sentence
 from bayes_mirglmm.results.selection import fitted
 
 if TYPE_CHECKING:
     from bayes_mirglmm.results import Fit
+
+
+OUTLIERS = (
+    "fit.outlying_cells() lists them, the column of outlying counts says which miRNAs they are in. Where they are "
+    "errors mend the counts; where one sample has many of them leave it out."
+)
 
 
 @dataclass(frozen=True)
@@ -22,7 +29,7 @@ class Finding:
 
 
 def diagnostics(fit: "Fit", effects: pd.DataFrame) -> list[Finding]:
-    """Return the cautions of the fit, then what became of the miRNAs, then the reliability of its draws.
+    """Return the cautions of the fit, then counts that stand far out, then the reliability of its draws.
 
     Parameters
     ----------
@@ -32,6 +39,8 @@ def diagnostics(fit: "Fit", effects: pd.DataFrame) -> list[Finding]:
         Its table of effects, which has the diagnostics of the method.
     """
     found = [Finding("warning", str(caution), caution.advice) for caution in from_metadata(fit.metadata)]
+    if len(fit) and (stand_out := outliers_sentence(fit)):
+        found.append(Finding("warning" if calls_by_outliers(fit) else "note", stand_out, OUTLIERS))
     for column, limit in LIMITS.items():
         if column not in effects:
             continue

@@ -95,6 +95,8 @@ def rest_on_one_sample(fit: "Fit") -> pd.DataFrame:
 
 def deciding_sentence(fit: "Fit") -> str:
     """Say how many called results rest on one sample, and which samples these are."""
+    if not asked_mirnas(fit):
+        return "No effect and no usage is called, so that there is nothing that could rest on one sample."
     found = rest_on_one_sample(fit)
     if not len(found):
         return "No called effect or usage rests on one sample: without any of them p stays at 0.05 or below."

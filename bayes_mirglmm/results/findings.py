@@ -7,13 +7,14 @@ import numpy as np
 import pandas as pd
 
 from bayes_mirglmm.counts.on_disk import mean_rate
-from bayes_mirglmm.results.hits import FDR, called_effects, surest_first, usage_column
+from bayes_mirglmm.results.hits import FDR, called_effects, surest_first, usage_calls
 from bayes_mirglmm.results.inference import LOG_2
 from bayes_mirglmm.results.isomir_findings import (
     check_rate,
     default_findings,
     deviating_in_words,
     isomir_changes,
+    usage_p_adjusted,
 )
 from bayes_mirglmm.results.isomir_kinds import Types, types_in
 from bayes_mirglmm.results.levels import levels_of
@@ -47,7 +48,8 @@ def findings(
     types : mapping or pandas.Series, optional
         Type by isomiR, as :func:`bayes_mirglmm.isomir_types` makes it; told from the ids when omitted.
     fdr : float
-        Error rate up to which ``change`` says ``up`` or ``down``, and lfsr up to which an isomiR deviates.
+        Error rate up to which ``change`` says ``up`` or ``down`` and isomiR usage is called, and lfsr up to which an
+        isomiR of such a miRNA deviates.
     beyond, rope
         Of a fit with draws: as in :meth:`probability`, whose p_beyond and p_rope are then shown; as the run was made by
         default.
@@ -62,8 +64,9 @@ def findings(
         call (p_value and p_adjusted, or shrunk_lfsr and shrunk_s_value), log2_shrunken; log2_change_of_sums, what the
         summed counts do, without a model; of the most abundant isomiR top_isomir, top_isomir_type, top_isomir_share
         (of the miRNA's fitted reads) and top_isomir_log2_fold_change; the usage test that calls (usage_p_adjusted, and
-        usage_log_bf10 of a posterior); n_isomirs, n_deviating and deviating (the first of them in words:
-        :meth:`isomir_findings` has all); status.
+        usage_log_bf10 of a posterior); n_isomirs; of miRNAs whose usage is called n_deviating and deviating (the first
+        of them in words: :meth:`isomir_findings` has all); outlying_cells (counts of the miRNA that stand far from the
+        others: :meth:`outlying_cells`); status.
 
     Raises
     ------
@@ -110,18 +113,18 @@ def findings(
         own = isomirs.set_index(["mirna", label, "isomir"])["log2_fold_change"]
         keys = zip(found["mirna"], found[label], found["top_isomir"], strict=True)
         found["top_isomir_log2_fold_change"] = [own.get(key, np.nan) for key in keys]
-        apart = isomirs[isomirs["lfsr"] <= fdr]
+        apart = isomirs[(isomirs["lfsr"] <= fdr) & isomirs["mirna"].isin(usage_calls(fit, fdr))]
         counted = apart.groupby(["mirna", label]).size()
         in_words = apart.groupby(["mirna", label])[list(apart.columns)].apply(deviating_in_words)
         pairs = list(zip(found["mirna"], found[label], strict=True))
         found["n_deviating"] = [int(counted.get(pair, 0)) for pair in pairs]
         found["deviating"] = [in_words.get(pair, "") for pair in pairs]
-    usage = fit.usage()
-    if usage_confounded(fit):
-        usage = usage.drop(columns=usage_column(fit))
-    for ours, theirs in (("usage_p_adjusted", usage_column(fit)), ("usage_log_bf10", "log_bf10")):
+    usage = fit.usage().set_index("mirna")
+    if not usage_confounded(fit):
+        found["usage_p_adjusted"] = found["mirna"].map(usage_p_adjusted(fit))
+    for ours, theirs in (("usage_log_bf10", "log_bf10"), ("outlying_cells", "outlying_cells")):
         if theirs in usage:
-            found[ours] = found["mirna"].map(usage.set_index("mirna")[theirs])
+            found[ours] = found["mirna"].map(usage[theirs])
     status = fit.status().set_index("mirna")
     found["n_isomirs"] = found["mirna"].map(status["n_isomirs"])
     found["status"] = found["mirna"].map(status["status"])
@@ -168,5 +171,5 @@ def _order(fit: "Fit", label: str) -> list[str]:
         "p_beyond", "p_rope",
         "log2_shrunken", "log2_change_of_sums", "top_isomir", "top_isomir_type", "top_isomir_share",
         "top_isomir_log2_fold_change", "usage_p_adjusted", "usage_log_bf10", "n_isomirs", "n_deviating", "deviating",
-        "status",
+        "outlying_cells", "status",
     ]  # fmt: skip

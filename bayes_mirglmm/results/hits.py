@@ -7,7 +7,7 @@ import pandas as pd
 
 from bayes_mirglmm.methods.registry import Method
 from bayes_mirglmm.results.terms import INTERCEPT
-from bayes_mirglmm.results.usage_choice import SHARED
+from bayes_mirglmm.results.usage_choice import SHARED, usage_confounded
 
 if TYPE_CHECKING:
     from bayes_mirglmm.results import Fit
@@ -50,6 +50,14 @@ def called_effects(
 def usage_column(fit: "Fit") -> str:
     """Return the column of a usage table that calls: adjusted p-values of the test that the fit is read by."""
     return "p_shared_adjusted" if fit.usage_test == SHARED else "p_adjusted"
+
+
+def usage_calls(fit: "Fit", fdr: float = FDR) -> list[str]:
+    """Return the miRNAs whose isomiR usage is called by that test; none where usage cannot be told from batch."""
+    if not fit.has_isomir_slopes or usage_confounded(fit):
+        return []
+    usage = fit.usage()
+    return [str(name) for name in usage.loc[usage[usage_column(fit)] <= fdr, "mirna"]]
 
 
 def surest_first(effects: pd.DataFrame, method: Method) -> pd.DataFrame:

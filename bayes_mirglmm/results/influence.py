@@ -9,13 +9,12 @@ import pandas as pd
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.outcomes import CONVERGED
 from bayes_mirglmm.results.effects import unwarned_effects
-from bayes_mirglmm.results.hits import FDR, usage_column
+from bayes_mirglmm.results.hits import FDR, usage_calls
 from bayes_mirglmm.results.inference import effects_table, untested_if_saturated
 from bayes_mirglmm.results.refitting import refit_without
 from bayes_mirglmm.results.selection import find_mirna
 from bayes_mirglmm.results.terms import chosen_weights, default_term
 from bayes_mirglmm.results.usage import usage_table
-from bayes_mirglmm.results.usage_choice import usage_confounded
 
 if TYPE_CHECKING:
     from bayes_mirglmm.results.fit_result import Fit
@@ -99,10 +98,7 @@ def called_mirnas(fit: "Fit", terms: Any = None, contrasts: Any = None) -> list[
     """Return the miRNAs whose effect or usage the fit's own tables call, in order."""
     effects = unwarned_effects(fit, terms, contrasts)
     call = "s_value" if fit.method.has_draws else "p_adjusted"
-    called = set(effects.loc[effects[call] <= FDR, "mirna"])
-    if fit.has_isomir_slopes and not usage_confounded(fit):
-        usage = fit.usage()
-        called |= set(usage.loc[usage[usage_column(fit)] <= FDR, "mirna"])
+    called = {*effects.loc[effects[call] <= FDR, "mirna"], *usage_calls(fit)}
     return [name for name in fit.ml.mirnas if name in called]
 
 

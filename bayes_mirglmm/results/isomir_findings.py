@@ -10,12 +10,13 @@ from scipy import special
 from bayes_mirglmm.counts.on_disk import mean_rate
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.results.draws import draws_of
-from bayes_mirglmm.results.hits import FDR
+from bayes_mirglmm.results.hits import FDR, usage_calls, usage_column
 from bayes_mirglmm.results.inference import LOG_2
 from bayes_mirglmm.results.isomir_kinds import Types, types_in
 from bayes_mirglmm.results.posterior_tables import below
 from bayes_mirglmm.results.terms import chosen_weights, equal_coefficients, slope_coefficients
 from bayes_mirglmm.results.terms import findings as finding_terms
+from bayes_mirglmm.results.usage_choice import usage_confounded
 
 if TYPE_CHECKING:
     from bayes_mirglmm.results.fit_result import Fit
@@ -31,6 +32,8 @@ ISOMIR_COLUMNS = (
     "log2_deviation",
     "ln_deviation",
     "lfsr",
+    "usage_p_adjusted",
+    "outlying_cells",
 )
 
 
@@ -41,15 +44,22 @@ def isomir_findings(
     *,
     types: Types = None,
     lfsr: float = FDR,
+    usage_fdr: float = FDR,
 ) -> pd.DataFrame:
     """Return the isomiRs whose change deviates from that of their miRNA, a row per isomiR and coefficient or contrast.
+
+    Only isomiRs of miRNAs whose isomiR usage is called: alone, the isomiRs of a miRNA deviate wherever samples differ
+    in anything that isomiRs differ in, such as degradation, also between groups that were drawn at random.
 
     Parameters
     ----------
     terms, contrasts, types
         As in :meth:`findings`.
     lfsr : float
-        Local false sign rate of the deviation up to which an isomiR is listed; 1 lists all.
+        Local false sign rate of the deviation up to which an isomiR is listed; 1 lists all of these miRNAs.
+    usage_fdr : float
+        False discovery rate up to which the usage of a miRNA is called, by the test that calls it in :meth:`usage`; 1
+        takes every miRNA, and then an lfsr is no error rate.
 
     Returns
     -------
@@ -57,8 +67,9 @@ def isomir_findings(
         mirna, isomir, term (or contrast), type, mean_cpm, share (of the miRNA's fitted reads), log2_fold_change and
         ln_fold_change of the isomiR, log2_of_mirna (what its miRNA does), log2_deviation and ln_deviation (their
         difference) and lfsr: the probability that the deviation has the other sign, from the draws, or by maximum
-        likelihood from its conditional mode and standard error (NaN for contrasts of several coefficients there).
-        The smallest lfsr first. Empty without isomiR slopes.
+        likelihood from its conditional mode and standard error (NaN for contrasts of several coefficients there);
+        usage_p_adjusted of the miRNA (NaN where usage cannot be told from what samples share: nothing is listed then)
+        and outlying_cells (:meth:`outlying_cells` of the isomiR). The smallest lfsr first. Empty without isomiR slopes.
 
     Raises
     ------
@@ -66,9 +77,12 @@ def isomir_findings(
         A coefficient or contrast is not one that isomiRs have effects of, or a rate is none.
     """
     check_rate(lfsr, "lfsr")
+    check_rate(usage_fdr, "usage_fdr")
     if terms is None and contrasts is None:
         parts = [
-            isomir_findings(fit, t, c, types=types, lfsr=lfsr).rename(columns={"contrast": "term"})
+            isomir_findings(fit, t, c, types=types, lfsr=lfsr, usage_fdr=usage_fdr).rename(
+                columns={"contrast": "term"}
+            )
             for t, c in default_findings(fit)
         ]
         return pd.concat(parts, ignore_index=True)
@@ -76,7 +90,8 @@ def isomir_findings(
     if table is None:
         label = "term" if contrasts is None else "contrast"
         return pd.DataFrame(columns=["mirna", "isomir", label, *ISOMIR_COLUMNS])
-    chosen = table if lfsr >= 1.0 else table[table["lfsr"] <= lfsr]
+    chosen = table if usage_fdr >= 1.0 else table[table["mirna"].isin(usage_calls(fit, usage_fdr))]
+    chosen = chosen if lfsr >= 1.0 else chosen[chosen["lfsr"] <= lfsr]
     return chosen.sort_values("lfsr", kind="stable", ignore_index=True)
 
 
@@ -113,7 +128,15 @@ def isomir_changes(fit: "Fit", terms: Any, contrasts: Any, types: Types) -> pd.D
         log2_deviation=table["deviation"] / LOG_2,
         ln_deviation=table["deviation"],
         lfsr=_sign_rate(fit, table, weights, label),
+        usage_p_adjusted=keys["mirna"].map(usage_p_adjusted(fit)).astype(float),
+        outlying_cells=table["outlying_cells"].to_numpy(),
     )
+
+
+def usage_p_adjusted(fit: "Fit") -> pd.Series:
+    """Return the adjusted p-values that call usage, by miRNA; NaN where usage cannot be told from batch."""
+    usage = fit.usage().set_index("mirna")[usage_column(fit)]
+    return usage * np.nan if usage_confounded(fit) else usage
 
 
 def _sign_rate(fit: "Fit", table: pd.DataFrame, weights: pd.DataFrame, label: str) -> np.ndarray:

@@ -84,6 +84,15 @@ def test_each_result_and_sample_has_a_row(fit: bm.Fit) -> None:
     assert "B_1 (2)" in text
 
 
+def test_where_nothing_is_called_nothing_could_rest_on_a_sample() -> None:
+    counts = bm.simulate(4, n_mirnas=6, changed=0.0, usage=0.0, seed=4).counts
+    fit = bm.fit(counts, "~ group", progress=False)
+    assert fit.effects("group[T.B]")["p_adjusted"].min() > 0.05
+    assert deciding_sentence(fit) == (
+        "No effect and no usage is called, so that there is nothing that could rest on one sample."
+    )
+
+
 def test_nothing_rests_on_one_sample() -> None:
     counts = bm.simulate(6, n_mirnas=4, n_isomirs=8, usage=0.0, theta=20.0, seed=3).counts
     values = counts["counts"].values.copy()

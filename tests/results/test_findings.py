@@ -76,7 +76,7 @@ def test_the_top_isomir_stands_beside_the_mean(ml):
 
 
 def test_deviating_isomirs_by_maximum_likelihood(ml):
-    table = ml.isomir_findings(TERM, lfsr=1.0).set_index("isomir")
+    table = ml.isomir_findings(TERM, lfsr=1.0, usage_fdr=1.0).set_index("isomir")
     effects = ml.isomir_effects(TERM).set_index("isomir").loc[table.index]
     np.testing.assert_allclose(table["ln_deviation"], effects["deviation"])
     np.testing.assert_allclose(
@@ -90,14 +90,19 @@ def test_deviating_isomirs_by_maximum_likelihood(ml):
     assert (table["lfsr"][~some] == 1.0).all()
     assert table.groupby("mirna")["share"].sum().to_numpy() == pytest.approx(1.0)
     # a contrast that is a coefficient has its numbers; one of two coefficients has no standard error of b
-    same = ml.isomir_findings(contrasts={"group": ("B", "A")}, lfsr=1.0).set_index("isomir")
+    same = ml.isomir_findings(contrasts={"group": ("B", "A")}, lfsr=1.0, usage_fdr=1.0).set_index("isomir")
     np.testing.assert_allclose(same["lfsr"], table.loc[same.index, "lfsr"])
-    assert ml.isomir_findings(contrasts={"group": ("C", "B")}, lfsr=1.0)["lfsr"].dropna().eq(1.0).all()
+    assert (
+        ml.isomir_findings(contrasts={"group": ("C", "B")}, lfsr=1.0, usage_fdr=1.0)["lfsr"]
+        .dropna()
+        .eq(1.0)
+        .all()
+    )
 
 
 def test_deviating_isomirs_of_a_posterior_are_counted_and_spelled_out(laplace, chance):
     contrast = {"group": ("C", "B")}
-    table = laplace.isomir_findings(contrasts=contrast, lfsr=1.0).set_index("isomir")
+    table = laplace.isomir_findings(contrasts=contrast, lfsr=1.0, usage_fdr=1.0).set_index("isomir")
     data = laplace.data
     for isomir, row in table.head(5).iterrows():
         i = list(data["isomir"].values).index(isomir)
@@ -106,11 +111,52 @@ def test_deviating_isomirs_of_a_posterior_are_counted_and_spelled_out(laplace, c
         rate = weight[(b[:, 2] - b[:, 1]) * np.sign(row["ln_deviation"]) <= 0].sum()
         assert abs(row["lfsr"] - rate) < chance.z(5) * np.sqrt(0.25 * (weight**2).sum())
     found = laplace.findings(contrasts=contrast)
-    few = table[table["lfsr"] <= 0.05]
+    few = laplace.isomir_findings(contrasts=contrast).set_index("isomir")
+    called = laplace.usage().query("p_adjusted <= 0.05")["mirna"]
+    assert list(few.index) == list(table.index[(table["lfsr"] <= 0.05) & table["mirna"].isin(called)])
     assert found.set_index("mirna")["n_deviating"].sum() == len(few) > 0
     said = found.set_index("mirna").loc[few.iloc[0]["mirna"], "deviating"]
     assert few.index[0] in said
     assert f"log2 {few.iloc[0]['log2_fold_change']:+.2f} beside" in said
+
+
+def test_isomirs_deviate_where_the_usage_of_their_mirna_is_called():
+    counts = bm.filter_counts(bm.simulate(4, n_mirnas=40, changed=0, usage=0, seed=0).counts)
+    null = bm.fit(counts, "~ group", progress=False)
+    assert len(null.isomir_findings(usage_fdr=1.0)) > 20  # at an lfsr of 5 %, each miRNA alone
+    assert null.usage()["p_shared_adjusted"].min() > 0.5
+    assert null.isomir_findings().empty
+    assert null.isomir_findings(lfsr=1.0).empty
+    found = null.findings()
+    assert found["n_deviating"].eq(0).all()
+    assert found["deviating"].eq("").all()
+    with_usage = bm.simulate(
+        5, n_mirnas=40, n_isomirs=8, usage=0.1, theta=20.0, sd_isomir_slope=1.0, seed=2
+    ).counts
+    for test, column in (("shared", "p_shared_adjusted"), ("lrt", "p_adjusted")):
+        fit = bm.fit(with_usage, "~ group", usage_test=test, progress=False)
+        called = fit.usage().set_index("mirna").query(f"{column} <= 0.05")[column]
+        table, every = fit.isomir_findings(), fit.isomir_findings(usage_fdr=1.0)
+        assert 0 < len(table) == every["mirna"].isin(called.index).sum()
+        np.testing.assert_array_equal(table["usage_p_adjusted"], called[table["mirna"]])
+        assert fit.findings()["n_deviating"].sum() == len(table)
+
+
+def test_findings_count_the_single_counts_that_stand_far_out():
+    counts = bm.simulate(4, n_mirnas=12, n_isomirs=8, usage=0.0, theta=20.0, seed=3).counts
+    values = counts["counts"].values.copy()
+    own = np.flatnonzero(counts["mirna"].values == "sim-miR-2")
+    row = int(own[values[own].sum(axis=1).argmax()])
+    values[row, 1] *= 100
+    wrong = counts.assign(counts=(("isomir", "sample"), values)).assign_coords(
+        total=counts["total"] + values.sum(axis=0) - counts["counts"].sum("isomir")
+    )
+    fit = bm.fit(wrong, "~ group", progress=False)
+    assert fit.findings().set_index("mirna")["outlying_cells"].to_dict() == {
+        name: int(name == "sim-miR-2") for name in fit.mirnas
+    }
+    isomirs = fit.isomir_findings(lfsr=1.0, usage_fdr=1.0).set_index("isomir")["outlying_cells"]
+    assert isomirs.sum() == isomirs[str(counts["isomir"].values[row])] == 1
 
 
 def test_what_the_run_was_made_with_comes_first(ml, laplace):
@@ -141,6 +187,8 @@ def test_rates_and_formulas_that_find_nothing_are_refused(ml, drawn):
         ml.findings(fdr=0)
     with pytest.raises(InputError, match="lfsr=2"):
         ml.isomir_findings(lfsr=2)
+    with pytest.raises(InputError, match="usage_fdr=0"):
+        ml.isomir_findings(usage_fdr=0)
     empty = bm.fit(drawn.counts, "~ 1", progress=False)
     with pytest.raises(InputError, match="intercept only"):
         empty.findings()

@@ -8,6 +8,7 @@ import xarray as xr
 import bayes_mirglmm as bm
 from bayes_mirglmm.evidence.outlying_cells import expected_counts
 from bayes_mirglmm.methods import maximum_likelihood
+from bayes_mirglmm.report.diagnostics import diagnostics
 from bayes_mirglmm.report.verdict import verdict
 from bayes_mirglmm.results import outliers
 from bayes_mirglmm.results.outliers import calls_by_outliers, outliers_sentence
@@ -60,6 +61,14 @@ def test_one_wrong_count_makes_no_call_without_a_flag(counts: xr.Dataset) -> Non
     assert f"of {isomir}, {mirna}, in {counts['sample'].values[1]}" in sentence
     assert f"Without these the isomiR usage of {mirna} has a p-value above 0.05" in sentence
     assert sentence in verdict(fit, [], fit.usage())
+    told = [(f.level, f.what) for f in diagnostics(fit, fit.effects())]
+    assert ("warning", sentence) in told
+    harmless = bm.fit(
+        wrong, "~ group", progress=False
+    )  # the shared test clips it, and it is told all the same
+    (note,) = [f for f in diagnostics(harmless, harmless.effects()) if "single counts" in f.what]
+    assert note.level == "note"
+    assert f"of {isomir}, {mirna}, in {counts['sample'].values[1]}" in note.what
 
 
 def test_only_flagged_cells_ask_for_the_reduced_model_too(
