@@ -24,7 +24,10 @@ MAX_LINE = 4 * 2**20
 HEAD_BYTES = 2**18
 HEAD_LINES = 3  # a header and two rows, however wide
 MOST_ROWS = 250  # of a head, besides blank lines and comments
-BLOCK_CHARACTERS = 2**24  # of rows that are parsed at once: tables of 10,000 samples have rows of 25,000
+BLOCK_CHARACTERS = (
+    2**24
+)  # of rows that are parsed at once, at most: tables of 10,000 samples have rows of 25,000
+BLOCK_ROWS = 2_000  # that are enough for a block: parsing it takes up to twenty times the memory of its text
 CHUNK_CHARACTERS = 2**21
 ZARR = ("zarr.json", ".zgroup", ".zattrs")
 #: A compressed file may unpack to this many bytes, or to this many times its own size. Count tables shrink to a fifth
@@ -217,7 +220,7 @@ def decoding(head: Head, read: Callable[[str], T], notes: list[Note]) -> T:
 
 
 def blocks(path: Path, encoding: str, notes: list[Note] | None = None) -> Iterator[tuple[int, str]]:
-    r"""Yield ``(number of the first line, text)``: whole lines, each ended by ``\n``, a few MB at a time.
+    r"""Yield ``(number of the first line, text)``: whole lines, each ended by ``\n``, some 2 to 16 MB at a time.
 
     A last line without an end is noted: in a file that was cut inside its last number nothing else tells.
 
@@ -238,7 +241,8 @@ def blocks(path: Path, encoding: str, notes: list[Note] | None = None) -> Iterat
             since = len(chunk) - cut if cut else since + len(chunk)
             if since > MAX_LINE:
                 raise _endless(path, number + sum(piece.count("\n") for piece in pieces))
-            if size >= BLOCK_CHARACTERS and cut:
+            enough = BLOCK_ROWS * len(chunk) // (chunk.count("\n") + 1)
+            if size >= min(BLOCK_CHARACTERS, enough) and cut:
                 pieces[-1] = chunk[:cut]
                 block, pieces, size = "".join(pieces), [chunk[cut:]], len(chunk) - cut
                 yield number, block

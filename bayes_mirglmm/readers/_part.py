@@ -315,7 +315,7 @@ def to_counts(part: Part, samples: pd.DataFrame | None, format: str) -> xr.Datas
     notes = list(part.notes)
     rows, part = _own_rows(part)
     keys = part.sequence if part.sequence is not None and all(part.sequence) else part.isomir
-    shared = pd.Series(keys).duplicated(keep=False).to_numpy()
+    shared = pd.Series(keys, dtype=object).duplicated(keep=False).to_numpy()
     sums, exact, totals = sums_of(part.counts) if rows is None else rows.sums()
     if shared.any():
         share = sums[shared].sum() / max(sums.sum(), 1)

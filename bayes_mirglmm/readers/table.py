@@ -93,7 +93,7 @@ def read_wide(
     part = Part(
         table.head.source,
         strings(frame[layout.isomir]),
-        strings(frame[layout.mirna]),
+        shared_strings(frame[layout.mirna]),
         [table.columns[i] for i in layout.samples],
         counts,
         None if layout.sequence is None else strings(frame[layout.sequence]),
@@ -176,6 +176,12 @@ def strings(column: pd.Series) -> np.ndarray:
     if pd.api.types.infer_dtype(values, skipna=False) != "string":
         values = np.array([str(v) for v in values], dtype=object)
     return values
+
+
+def shared_strings(column: pd.Series) -> np.ndarray:
+    """Return the same where few texts stand in many rows: each text is held once."""
+    codes, texts = pd.factorize(column, use_na_sentinel=False)
+    return strings(pd.Series(texts))[codes]
 
 
 def _listed(names: Sequence[str]) -> Sequence[str]:

@@ -73,9 +73,9 @@ class SamplePictures {
   written(places, width) {
     const taken = places.map(([x, y]) => [x - 5, x + 5, y - 5, y + 5]);
     return places.map(([x, y], i) => {
-      const text = shortened(this.samples.names[i], 14);
-      const wide = 6.6 * [...text].length;
-      for (const side of [1, -1]) {
+      const name = this.samples.names[i];
+      for (const [text, side] of [name, shortened(name, 18), shortened(name, 12)].flatMap((text) => [[text, 1], [text, -1]])) {
+        const wide = 6.6 * [...text].length;
         const from = side > 0 ? x + 7 : x - 7 - wide;
         const box = [from, from + wide, y - 6, y + 6];
         if (from < 0 || from + wide > width || taken.some((other, k) => k !== i && box[0] < other[1] && other[0] < box[1] && box[2] < other[3] && other[2] < box[3])) continue;
