@@ -5,7 +5,7 @@ data say nothing about is a plain normal: what Newton's method and importance sa
 appears anywhere, because the prior's density is that of the coordinates.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
 
@@ -97,22 +97,25 @@ class PriorCoordinates:
             parts.append(self.log_theta[0] + self.log_theta[1] * x[:, rest : rest + 1])
         return np.concatenate(parts, axis=1)
 
-    def slopes(self, x: np.ndarray) -> np.ndarray:
-        """Return the derivatives of :meth:`parameters`: at [., c, e] that of phi_e in x_c (N, d, d)."""
-        out = np.zeros((*x.shape, x.shape[1]))
+    def parameters_and_slopes(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return phi (N, d), and its derivatives: at [., c, e] that of phi_e in x_c (N, d, d)."""
+        phi, slopes = np.empty(x.shape), np.zeros((*x.shape, x.shape[1]))
         rest = len(self.mean)
         fixed = np.arange(rest)
-        out[:, fixed, fixed] = self.sd
+        phi[:, :rest], slopes[:, fixed, fixed] = self.mean + self.sd * x[:, :rest], self.sd
         for factor in (self.isomir, self.terms):
             own = slice(rest, rest + factor.size)
-            out[:, own, own] = factor.slopes(x[:, own])
+            if factor.size:
+                phi[:, own], slopes[:, own, own] = factor.entries_and_slopes(x[:, own])
             rest += factor.size
         if self.sample is not None:
-            out[:, rest, rest] = sd_slope(x[:, rest : rest + 1], self.sample)[:, 0]
+            sd, by_x = sd_and_slope(x[:, rest : rest + 1], self.sample)
+            phi[:, rest], slopes[:, rest, rest] = sd[:, 0], by_x[:, 0]
             rest += 1
         if self.log_theta is not None:
-            out[:, rest, rest] = self.log_theta[1]
-        return out
+            phi[:, rest] = self.log_theta[0] + self.log_theta[1] * x[:, rest]
+            slopes[:, rest, rest] = self.log_theta[1]
+        return phi, slopes
 
     def coordinates(self, phi: np.ndarray) -> np.ndarray:
         """Return the coordinates (d,) of one phi (d,): the inverse of :meth:`parameters`.
@@ -151,44 +154,43 @@ class FactorCoordinates:
     def entries(self, x: np.ndarray) -> np.ndarray:
         """Return the free entries (N, size) of coordinates ``x`` (N, size): SDs times rows of length 1."""
         k = len(self.sds.scale)
-        sd = sd_at(x[:, :k], self.sds)
-        partial, rest = partial_correlation(x[:, k:], self.shapes)
-        entries, e = [x[:, :0]], 0
-        for row in range(k):
-            left = sd[:, row]  # of the row's length, after the columns so far
-            while e < len(self.pairs) and self.pairs[e][0] == row:
-                entries.append((left * partial[:, e])[:, None])
-                left = left * rest[:, e]
-                e += 1
-            entries.append(left[:, None])
-        return np.concatenate(entries, axis=1)
+        if not self.size:
+            return x
+        products = self._products(sd_at(x[:, :k], self.sds), *partial_correlation(x[:, k:], self.shapes))
+        return np.stack([reduce(np.multiply, factors) for factors in products], axis=1)
 
-    def slopes(self, x: np.ndarray) -> np.ndarray:
-        """Return the derivatives of :meth:`entries`: at [., c, e] that of entry e in x_c (N, size, size).
-
-        An entry is a product of functions of one coordinate each.
-        """
+    def entries_and_slopes(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return :meth:`entries`, and their derivatives: at [., c, e] that of entry e in x_c (N, size, size)."""
         k = len(self.sds.scale)
-        sd, by_sd = sd_at(x[:, :k], self.sds), sd_slope(x[:, :k], self.sds)
+        sd, by_sd = sd_and_slope(x[:, :k], self.sds)
         partial, rest = partial_correlation(x[:, k:], self.shapes)
-        by_partial, by_rest = partial_slopes(x[:, k:], self.shapes)
-        out = np.zeros((*x.shape, x.shape[1]))
-        at = first = 0
-        for row in range(k):
+        number = np.arange(self.size)
+        entries, slopes = np.empty(x.shape), np.zeros((*x.shape, self.size))
+        for e, (places, factors, changed) in enumerate(
+            zip(
+                self._products(number[None, :k], number[None, k:], number[None, k:]),
+                self._products(sd, partial, rest),
+                self._products(by_sd, *partial_slopes(x[:, k:], self.shapes, partial, rest)),
+                strict=True,
+            )
+        ):
+            entries[:, e] = reduce(np.multiply, factors)
+            for own, (place, change) in enumerate(zip(places, changed, strict=True)):
+                slopes[:, place[0], e] = reduce(np.multiply, factors[:own] + factors[own + 1 :], change)
+        return entries, slopes
+
+    def _products(self, sd: np.ndarray, partial: np.ndarray, rest: np.ndarray) -> Iterator[list[np.ndarray]]:
+        """Give the factors (N,) of each entry: an SD, what is left of the row's length, and a partial correlation.
+
+        Each is a function of one coordinate; those on the diagonal have no correlation.
+        """
+        first = 0
+        for row in range(len(self.sds.scale)):
             end = first + sum(pair[0] == row for pair in self.pairs)
-            for e in range(first, end + 1):  # the last one is the diagonal
-                factors, changed = [sd[:, row], *rest[:, first:e].T], [by_sd[:, row], *by_rest[:, first:e].T]
-                if e < end:
-                    factors.append(partial[:, e])
-                    changed.append(by_partial[:, e])
-                for own, (place, change) in enumerate(
-                    zip([row, *range(k + first, k + end)], changed, strict=False)
-                ):
-                    others = factors[:own] + factors[own + 1 :]
-                    out[:, place, at] = reduce(np.multiply, others, change)
-                at += 1
+            for e in range(first, end):
+                yield [sd[:, row], *rest[:, first:e].T, partial[:, e]]
+            yield [sd[:, row], *rest[:, first:end].T]
             first = end
-        return out
 
     def coordinates(self, entries: np.ndarray) -> np.ndarray:
         """Return the coordinates (size,) of entries (size,): the inverse of :meth:`entries`."""
@@ -215,14 +217,14 @@ def sd_at(x: np.ndarray, priors: SdArrays) -> np.ndarray:
     return priors.scale * np.where(priors.spread > 0.0, log_normal, half_normal(x))
 
 
-def sd_slope(x: np.ndarray, priors: SdArrays) -> np.ndarray:
-    """Return the derivatives (..., K) of :func:`sd_at`."""
+def sd_and_slope(x: np.ndarray, priors: SdArrays) -> tuple[np.ndarray, np.ndarray]:
+    """Return :func:`sd_at`, and its derivatives (..., K)."""
     sd = sd_at(x, priors)
     with np.errstate(over="ignore", invalid="ignore"):
         half = (
             0.5 * priors.scale * np.exp(0.5 * ((sd / priors.scale) ** 2 - x**2))
         )  # densities at both are equal
-    return np.where(priors.spread > 0.0, priors.spread * sd, half)
+    return sd, np.where(priors.spread > 0.0, priors.spread * sd, half)
 
 
 def sd_coordinates(sd: np.ndarray, priors: SdArrays) -> np.ndarray:
@@ -238,10 +240,9 @@ def half_normal(x: np.ndarray) -> np.ndarray:
 
     For x > 0 from the upper tail, so that neither end cancels.
     """
+    tail = special.ndtr(-np.abs(x))
     with np.errstate(all="ignore"):
-        low = SQRT_2 * special.erfinv(special.ndtr(x))
-        high = -special.ndtri(special.ndtr(-x) / 2.0)
-    return np.where(x < 0, low, high)
+        return np.where(x < 0, SQRT_2 * special.erfinv(tail), -special.ndtri(tail / 2.0))
 
 
 def half_normal_inverse(s: np.ndarray) -> np.ndarray:
@@ -263,11 +264,12 @@ def partial_correlation(x: np.ndarray, shape: np.ndarray) -> tuple[np.ndarray, n
     return np.sign(x) * (1.0 - 2.0 * tail), 2.0 * np.sqrt(tail * (1.0 - tail))
 
 
-def partial_slopes(x: np.ndarray, shape: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the derivatives of both values of :func:`partial_correlation`."""
+def partial_slopes(
+    x: np.ndarray, shape: np.ndarray, r: np.ndarray, rest: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the derivatives of ``r`` and ``rest``, the values of :func:`partial_correlation`."""
     if x.shape[1] == 0:
         return x, x
-    r, rest = partial_correlation(x, shape)
     with np.errstate(divide="ignore", invalid="ignore"):
         # The density of (1 + r) / 2, whose product with 1 less it is rest^2 / 4, is that of x over the slope.
         log_density = 2.0 * (shape - 1.0) * np.log(rest / 2.0) - special.betaln(shape, shape)

@@ -46,11 +46,11 @@ class Target:
     def values_and_gradients(self, x: np.ndarray) -> Slopes:
         """Return values and gradients at ``x`` (N, d), each from the same modes."""
         stop_point()
-        phi = np.ascontiguousarray(self.prior.parameters(x))
+        phi, slopes = self.prior.parameters_and_slopes(x)
         points = marginals(self.problem, phi, self.v, self.u)
         self.evaluations += len(x)
         with np.errstate(invalid="ignore"):  # where an SD overflows
-            gradient = -np.einsum("nce,ne->nc", self.prior.slopes(x), points.gradient) - x
+            gradient = -(slopes @ points.gradient[:, :, None])[:, :, 0] - x
         value = self._log_prior(x) - points.value
         finite = np.isfinite(value) & np.isfinite(gradient).all(axis=1)
         return Slopes(x, np.where(finite, value, -np.inf), np.where(finite[:, None], gradient, 0.0), points)
