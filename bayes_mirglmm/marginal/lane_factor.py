@@ -229,16 +229,18 @@ def _over_samples(lanes: Lanes, w: np.ndarray, white: np.ndarray, totals: np.nda
     for i in range(n):
         for c in range(more):
             for m in range(n):
-                low, high = min(i, m), max(i, m)
-                for s in range(count):
-                    schur[i, n + c, s] += schur[low, high, s] * lanes.columns[m, c, s]
+                if lanes.filled[m, c]:
+                    low, high = min(i, m), max(i, m)
+                    for s in range(count):
+                        schur[i, n + c, s] += schur[low, high, s] * lanes.columns[m, c, s]
     for b in range(more):
         for c in range(b, more):
             for s in range(count):
                 schur[n + b, n + c, s] = lanes.precision[b] if b == c else 0.0
             for i in range(n):
-                for s in range(count):
-                    schur[n + b, n + c, s] += lanes.columns[i, b, s] * schur[i, n + c, s]
+                if lanes.filled[i, b]:
+                    for s in range(count):
+                        schur[n + b, n + c, s] += lanes.columns[i, b, s] * schur[i, n + c, s]
     if lanes.root.shape[0]:
         _rotate(lanes.root, schur)
     for i in range(n):
@@ -331,11 +333,14 @@ def _over_isomirs(
     for g in range(lanes.zl.shape[0]):
         for i in range(lanes.group[g], lanes.group[g + 1]):
             for c in range(more):
+                if not lanes.filled[i, c]:
+                    continue
                 for s in range(count):
                     load[s] = lanes.columns[i, c, s] / diagonal[i, s]
                 for b in range(c + 1):
-                    for s in range(count):
-                        schur[size + b, size + c, s] += load[s] * totals[i, s] * lanes.columns[i, b, s]
+                    if lanes.filled[i, b]:
+                        for s in range(count):
+                            schur[size + b, size + c, s] += load[s] * totals[i, s] * lanes.columns[i, b, s]
                 for a in range(k):
                     for j in range(n_isomirs):
                         row = a * n_isomirs + j

@@ -118,8 +118,10 @@ def _from_isomirs(f: LaneFactor, lanes: Lanes, w: np.ndarray, h: np.ndarray) -> 
             beside[:] = 0.0
             own[:] = 0.0
             for d in range(more):
+                if not lanes.filled[i, d]:
+                    continue
                 for b in range(more):
-                    for s in range(count):
+                    for s in range(count if lanes.filled[i, b] else 0):
                         own[s] += lanes.columns[i, d, s] * c[size + d, size + b, s] * lanes.columns[i, b, s]
                 for a in range(k):
                     for s in range(count):

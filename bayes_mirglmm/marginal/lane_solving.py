@@ -92,8 +92,9 @@ def settle_samples(f: LaneFactor, lanes: Lanes, w: np.ndarray, v: np.ndarray, u:
         for i in range(lanes.group[g], lanes.group[g + 1]):
             total[:] = 0.0
             for c in range(more):
-                for s in range(count):
-                    total[s] += lanes.columns[i, c, s] * u[n + c, s]
+                if lanes.filled[i, c]:
+                    for s in range(count):
+                        total[s] += lanes.columns[i, c, s] * u[n + c, s]
             for s in range(count):
                 total[s] *= f.totals[i, s]
             for j in range(n_isomirs):
@@ -119,8 +120,9 @@ def _load_isomirs(lanes: Lanes, w: np.ndarray, totals: np.ndarray, v: np.ndarray
                 for s in range(count):
                     line[j, s] += share[s] * w[i, j, s]
             for c in range(lanes.columns.shape[1]):
-                for s in range(count):
-                    u[n + c, s] -= share[s] * totals[i, s] * lanes.columns[i, c, s]
+                if lanes.filled[i, c]:
+                    for s in range(count):
+                        u[n + c, s] -= share[s] * totals[i, s] * lanes.columns[i, c, s]
         for a in range(k):
             for j in range(n_isomirs):
                 for s in range(count):

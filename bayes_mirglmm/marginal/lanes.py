@@ -26,6 +26,9 @@ class Lanes(NamedTuple):
     theta: np.ndarray  #: (B,)
     sigma: np.ndarray  #: (B,)
     columns: np.ndarray  #: of the sample side (n, r, B); see :class:`~bayes_mirglmm.marginal.side.Side`
+    filled: (
+        np.ndarray
+    )  #: where these are not 0 in all lanes: a sample has few of the levels of a factor (n, r)
     precision: np.ndarray  #: prior precision of their coefficients g (r,)
     root: np.ndarray  #: S (n, n), or no rows
 
@@ -71,15 +74,18 @@ def make_lanes(problem: Problem, phi: np.ndarray) -> Lanes:
                     fixed[i, s] += problem.x[i, c] * phi[s, at.beta + c]
     inner = p if problem.inner else 0
     columns = np.zeros((n, inner + problem.width, count))
+    filled = np.zeros((n, inner + problem.width), dtype=np.bool_)
     precision = np.ones(inner + problem.width)
     for c in range(inner):
         precision[c] = problem.precision[c]
         for i in range(n):
+            filled[i, c] = problem.x[i, c] != 0.0
             for s in range(count):
                 columns[i, c, s] = problem.x[i, c]
     for e in range(problem.starts.shape[0]):
         for i in range(n):
             c = inner + problem.starts[e] + problem.levels[e, i]
+            filled[i, c] = filled[i, c] or problem.entries[e, i] != 0.0
             for s in range(count):
                 columns[i, c, s] += phi[s, at.terms + e] * problem.entries[e, i]
     group = problem.segment if problem.segment.shape[0] else np.arange(n + 1)
@@ -91,7 +97,7 @@ def make_lanes(problem: Problem, phi: np.ndarray) -> Lanes:
                 for b in range(c + 1):
                     for s in range(count):
                         zl[g, b, s] += z * chol[c, b, s]
-    return Lanes(fixed, chol, zl, group, theta, sigma, columns, precision, problem.root)
+    return Lanes(fixed, chol, zl, group, theta, sigma, columns, filled, precision, problem.root)
 
 
 @kernel
@@ -111,8 +117,9 @@ def spread_lanes(lanes: Lanes, u: np.ndarray) -> np.ndarray:
         for s in range(count):
             out[i, s] *= lanes.sigma[s]
         for c in range(r):
-            for s in range(count):
-                out[i, s] += lanes.columns[i, c, s] * u[n + c, s]
+            if lanes.filled[i, c]:
+                for s in range(count):
+                    out[i, s] += lanes.columns[i, c, s] * u[n + c, s]
     return out
 
 
@@ -133,8 +140,9 @@ def gather_lanes(lanes: Lanes, e: np.ndarray) -> np.ndarray:
         for s in range(count):
             out[i, s] *= lanes.sigma[s]
         for c in range(r):
-            for s in range(count):
-                out[n + c, s] += lanes.columns[i, c, s] * e[i, s]
+            if lanes.filled[i, c]:
+                for s in range(count):
+                    out[n + c, s] += lanes.columns[i, c, s] * e[i, s]
     return out
 
 
