@@ -96,7 +96,7 @@ STATUSES: dict[str, Status] = {
         Status(
             INTERRUPTED,
             "Not fitted: the run was interrupted before.",
-            "Fit again for a complete table; --resume (resume=True) goes on where the run stopped.",
+            "Fit again for a complete table; resume=True (--resume) goes on where the run stopped.",
         ),
         Status(
             FAILED,
@@ -186,7 +186,7 @@ CAUTIONS: dict[str, str] = {
     "identical_samples": "Find out which of the names is right before you use the results, and fit again.",
     "few_mirnas": (
         "Lower the expression filters so that more miRNAs take part, or read the usage test as a ranking; of effects "
-        "keep those that samples='independent' gives too."
+        "keep those that samples='independent' (a run without --shared-samples) gives too."
     ),
     "unbalanced_groups": (
         "Look at the samples of the small group (fit.shared_directions()); where one of them stands out, leave it out "
@@ -197,7 +197,8 @@ CAUTIONS: dict[str, str] = {
         "is measured into the formula, and read p_beyond_shared for miRNAs that go beyond what all do."
     ),
     "interrupted": (
-        "The miRNAs that are missing have the status interrupted; --resume (resume=True with a ledger) fits them."
+        "The miRNAs that are missing have the status interrupted; resume=True (--resume) fits them, where the fit has "
+        "a ledger."
     ),
     "dates": "Add a column that says what you mean: a number such as days since the first, or names of batches.",
     "not_counts": (

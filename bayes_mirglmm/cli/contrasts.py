@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bayes_mirglmm.errors import InputError
+from bayes_mirglmm.suggest import did_you_mean
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -26,6 +27,58 @@ class Contrast:
 
     variable: str
     spec: str | dict[str, Any]
+
+
+def check_words(texts: Sequence[str], formula: str) -> None:
+    """Refuse what cannot be a contrast of any sample table under this formula, before one is read.
+
+    Raises
+    ------
+    InputError
+        A text is none of the forms of :data:`HELP`, or is of no variable of the formula.
+    """
+    from bayes_mirglmm.design.formula import parse_formula
+
+    if not texts:
+        return
+    variables = parse_formula(formula, None).variables
+    for text in texts:
+        name, colon, rest = text.partition(": ")
+        own = rest if colon and name.strip() and "=" not in name else text
+        main, *places = re.split(r"\s\|\s", own)
+        if any("=" not in place for place in places) and not own.startswith("pairs:"):
+            raise InputError(f"--contrast {text!r}: write what stands after '|' as VARIABLE=LEVEL. {HELP}")
+        if own.startswith("pairs:"):
+            _of_formula(main.removeprefix("pairs:").strip(), variables, text)
+        elif "=" in main and "[" not in main:
+            variable, _, levels = main.partition("=")
+            _of_formula(variable.strip(), variables, text)
+            if "," not in levels.strip().strip(","):
+                raise InputError(f"--contrast {text!r} names one level: write two, B,A for B minus A. {HELP}")
+        elif not _may_be_sum(main, variables):
+            raise InputError(f"--contrast {text!r} is not understood. {HELP}")
+
+
+def _of_formula(variable: str, variables: Sequence[str], text: str) -> None:
+    if variable not in variables:
+        raise InputError(
+            f"--contrast {text!r}: {variable!r} is not a variable of the formula.{did_you_mean(variable, variables)} "
+            f"Its variables are: {', '.join(variables) or 'none'}."
+        )
+
+
+def _may_be_sum(text: str, variables: Sequence[str]) -> bool:
+    """Tell whether a text may be a sum of coefficients: their levels in brackets are not known yet."""
+    names = [*variables, "Intercept"]
+    if not any(name in text for name in names):
+        return False
+    if "[" in text:
+        return True
+    left = text
+    while (shorter := re.sub(r"[\w.]*\([^()]*\)", "", left)) != left:  # log(x), poly(x, 2)
+        left = shorter
+    known = "|".join(re.escape(name) for name in sorted(names, key=len, reverse=True))
+    return re.fullmatch(r"[\s\d.+\-*/:`]*", re.sub(rf"(?<![\w.])(?:{known})(?!\w)", "", left)) is not None
 
 
 def parse_contrasts(

@@ -4,22 +4,19 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from signal import Signals
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
 from bayes_mirglmm.cli import options as o
 from bayes_mirglmm.cli import scale_out
 from bayes_mirglmm.cli.console import Reporter
-from bayes_mirglmm.cli.contrasts import parse_contrasts
+from bayes_mirglmm.cli.contrasts import check_words, parse_contrasts
 from bayes_mirglmm.cli.findings import BeyondFold, RopeFold, asked_bounds
 from bayes_mirglmm.cli.reading import filtered, read_counts
 from bayes_mirglmm.cli.report import REPORT
 from bayes_mirglmm.cli.writing import finish, stands
 from bayes_mirglmm.outcomes import MIN_ISOMIR_LOG_CPM, MIN_MIRNA_LOG_CPM
-
-if TYPE_CHECKING:
-    import xarray as xr
 
 
 def fit(
@@ -238,15 +235,45 @@ def fit(
     """
     import bayes_mirglmm as bm
     from bayes_mirglmm.counts.container import sample_table
+    from bayes_mirglmm.fitting.choices import check_choices
     from bayes_mirglmm.methods.registry import method_named
     from bayes_mirglmm.report import check_report_target
 
-    o.parse_references(reference or [])
+    levels = o.parse_references(reference or [])
+    chosen_mirnas = o.parse_mirnas(mirnas)
     asked = asked_bounds(beyond_fold, rope_fold, has_draws=method_named(method).has_draws)
     if shard is not None:
         scale_out.refuse_with_shard(
             contrast=contrast, omnibus=omnibus, influence=influence, report=report, findings=findings
         )
+    choices: dict[str, Any] = {
+        "slope": slope,
+        "method": method,
+        "offset": offset,
+        "model": model,
+        "priors": priors,
+        "curvature": curvature,
+        "criterion": criterion,
+        "df": df,
+        "preset": preset,
+        "samples": "shared" if shared_samples else "independent",
+        "prob": prob,
+        "nuisance": tuple(nuisance or ()),
+        "usage_test": usage_test,
+        "draws": draws,
+        "chains": chains,
+        "tune": tune,
+        "target_accept": target_accept,
+        "n_jobs": jobs,
+        "seed": seed,
+        "max_seconds": max_seconds,
+        "ledger": out,
+        "resume": resume,
+        "shard": shard,
+    }
+    check_choices(design, reference=levels, **choices)  # what the words tell, before anything is read
+    check_words(contrast or [], design)
+    tested = check_terms(omnibus or [], design)
     with scale_out.claimed(out, force=force, resume=resume), scale_out.cluster(scheduler) as client:
         if report:
             check_report_target(out / REPORT, force=force or resume)
@@ -256,43 +283,20 @@ def fit(
         if filter:
             data = filtered(reporter, data, min_mirna_log_cpm, min_isomir_log_cpm)
         # Before time is spent on the fit.
-        references = o.ordered_references(o.parse_references(reference or []), sample_table(data))
+        references = o.ordered_references(levels, sample_table(data))
         contrasts = parse_contrasts(contrast or [], data, design, slope, references, nuisance or [])
-        tested = check_terms(omnibus or [], data, design)
         reporter.step(f"Fitting {len(set(data['mirna'].values)):,} miRNAs, {design}")
         if not resume:
             scale_out.start_anew(out)
         result = bm.fit(
             data,
             design,
-            slope=slope,
             reference=references or None,
-            method=method,
-            offset=offset,
-            model=model,
-            priors=priors,
-            curvature=curvature,
-            criterion=criterion,
-            df=df,
-            preset=preset,
-            mirnas=o.parse_mirnas(mirnas),
-            samples="shared" if shared_samples else "independent",
-            prob=prob,
-            nuisance=tuple(nuisance or ()),
-            usage_test=usage_test,
-            draws=draws,
-            chains=chains,
-            tune=tune,
-            target_accept=target_accept,
-            n_jobs=jobs,
-            seed=seed,
+            mirnas=chosen_mirnas,
             progress=reporter.progress,
             throw=debug,
-            max_seconds=max_seconds,
-            ledger=out,
-            resume=resume,
-            shard=shard,
             executor=client,
+            **choices,
         )
         if shard is not None:
             scale_out.say_part(reporter, result, out, shard)
@@ -319,9 +323,8 @@ def fit(
         raise typer.Exit(128 + Signals[result.metadata["interrupted"]])
 
 
-def check_terms(terms: Sequence[str], data: "xr.Dataset", formula: str) -> list[str]:
-    """Refuse a term that the formula does not have, before time is spent on the fit."""
-    from bayes_mirglmm.counts.container import sample_table
+def check_terms(terms: Sequence[str], formula: str) -> list[str]:
+    """Refuse a term that the formula does not have, before anything is read."""
     from bayes_mirglmm.design.formula import named_terms, parse_formula
 
-    return named_terms(parse_formula(formula, list(sample_table(data).columns)), terms) if terms else []
+    return named_terms(parse_formula(formula, None), terms) if terms else []

@@ -2,7 +2,8 @@
 
 Messages are written once, for Python: they name keyword arguments. Under the command line each argument that an option
 stands for is shown as that option; the options are those of the commands and of the readers, so that there is
-no list to keep. Where a message gives the option in brackets, ``samples_only=True (--samples-only)``, that remains.
+no list to keep. Where a message gives the option in brackets, ``samples_only=True (--samples-only)`` or
+``samples='independent' (a run without --shared-samples)``, that remains.
 """
 
 import re
@@ -11,15 +12,17 @@ from functools import cache
 
 ARGUMENT = re.compile(
     r"(?<!\w\()(?<!--read )(?<![\w.'\"-])(?P<name>[a-z]+(?:_[a-z]+)*)="
-    r"(?P<value>'[^']*'|\"[^\"]*\"|\{[^{}]*\}|\[[^\[\]]*\]|\.\.\.|\w+(?:\.\d+)?)?"
-    r"(?: \((?P<option>--[^()]*)\))?"
+    r"(?P<value>'[^']*'|\"[^\"]*\"|\{[^{}]*\}|\[[^\[\]]*\]|\.\.\.|-?\w+(?:\.\d+)?)?"
+    r"(?: \((?P<option>(?:[a-z]+ )*--[^()]*)\))?"
 )
 PAIR = re.compile(r"'([^']*)': '?([^',]*)'?")
+#: What a method of a fit gives is in a file of its run, which stands in brackets behind it.
+CALL = re.compile(r"\b(?:fit|bm)\.\w+\([^()]*\) \((\w+\.tsv)\)")
 
 
 def spoken(message: str) -> str:
     """Return a message of the library with options of the command line in place of arguments in Python."""
-    return ARGUMENT.sub(_option, message)
+    return ARGUMENT.sub(_option, CALL.sub(r"\1", message))
 
 
 def _option(match: re.Match[str]) -> str:

@@ -73,7 +73,7 @@ def positive_totals(counts: xr.Dataset) -> np.ndarray:
     empty = counts["sample"].values[total <= 0]
     if len(empty):
         raise InputError(
-            f"{len(empty)} sample(s) have no counts at all: {', '.join(map(str, empty[:6]))}. Leave them out: "
-            "counts.sel(sample=counts['total'] > 0)."
+            f"{len(empty)} sample(s) have no counts at all: {', '.join(map(str, empty[:6]))}. Take "
+            "their rows out of the sample table and read with samples_only=True (--samples-only), or find out why."
         )
     return total

@@ -42,6 +42,20 @@ FEW_SAMPLES = 4  # fewer do not show which scale a column is on
 EXPRESSION_TRIM = 0.05  # of the miRNAs, at each end of the mean expression (tmm)
 
 
+def check_offset(method: str) -> None:
+    """Refuse an offset that is not known; whether a column of that name exists, the sample table must tell.
+
+    Raises
+    ------
+    InputError
+    """
+    if method != "total" and method not in METHODS and not str(method).startswith((COLUMN, LOG_COLUMN)):
+        raise InputError(
+            f"the offset {method!r} is not known.{did_you_mean(str(method), ['total', *METHODS])} Choose 'total', "
+            f"{', '.join(map(repr, METHODS))}, 'column:NAME' (totals) or 'log_column:NAME' (natural logs)."
+        )
+
+
 def log_offset(counts: xr.Dataset, method: str = "total") -> xr.DataArray:
     """Return the log offset of each sample.
 
@@ -65,6 +79,7 @@ def log_offset(counts: xr.Dataset, method: str = "total") -> xr.DataArray:
         A sample has no counts, the method is unknown or undefined for these counts, or the column is missing,
         not positive or not finite.
     """
+    check_offset(method)
     per_million = np.log(positive_totals(counts) / 1e6)
     if method == "total":
         values = per_million
@@ -158,11 +173,6 @@ def _raw_log_offset(counts: xr.Dataset, method: str) -> np.ndarray:
     if method.startswith(LOG_COLUMN):
         name = method.removeprefix(LOG_COLUMN)
         return _on_scale(counts, name, _column(counts, name, logs=True), "natural logs")
-    if method not in METHODS:
-        raise InputError(
-            f"the offset {method!r} is not known.{did_you_mean(method, ['total', *METHODS])} Choose 'total', "
-            f"{', '.join(map(repr, METHODS))}, 'column:NAME' (totals) or 'log_column:NAME' (natural logs)."
-        )
     sums = mirna_counts(counts)
     return METHODS[method](sums.values.astype(np.float64), positive_totals(counts), sums["sample"].values)
 

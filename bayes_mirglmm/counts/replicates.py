@@ -84,16 +84,17 @@ def sum_replicates(counts: xr.Dataset, by: str) -> xr.Dataset:
             "the counts are filtered already: add replicates up first, then filter, since filters are per sample."
         )
     table = sample_table(counts)
+    asked = f"sum_replicates={by!r} (--sum-by {_quoted(by)})"
     if by not in table.columns:
         columns = [str(name) for name in table.columns]
         raise InputError(
-            f"sum_replicates={by!r}: the sample table has no column {by!r}.{did_you_mean(by, columns)} Its columns "
-            f"are: {', '.join(columns) or 'none (the counts have no sample table)'}."
+            f"{asked}: the sample table has no column {by!r}.{did_you_mean(by, columns)} Its columns are: "
+            f"{', '.join(columns) or 'none (the counts have no sample table)'}."
         )
     missing = table.index[table[by].isna()]
     if len(missing):
         raise InputError(
-            f"sum_replicates={by!r}: no value for sample {some(list(missing))}. Fill in the name of its library."
+            f"{asked}: no value for sample {some(list(missing))}. Fill in the name of its library."
         )
     keys = np.array([_name(value) for value in table[by]], dtype=object)
     codes, unique = pd.factorize(keys)

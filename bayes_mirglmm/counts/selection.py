@@ -42,11 +42,11 @@ def select_mirnas(counts: xr.Dataset, mirnas: str | Sequence[str] | None) -> xr.
     if unknown:
         hint = did_you_mean(unknown[0], sorted(known)) or f" The counts have {some(sorted(known))}."
         more = f" ({len(unknown)} such names in all)" if len(unknown) > 1 else ""
-        raise InputError(f"mirnas: the counts have no {unknown[0]!r}{more}.{hint}")
+        raise InputError(f"mirnas= names {unknown[0]!r}{more}, which the counts do not have.{hint}")
     kept = np.isin(own, wanted)
     if not kept.any():
         raise InputError(
-            f"mirnas: the filters have left no isomiR of {some(wanted)}: relax them, or name others."
+            f"mirnas= names {some(wanted)}, of which the filters have left no isomiR: relax them, or name others."
         )
     record = pd.DataFrame(
         {

@@ -25,11 +25,12 @@ from bayes_mirglmm.design.covariates import (
     some_samples,
     typed_columns,
 )
-from bayes_mirglmm.design.formula import Formula, check_column, model_matrix, parse_formula
+from bayes_mirglmm.design.formula import Formula, model_matrix
 from bayes_mirglmm.design.nesting import nested_pairs, pairing_factor
 from bayes_mirglmm.design.random_terms import RandomTerm, build_random_terms, containment_df
 from bayes_mirglmm.design.rank import checked_rank
 from bayes_mirglmm.design.varying import Varying, varying
+from bayes_mirglmm.design.words import parse_words
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.outcomes import Caution
 
@@ -232,10 +233,8 @@ def build_design(
         linearly dependent or more than samples, or the formula is not usable.
     """
     columns = columns_by_name(samples)
-    parsed = parse_formula(formula, list(columns))
-    nuisance = (nuisance,) if isinstance(nuisance, str) else tuple(nuisance)
-    _check_choices(parsed, slope, nuisance, list(columns))
-    used = tuple(dict.fromkeys((*parsed.variables, *nuisance)))
+    words = parse_words(formula, slope=slope, reference=reference, nuisance=nuisance, columns=columns)
+    parsed, nuisance, used = words.formula, words.nuisance, words.used
     index = pd.Index([str(name) for name in samples.index], name="sample", dtype=object)
     table = typed_columns(columns, used, parsed.as_factors, reference or {}, index)
 
@@ -284,22 +283,6 @@ def _as_given(column: pd.Series) -> Any:
     if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
         return column.to_numpy(dtype=np.float64)
     return pd.Categorical([level_name(value) for value in column])
-
-
-def _check_choices(parsed: Formula, slope: str | None, nuisance: tuple[str, ...], columns: list[str]) -> None:
-    """Refuse a slope or nuisance variable that the table or the formula does not have."""
-    if slope is not None:
-        check_column(slope, columns, "slope=")
-        if slope not in parsed.variables:
-            raise InputError(
-                f"the slope variable {slope!r} is not in the formula {parsed.text!r}: isomiR slopes vary "
-                f"around the average effect of the variable. Write {parsed.text + ' + ' + slope!r}, or give it as "
-                "nuisance= for isomiR slopes that average to 0."
-            )
-    for name in nuisance:
-        check_column(name, columns, "nuisance=")
-        if nuisance.count(name) > 1:
-            raise InputError(f"nuisance= has {name!r} more than once: name it once.")
 
 
 def _own_columns(parsed: Formula, indices: Sequence[Sequence[int]]) -> dict[str, list[int]]:

@@ -67,16 +67,8 @@ def typed_columns(
     ------
     InputError
         A value is missing, infinite, or neither a number, a string nor a boolean; a factor has one level; a
-        reference names no used factor or no level.
+        reference names no level.
     """
-    if not isinstance(reference, Mapping):
-        raise InputError(_unnamed_reference(reference, columns, used))
-    for name in reference:
-        if name not in used:
-            raise InputError(
-                f"reference= names {name!r}, which the design does not use.{did_you_mean(str(name), used)} "
-                f"Its variables are: {', '.join(used) or 'none'}."
-            )
     table = pd.DataFrame(index=index)
     for name in used:
         column = columns[name]
@@ -99,16 +91,6 @@ def typed_columns(
         else:
             table[name] = _covariate(column, name)
     return table
-
-
-def _unnamed_reference(reference: object, columns: Mapping[str, pd.Series], used: Sequence[str]) -> str:
-    """Say how a level is given, with the factors that have it."""
-    having = [name for name in used if level_name(reference) in {level_name(v) for v in columns[name]}]
-    example = having[0] if having else next(iter(used), "group")
-    return (
-        f"reference={reference!r} does not say of which factor it is a level: write "
-        f"reference={{{example!r}: {level_name(reference)!r}}}, with an entry for each factor."
-    )
 
 
 def is_factor(column: pd.Series) -> bool:

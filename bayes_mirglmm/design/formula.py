@@ -71,8 +71,8 @@ class Formula(NamedTuple):
     """The random terms."""
 
 
-def parse_formula(text: str, columns: Sequence[str]) -> Formula:
-    """Parse the right-hand side ``text`` and check it against the table's ``columns``.
+def parse_formula(text: str, columns: Sequence[str] | None) -> Formula:
+    """Parse the right-hand side ``text`` and check it against the table's ``columns``, where these are known.
 
     Raises
     ------
@@ -134,8 +134,9 @@ def parse_formula(text: str, columns: Sequence[str]) -> Formula:
             "levels as contrasts."
         )
     variables = tuple(dict.fromkeys(name for term in terms for name in term.variables))
-    for name in variables:
-        check_column(name, columns, f"the formula {text!r}")
+    if columns is not None:
+        for name in variables:
+            check_column(name, columns, f"the formula {text!r}")
     return Formula(text, tuple(terms), variables, frozenset(as_factors), fixed, random)
 
 
@@ -160,7 +161,7 @@ def named_terms(formula: Formula, wanted: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _refuse_other_dialects(text: str, columns: Sequence[str]) -> None:
+def _refuse_other_dialects(text: str, columns: Sequence[str] | None) -> None:
     """Refuse what R's formulas have and these have not, with the way here."""
     bare = re.sub(r"`[^`]*`", "", text)
     call = re.search(r"(?<![\w.])((?:as\.)?(?:factor|ordered)|as\.numeric|relevel)\s*\(\s*([\w.]*)", bare)
@@ -174,14 +175,19 @@ def _refuse_other_dialects(text: str, columns: Sequence[str]) -> None:
         way = ways.get(
             call[1],
             f"write {name} where the column is text, which is a factor as it is, and C({name}) where it is numbers; "
-            f"reference={{{name!r}: [...]}} gives the order of its levels",
+            f"reference={{{name!r}: [...]}} (--reference {name}=LEVEL,LEVEL) gives the order of its levels",
         )
         raise InputError(f"the formula {text!r} uses R's {call[1]}(): here {way}.")
     if re.search(r"(?<![\w.)])\.(?![\w.])", bare):
+        example = "~ " + " + ".join(map(str, columns[:2])) if columns else "~ group"
+        known = (
+            ""
+            if columns is None
+            else f" The sample table has {', '.join(map(str, columns)) or 'no columns'}."
+        )
         raise InputError(
             f"the formula {text!r} uses R's '.' for all columns: name the variables of the model, for example "
-            f"{'~ ' + ' + '.join(map(str, columns[:2])) if len(columns) else '~ group'!r}. The sample table has "
-            f"{', '.join(map(str, columns)) or 'no columns'}."
+            f"{example!r}.{known}"
         )
 
 

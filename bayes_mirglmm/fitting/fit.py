@@ -5,7 +5,6 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from numbers import Real
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -26,27 +25,28 @@ from bayes_mirglmm.design.build import Design, build_design, many_coefficients
 from bayes_mirglmm.design.covariates import coded_levels
 from bayes_mirglmm.design.sample_covariance import checked_covariance
 from bayes_mirglmm.errors import InputError
+from bayes_mirglmm.fitting.choices import check_choices
 from bayes_mirglmm.fitting.every_mirna import Mirnas, fit_every_mirna, left_out, say_outcome
-from bayes_mirglmm.fitting.learning import LEARNED, LEARNER, LearnedModel, check_priors, learn_model
+from bayes_mirglmm.fitting.learning import LEARNED, LEARNER, LearnedModel, learn_model
 from bayes_mirglmm.fitting.names import check_names
 from bayes_mirglmm.fitting.resume import NOTHING, Opened, close_shard, identity_there, open_ledger
-from bayes_mirglmm.fitting.shards import Shard, as_shard, dealt
+from bayes_mirglmm.fitting.shards import Shard, dealt
 from bayes_mirglmm.fitting.whole import Whole, identity_of
 from bayes_mirglmm.interruption import apart, hand_on, noted
 from bayes_mirglmm.methods.job import Job, Pair, dressed
-from bayes_mirglmm.methods.loop import resolve_jobs
 from bayes_mirglmm.methods.maximum_likelihood import Plan
-from bayes_mirglmm.methods.options import Options, check_samples, resolve_options, resolve_settings
+from bayes_mirglmm.methods.options import Options
 from bayes_mirglmm.methods.registry import Engine, method_named
-from bayes_mirglmm.model import ModelSpec, Priors, load_model
-from bayes_mirglmm.outcomes import FEWEST_SAMPLES_OF_LAPLACE, Caution, as_metadata
+from bayes_mirglmm.model import ModelSpec, Priors
+from bayes_mirglmm.outcomes import FEWEST_ISOMIRS, FEWEST_SAMPLES_OF_LAPLACE, Caution, as_metadata
 from bayes_mirglmm.results import Fit, check_target, load, provenance
 from bayes_mirglmm.results.run_lock import held
-from bayes_mirglmm.results.selection import check_prob
-from bayes_mirglmm.results.shared_samples import INDEPENDENT
+from bayes_mirglmm.results.shared_samples import INDEPENDENT, SHARED, check_enough
 from bayes_mirglmm.results.usage_choice import AUTO, CHOICES, LRT, check_usage_test
 
 logger = logging.getLogger(__name__)
+
+NOT_ALONE = f"have {FEWEST_ISOMIRS} isomiRs or more"
 
 
 def fit(
@@ -194,33 +194,41 @@ def fit(
     ----------
     Baran et al., Genome Biology 2025, doi 10.1186/s13059-025-03549-y.
     """
+    choices = check_choices(
+        formula,
+        slope=slope,
+        reference=reference,
+        method=method,
+        offset=offset,
+        model=model,
+        priors=priors,
+        curvature=curvature,
+        criterion=criterion,
+        df=df,
+        preset=preset,
+        samples=samples,
+        prob=prob,
+        nuisance=nuisance,
+        usage_test=usage_test,
+        draws=draws,
+        chains=chains,
+        tune=tune,
+        target_accept=target_accept,
+        n_jobs=n_jobs,
+        seed=seed,
+        max_seconds=max_seconds,
+        ledger=ledger,
+        resume=resume,
+        shard=shard,
+    )
+    settings, part = choices.settings, choices.shard
     counts = validate_counts(counts)
     if has_rare(counts):
         raise InputError(
             "rare isomiRs were left out of these counts while reading (drop_rare=True): filter them first "
             "(filter_counts), which takes account of that."
         )
-    check_prob(prob)
-    resolve_jobs(n_jobs)
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
-        raise InputError(f"seed={seed!r}: give an integer, 0 or more.")
-    spec = model if isinstance(model, ModelSpec) else load_model(model)
-    check_priors(priors, method)
-    if isinstance(priors, Priors):
-        spec = replace(spec, priors=priors)
-    options = resolve_options(
-        method=method,
-        curvature=curvature,
-        criterion=criterion,
-        df=df,
-        offset=offset,
-        preset=preset,
-        spec=spec,
-    )
-    check_samples(samples, method, preset)
-    how = method_named(method)
-    given = {"draws": draws, "chains": chains, "tune": tune, "target_accept": target_accept}
-    settings = resolve_settings(how, given)
+    how, options = method_named(method), choices.options
     table = sample_table(counts)
     design = build_design(table, formula, slope=slope, reference=reference, nuisance=nuisance)
     check_usage_test(usage_test, design, CHOICES)
@@ -228,14 +236,6 @@ def fit(
         usage_test = LRT
     check_names(counts, design)
     covariance = checked_covariance(sample_covariance, design.samples)
-    part = as_shard(shard)
-    if resume and ledger is None:
-        raise InputError("resume=True needs ledger=, the folder of the run that is continued.")
-    if part is not None and ledger is None:
-        raise InputError(
-            "shard= needs ledger=, the folder that the part is written to: merge() puts the parts together."
-        )
-    limit = _checked_limit(max_seconds)
     log_offsets = log_offset(counts, options.offset)
     cautions = _cautions(counts, design, options, slope_chosen=slope is not None)
     for caution in cautions:
@@ -248,7 +248,7 @@ def fit(
         throw=throw,
         sample_covariance=covariance,
     )
-    job = Job(method, plan, int(seed), settings, limit)
+    job = Job(method, plan, int(seed), settings, choices.max_seconds)
     metadata = provenance(counts, seed=seed) | as_metadata(cautions) | {"usage_test": usage_test}
     whole = Whole(
         design=design,
@@ -264,6 +264,8 @@ def fit(
         rest=left_out(counts),
     )
     every = Mirnas(counts)
+    if samples == SHARED:  # as far as it can be known before the fit
+        check_enough(sum(len(rows) >= FEWEST_ISOMIRS for rows in every.rows), *design.x.shape, what=NOT_ALONE)
     if part is not None:
         metadata["shard"] = str(part)
     if priors == LEARNED:
@@ -362,14 +364,6 @@ def _run(
         hand_on(found.interrupted)
     say_outcome(result)
     return result
-
-
-def _checked_limit(max_seconds: float | None) -> float | None:
-    if max_seconds is None:
-        return None
-    if isinstance(max_seconds, bool) or not isinstance(max_seconds, Real) or not float(max_seconds) > 0:
-        raise InputError(f"max_seconds is {max_seconds!r}: give seconds, more than 0.")
-    return float(max_seconds)
 
 
 def _cautions(counts: xr.Dataset, design: Design, options: Options, *, slope_chosen: bool) -> list[Caution]:

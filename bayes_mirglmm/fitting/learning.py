@@ -120,5 +120,5 @@ def check_priors(priors: Any, method: str) -> None:
         )
     if not method_named(method).has_draws:
         raise InputError(
-            f"method={method!r} has no priors: leave priors out, or choose method='laplace' or 'nuts'."
+            f"method={method!r} has no priors: leave priors= out, or choose method='laplace' or 'nuts'."
         )

@@ -105,7 +105,7 @@ def close_shard(folder: str | PathLike[str], ledger: Ledger) -> None:
     ledger.close()
     if ledger.waiting:
         raise SaveError(
-            f"{ledger.path} could not be written to its end: make room, and finish it with resume (--resume)."
+            f"{ledger.path} could not be written to its end: make room, and finish it with resume=True (--resume)."
         )
     ledger.path.rename(Path(folder) / SHARD)
 

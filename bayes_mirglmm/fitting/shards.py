@@ -46,7 +46,7 @@ def as_shard(value: str | Sequence[int] | None) -> Shard | None:
         shard = Shard(0, 0)
     if not 1 <= shard.number <= shard.of:
         raise InputError(
-            f"shard is {value!r}: give the part and the number of parts, '3/20' for the third of twenty."
+            f"shard={value!r}: give the part and the number of parts, '3/20' for the third of twenty."
         )
     return shard
 
@@ -168,7 +168,7 @@ def _found(folders: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -
         open_ones = [folder for folder in inside if (folder / LEDGER).exists()]
         if open_ones:
             raise InputError(
-                f"{open_ones[0]} holds a part that is not finished: finish it with resume (--resume)."
+                f"{open_ones[0]} holds a part that is not finished: finish it with resume=True (--resume)."
             )
         own = [folder / SHARD for folder in inside if (folder / SHARD).exists()]
         if not own:

@@ -207,7 +207,7 @@ class _Crew:
         return ClusterError(
             f"the Dask scheduler at {self.client.scheduler.address if self.client.scheduler else '?'} went away before "
             f"the fit was done: {len(self.line) + len(self.flying)} of {len(self.inputs)} miRNAs were left. Start it "
-            "again; what is finished stands in the ledger, if the fit has one (resume=True, --resume)."
+            "again; where the fit has a ledger, resume=True (--resume) goes on with what is finished."
         )
 
 

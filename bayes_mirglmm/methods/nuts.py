@@ -265,8 +265,8 @@ def resolve_settings(given: Mapping[str, Any]) -> Settings:
     for name, least in (("draws", 4), ("chains", 1), ("tune", 20)):
         value = given.get(name, least)
         if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-            raise InputError(f"{name} is {value!r}: give a whole number, {least} or more.")
+            raise InputError(f"{name}={value!r}: give a whole number, {least} or more.")
     rate = given.get("target_accept", 0.9)
     if not isinstance(rate, int | float | np.floating) or not 0 < rate < 1:
-        raise InputError(f"target_accept is {rate!r}: give a number between 0 and 1, 0.9 say.")
+        raise InputError(f"target_accept={rate!r}: give a number between 0 and 1, 0.9 say.")
     return Settings(**given)

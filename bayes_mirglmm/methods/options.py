@@ -45,12 +45,13 @@ def check_samples(samples: str, method: str, preset: str | None) -> None:
     if samples == "shared" and (method != "ml" or preset is not None):
         what = f"method={method!r}" if method != "ml" else f"preset={preset!r}"
         remedy = (
-            " A Bayesian fit has these effects too: fit.ml.effects(samples='shared')."
+            " A Bayesian fit has these effects too, in Python: fit.ml.effects(samples='shared')."
             if method != "ml"
             else ""
         )
         raise InputError(
-            f"samples='shared' is of effects by maximum likelihood, not of {what}: leave one of the two out.{remedy}"
+            f"samples='shared' (--shared-samples) is of effects by maximum likelihood, not of {what}: leave one of the "
+            f"two out.{remedy}"
         )
 
 
@@ -136,9 +137,10 @@ def resolve_settings(method: Method, given: Mapping[str, Any]) -> Any:
     strange = [name for name in given if name not in method.settings]
     if strange:
         takers = [repr(m.name) for m in METHODS.values() if strange[0] in m.settings]
+        shown = " and ".join(f"{name}={given[name]!r}" for name in strange)
         raise InputError(
-            f"{', '.join(strange)}: of method={' or '.join(takers)} only; leave out, or choose that method in place of "
-            f"{method.name!r}."
+            f"{shown}: for method={' or '.join(takers)} only, and not for {method.name!r}. Leave it out, or choose "
+            "that method."
         )
     return method.engine.resolve_settings(given) if method.settings else None
 

@@ -23,7 +23,13 @@ from bayes_mirglmm.results.inference import (
 from bayes_mirglmm.results.outliers import flag_isomirs
 from bayes_mirglmm.results.posterior_tables import posterior_effects_table, posterior_isomir_table
 from bayes_mirglmm.results.selection import interval_level
-from bayes_mirglmm.results.shared_samples import ISOMIR_MEAN, SAMPLES, SHARED, shared_effects_table
+from bayes_mirglmm.results.shared_samples import (
+    ISOMIR_MEAN,
+    SAMPLES,
+    SHARED,
+    check_fixed_alone,
+    shared_effects_table,
+)
 from bayes_mirglmm.results.shrinkage import shrunken
 from bayes_mirglmm.results.terms import (
     INTERCEPT,
@@ -259,11 +265,8 @@ def chosen_samples(fit: "Fit", samples: str | None, estimand: str | None = None)
         raise InputError(
             "samples='shared' is of fits by maximum likelihood: take fit.ml.effects(samples='shared')."
         )
-    if chosen == SHARED and fit.design.random:
-        raise InputError(
-            "samples='shared' takes fixed effects alone: put the groups of samples into the formula as a factor, "
-            "without (1 | ...), or use samples='independent'."
-        )
+    if chosen == SHARED:
+        check_fixed_alone(fit.design.random)
     if chosen != SHARED and estimand not in (None, ISOMIR_MEAN):
         raise InputError(
             f"estimand={estimand!r} is of samples='shared': the fixed effects of the model are {ISOMIR_MEAN}."

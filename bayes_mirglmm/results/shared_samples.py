@@ -4,6 +4,8 @@ Learned from the fit by maximum likelihood, from the miRNAs that converged; noth
 whenever it is learned.
 """
 
+from collections.abc import Collection
+
 import numpy as np
 import pandas as pd
 import xarray as xr
@@ -32,6 +34,8 @@ ESTIMANDS = (ISOMIR_MEAN, WEIGHTED_MEAN)
 #: How effects take the samples: as exchangeable, or under the covariance that they share.
 INDEPENDENT, SHARED = "independent", "shared"
 SAMPLES = (INDEPENDENT, SHARED)
+OPTION = "samples='shared' (--shared-samples)"
+OTHERWISE = "samples='independent' (a run without --shared-samples)"
 DIRECTIONS = 5
 #: Share of unchanged miRNAs below, and noise ratio above which borrowing may take effects for noise: so it did between
 #: halves of the TCGA patients, tumour against normal tissue.
@@ -57,16 +61,7 @@ class SharedSamples:
         self.rows = np.flatnonzero(fitted(data) & converged(data))
         x = data["x"].values
         n, p = x.shape
-        if len(self.rows) < FEWEST_MIRNAS:
-            raise InputError(
-                f"{len(self.rows)} miRNAs were fitted: what samples share cannot be learned from fewer than "
-                f"{FEWEST_MIRNAS}. Use samples='independent', or a looser filter."
-            )
-        if n - p < FEWEST_RESIDUALS:
-            raise InputError(
-                f"{n} samples and {p} coefficients leave {n - p} residual direction(s): what samples share needs "
-                f"{FEWEST_RESIDUALS}. Take a variable out of the formula, add samples, or use samples='independent'."
-            )
+        check_enough(len(self.rows), n, p)
         self.cohort = learn_cohort(_responses(data, self.rows), x)
         # offsets that the user gave are knowledge: what all miRNAs do then is an effect
         self.shift = not str(data.attrs["offset_method"]).startswith(("column:", "log_column:"))
@@ -78,6 +73,39 @@ class SharedSamples:
         if key not in self._effects:
             self._effects[key] = cohort_effects(self.cohort, np.asarray(weights, float), shift=self.shift)
         return self._effects[key]
+
+
+def check_enough(mirnas: int, n: int, p: int, what: str = "were fitted") -> None:
+    """Refuse to learn from too few miRNAs, or from ``n`` samples of which ``p`` coefficients leave too little.
+
+    Raises
+    ------
+    InputError
+    """
+    if mirnas < FEWEST_MIRNAS:
+        raise InputError(
+            f"{mirnas} miRNAs {what}: what samples share cannot be learned from fewer than {FEWEST_MIRNAS}. Leave "
+            f"{OPTION} out, or filter less."
+        )
+    if n - p < FEWEST_RESIDUALS:
+        raise InputError(
+            f"{n} samples and {p} coefficients leave {n - p} residual direction(s): what samples share needs "
+            f"{FEWEST_RESIDUALS}. Take a variable out of the formula, add samples, or leave {OPTION} out."
+        )
+
+
+def check_fixed_alone(random: Collection[object]) -> None:
+    """Refuse a formula with random terms of the samples, which what the samples share has no place for.
+
+    Raises
+    ------
+    InputError
+    """
+    if random:
+        raise InputError(
+            f"{OPTION} takes fixed effects alone: leave it out, or put the groups of samples into the formula as a "
+            "factor in place of (.. | ..): '~ group + patient' for '~ group + (1 | patient)'."
+        )
 
 
 def _responses(data: xr.Dataset, rows: np.ndarray) -> list[Responses]:
@@ -232,8 +260,8 @@ def shared_cautions_of(shared: SharedSamples, weights: pd.DataFrame) -> list[Cau
                 f"{name}: what the miRNAs do along it follows what samples alike in it differ in: taken for noise it "
                 f"would be {at.noise_ratio:.1f} times that of other directions (p = {at.noise_p_value:.1g}). Effects "
                 "on many miRNAs and a shared difference of the groups (degradation, batch, cell composition) cannot "
-                "be told apart; nothing was borrowed across samples: the effects are those of samples='independent', "
-                "and p_beyond_shared takes what they do together for noise."
+                "be told apart; nothing was borrowed across samples: the effects are those of "
+                f"{OTHERWISE}, and p_beyond_shared takes what they do together for noise."
             )
             found.append(Caution("shared_direction", sentence))
         elif at.null_share < FEW_UNCHANGED and at.noise_ratio > LARGE_NOISE:
@@ -241,7 +269,7 @@ def shared_cautions_of(shared: SharedSamples, weights: pd.DataFrame) -> list[Cau
                 f"{name}: {100 * (1 - at.null_share):.0f} % of the miRNAs change, and their noise along it would be "
                 f"{at.noise_ratio:.1f} times that of other directions. Where effects follow what samples alike in it "
                 "differ in (more or less tumour in a tumour), what is borrowed across samples takes part of them away: "
-                "compare with samples='independent'."
+                f"compare with {OTHERWISE}."
             )
             found.append(Caution("shared_direction", sentence))
     return found

@@ -30,10 +30,20 @@ def check_usage_test(test: str, design: Design, known: tuple[str, ...] = TESTS) 
     ------
     InputError
     """
-    if test not in known:
-        raise InputError(f"the usage test {test!r} is not known: choose from {', '.join(map(repr, known))}.")
+    check_known_test(test, known)
     if test == SHARED:
         check_directions(design)
+
+
+def check_known_test(test: str, known: tuple[str, ...] = TESTS) -> None:
+    """Refuse a test of isomiR usage that is unknown.
+
+    Raises
+    ------
+    InputError
+    """
+    if test not in known:
+        raise InputError(f"the usage test {test!r} is not known: choose from {', '.join(map(repr, known))}.")
 
 
 def chosen_test(fit: "Fit") -> tuple[str, str]:

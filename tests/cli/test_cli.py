@@ -113,6 +113,12 @@ def test_every_option_reaches_the_library(run, files, tmp_path: Path, monkeypatc
         seen.update(given, formula=formula, isomirs=counts.sizes["isomir"])
         raise InputError("seen.")
 
+    # The words go together nowhere: they are looked at where they arrive.
+    words: dict[str, object] = {}
+    monkeypatch.setattr(
+        "bayes_mirglmm.fitting.choices.check_choices",
+        lambda formula, **given: words.update(formula=formula, **given),
+    )
     monkeypatch.setattr(bm, "fit", spy)
     result = run(
         "fit", *files.inputs, *DESIGN, "--slope", "group", "--method", "ml", "--offset", "tmm", "--model", "poisson",
@@ -142,6 +148,8 @@ def test_every_option_reaches_the_library(run, files, tmp_path: Path, monkeypatc
         tmp_path / "r",
     )
     assert 0 < int(str(seen["isomirs"])) < 41
+    assert words == {name: seen[name] for name in words}
+    assert len(words) == 25
 
 
 def test_contrasts_get_tables_of_their_own(run, files, tmp_path: Path):
@@ -238,6 +246,46 @@ def test_bad_input_is_one_paragraph_and_exit_code_2(
 
 
 @pytest.mark.usefixtures("no_fit")
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--offset", "medianratio"], "the offset 'medianratio' is not known. Did you mean 'median_ratio'?"),
+        (["--shard", "4/3"], "--shard 4/3: give the part"),
+        (["--draws", "100"], "--draws 100: for --method nuts only, and not for 'ml'"),
+        (["--draws", "0", "--method", "nuts"], "--draws 0: give a whole number"),
+        (["--priors", "learned"], "--method ml has no priors: leave --priors out"),
+        (["--criterion", "reml", "--method", "laplace"], "--criterion reml is a choice of --method ml"),
+        (["--method", "mcmc"], "--method mcmc is not one of"),
+        (["--shared-samples", "--method", "laplace"], "--shared-samples is of effects by maximum likelihood"),
+        (
+            ["--design", "~ group + (1 | case)", "--shared-samples"],
+            "--shared-samples takes fixed effects alone",
+        ),
+        (["--design", "~ group +"], "cannot be parsed"),
+        (["--slope", "age"], "is not in the formula '~ group'"),
+        (
+            ["--reference", "grup=ctrl"],
+            "--reference names 'grup', which the design does not use. Did you mean",
+        ),
+        (["--omnibus", "batch"], "'batch' is not a term of the formula"),
+        (["--contrast", "group=high"], "names one level"),
+        (["--contrast", "group:high,low"], "--contrast 'group:high,low' is not understood"),
+        (["--contrast", "pairs:grup"], "'grup' is not a variable of the formula. Did you mean 'group'?"),
+        (["--mirnas", ","], "no name is in it"),
+        (["--max-seconds", "0"], "--max-seconds 0.0: give seconds"),
+    ],
+)
+def test_what_words_tell_is_told_before_anything_is_read(
+    run, tmp_path: Path, options: list[str], message: str
+):
+    design = [] if "--design" in options else ["--design", "~ group"]
+    result = run("fit", tmp_path / "nowhere.tsv", *design, *options, "--out", tmp_path / "run")
+    assert (result.code, result.out) == (2, "")
+    assert message in result.err
+    assert "Reading" not in result.err
+    assert not (tmp_path / "run").exists()
+
+
 def test_counts_without_a_sample_table_are_refused_by_the_option(run, files, tmp_path: Path):
     result = run("fit", files.counts, *DESIGN, "--out", tmp_path / "run")
     assert result.code == 2
@@ -600,7 +648,7 @@ def test_fit_by_nuts(run, files, tmp_path: Path):
     assert loaded.data.sizes["draw"] == 120
     refused = run("fit", *files.inputs, *DESIGN, "--draws", "60", "--out", tmp_path / "other")
     assert refused.code == 2
-    assert "of --method nuts only" in refused.err
+    assert "for --method nuts only" in refused.err
 
 
 def test_a_run_that_its_disk_does_not_take_is_saved_elsewhere(run, files, tmp_path: Path, monkeypatch):

@@ -1,10 +1,12 @@
 """Contrasts as they are typed."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from bayes_mirglmm.cli.contrasts import parse_contrast
+from bayes_mirglmm.cli.contrasts import check_words, parse_contrast
 from bayes_mirglmm.cli.options import ordered_references
 from bayes_mirglmm.design.build import build_design
 from bayes_mirglmm.design.contrasts import contrast_weights
@@ -93,3 +95,41 @@ def test_levels_in_order():
     found = ordered_references({"dose": "none, low", "group": "a,b"}, table)
     assert found == {"dose": ["none", "low"], "group": "a,b"}
     assert build_design(SAMPLES, "~ time").factors["time"] == ("0h", "6h", "12h", "24h")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "group=B,A",
+        'group="B, old",A | time=6h',
+        "pairs:group | time",
+        "late: group=B,A",
+        "0.5 group[T.B] - group[T.C]",
+        "late B: group[T.B] + group[T.B]:time[T.6h]",
+        "age",
+        "1/3 age - 2*log(dose)",
+        "poly(age, 2)[1]",
+        "np.sqrt(dose) + `cell type`",
+        "Intercept",
+    ],
+)
+def test_words_that_may_be_a_contrast_pass(text):
+    check_words([text], "~ group * time + age + poly(age, 2) + log(dose) + np.sqrt(dose) + `cell type`")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("group=B", "names one level"),
+        ("group=B,", "names one level"),
+        ("grp=B,A", "'grp' is not a variable of the formula. Did you mean 'group'?"),
+        ("pairs:", "'' is not a variable"),
+        ("group:B,A", "is not understood"),
+        ("group B", "is not understood"),
+        ("B - A", "is not understood"),
+        ("group=B,A | time", "write what stands after '|' as VARIABLE=LEVEL"),
+    ],
+)
+def test_words_that_can_be_no_contrast_are_refused(text, message):
+    with pytest.raises(InputError, match=re.escape(message)):
+        check_words([text], "~ group * time")

@@ -29,6 +29,19 @@ from bayes_mirglmm.cli.language import spoken
         ("reference= names 'x'", "--reference names 'x'"),
         ("a choice of method='ml'.", "a choice of --method ml."),
         ("seed=1.5: give an integer", "--seed 1.5: give an integer"),
+        ("seed=-1: give an integer", "--seed -1: give an integer"),
+        ("sum_replicates='lib' (--sum-by lib): no value", "--sum-by lib: no value"),
+        (
+            "and reference={'g': [...]} (--reference g=LEVEL,LEVEL) gives",
+            "and --reference g=LEVEL,LEVEL gives",
+        ),
+        (
+            "with samples='independent' (a run without --shared-samples).",
+            "with a run without --shared-samples.",
+        ),
+        ("mirnas= names 'x'", "--mirnas names 'x'"),
+        ("fit.status() (status.tsv) has the reason", "status.tsv has the reason"),
+        ("leave samples='shared' (--shared-samples) out", "leave --shared-samples out"),
     ],
 )
 def test_arguments_become_options(message, here):

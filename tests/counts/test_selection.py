@@ -59,12 +59,12 @@ def test_one_that_a_filter_has_dropped_has_its_own_reason(counts):
     status = fit.status().set_index("mirna")["status"]
     assert status["sim-miR-1"] == "low_expression"
     assert status["sim-miR-3"] == "not_selected"
-    with pytest.raises(InputError, match="filters have left no isomiR of sim-miR-1"):
+    with pytest.raises(InputError, match="mirnas= names sim-miR-1, of which the filters have left no isomiR"):
         bm.fit(kept, "~ group", mirnas="sim-miR-1", progress=False)
 
 
 def test_names_that_do_not_exist_are_refused_with_the_nearest(counts):
-    with pytest.raises(InputError, match=r"no 'sim-mir-22'.*Did you mean 'sim-miR-2'"):
+    with pytest.raises(InputError, match=r"mirnas= names 'sim-mir-22'.*Did you mean 'sim-miR-2'"):
         bm.filter_counts(counts, mirnas=["sim-mir-22"])
     with pytest.raises(InputError, match="empty"):
         bm.inspect_counts(counts, mirnas=[])

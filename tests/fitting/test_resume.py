@@ -440,7 +440,7 @@ def test_the_search_of_maximum_likelihood_is_stopped(counts, monkeypatch):
 
 @pytest.mark.parametrize("value", [0, -1, True, float("nan"), "5"])
 def test_a_time_that_is_none(counts, value):
-    with pytest.raises(InputError, match="max_seconds is"):
+    with pytest.raises(InputError, match="max_seconds="):
         bm.fit(counts, "~ group", max_seconds=value, **QUICK)
 
 

@@ -309,11 +309,11 @@ def test_edge_cases(counts):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"draws": 0}, "draws is 0"),
-        ({"draws": 10.5}, r"draws is 10\.5"),
-        ({"chains": -1}, "chains is -1"),
-        ({"tune": True}, "tune is True"),
-        ({"target_accept": 1.0}, r"target_accept is 1\.0"),
+        ({"draws": 0}, "draws=0: give"),
+        ({"draws": 10.5}, r"draws=10\.5: give"),
+        ({"chains": -1}, "chains=-1: give"),
+        ({"tune": True}, "tune=True: give"),
+        ({"target_accept": 1.0}, r"target_accept=1\.0: give"),
         ({"preset": "mirglmm"}, "maximum likelihood"),
         ({"df": "t"}, "maximum likelihood"),
         ({"seed": True}, "seed=True"),
@@ -326,7 +326,9 @@ def test_bad_settings_are_refused_before_anything_runs(counts, options, message)
 
 
 def test_settings_of_nuts_are_refused_for_other_methods(counts):
-    with pytest.raises(bm.InputError, match="draws, chains: of method='nuts' only"):
+    with pytest.raises(
+        bm.InputError, match="draws=10 and chains=2: for method='nuts' only, and not for 'ml'"
+    ):
         bm.fit(counts, "~ group", draws=10, chains=2)
     with pytest.raises(bm.InputError, match="no draws to diagnose"):
         bm.fit(counts, "~ group", progress=False).diagnostics()

@@ -253,7 +253,8 @@ def test_known_offsets_are_kept(simulation):
     assert known.shared_samples()["shift"].iloc[0] == 0
 
 
-def test_refusals(fit: bm.Fit, simulation):
+def test_refusals(fit: bm.Fit, simulation, monkeypatch):
+    """Those of a fit come before any miRNA is fitted."""
     with pytest.raises(
         bm.InputError, match="samples='alike' is not known: choose one of independent, shared"
     ):
@@ -262,6 +263,12 @@ def test_refusals(fit: bm.Fit, simulation):
         fit.effects(estimand="median")
     with pytest.raises(bm.InputError, match="estimand='weighted_mean' is of samples='shared'"):
         fit.effects(samples="independent", estimand="weighted_mean")
+    monkeypatch.setattr("bayes_mirglmm.fitting.fit.fit_every_mirna", lambda *_, **__: pytest.fail("fitted"))
+    with pytest.raises(
+        bm.InputError,
+        match=r"samples='shared' \(--shared-samples\) takes fixed effects alone: leave it out, or put",
+    ):
+        bm.fit(simulation.counts, "~ group + (1 | batch)", samples="shared")
     with pytest.raises(bm.InputError, match="not of method='laplace'"):
         bm.fit(simulation.counts, "~ group", method="laplace", samples="shared")
     with pytest.raises(bm.InputError, match="not of preset='mirglmm'"):
