@@ -265,7 +265,8 @@ def fit(
     )
     every = Mirnas(counts)
     if samples == SHARED:  # as far as it can be known before the fit
-        check_enough(sum(len(rows) >= FEWEST_ISOMIRS for rows in every.rows), *design.x.shape, what=NOT_ALONE)
+        able = sum(len(rows) >= FEWEST_ISOMIRS for rows in every.rows)
+        check_enough(able, len(design.samples), len(design.terms), NOT_ALONE)
     if part is not None:
         metadata["shard"] = str(part)
     if priors == LEARNED:
