@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from bayes_mirglmm.design.centring import centred, is_product, keep_model
-from bayes_mirglmm.design.random_terms import RandomText, split_formula
+from bayes_mirglmm.design.random_terms import RandomText, built_in, split_formula
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.suggest import did_you_mean
 
@@ -43,6 +43,8 @@ FUNCTIONS = frozenset(
     }
 )
 NUMPY_FUNCTIONS = frozenset({"abs", "arcsinh", "exp", "log", "log10", "log1p", "log2", "sqrt"})
+#: Names that a counts container has for itself, so that no sample table has a column of that name.
+NEVER_COLUMNS = ("sample", "isomir", "sequence")
 _ARITHMETIC = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.Pow, ast.USub, ast.UAdd)
 _PASSIVE = (ast.Expression, ast.Load, ast.BinOp, ast.UnaryOp, ast.keyword, ast.Tuple, ast.List, *_ARITHMETIC)
 
@@ -137,6 +139,9 @@ def parse_formula(text: str, columns: Sequence[str] | None) -> Formula:
     if columns is not None:
         for name in variables:
             check_column(name, columns, f"the formula {text!r}")
+    for name in (*variables, *(name for term in random for name in term.variables)):
+        if columns is None and name in NEVER_COLUMNS:
+            raise InputError(f"the formula {text!r} uses {name!r}, which is no column.{built_in(name)}")
     return Formula(text, tuple(terms), variables, frozenset(as_factors), fixed, random)
 
 
@@ -196,8 +201,9 @@ def check_column(name: str, columns: Iterable[str], where: str) -> None:
     names = [str(column) for column in columns]
     if name not in names:
         raise InputError(
-            f"{where} uses {name!r}, which is not a column of the sample table.{did_you_mean(name, names)} "
-            f"Its columns are: {', '.join(names) or 'none (the counts have no sample table)'}."
+            f"{where} uses {name!r}, which is not a column of the sample table."
+            f"{built_in(name) or did_you_mean(name, names)} Its columns are: "
+            f"{', '.join(names) or 'none (the counts have no sample table)'}."
         )
 
 
@@ -246,6 +252,7 @@ def model_matrix(formula: Formula, table: pd.DataFrame, *, centre: bool = True) 
 
     parsed = parse(formula.fixed)
     assert isinstance(parsed, SimpleFormula)
+    _refuse_factors_as_numbers(parsed, formula, table)
     x, spec = _evaluated(parsed, formula, table)
     indices = tuple(tuple(columns) for columns in spec.term_indices.values())
     found = ModelMatrix(x, tuple(str(name) for name in spec.column_names), indices, {}, spec, None, ())
@@ -264,6 +271,21 @@ def model_matrix(formula: Formula, table: pd.DataFrame, *, centre: bool = True) 
     x[:, moved] = other[:, moved]
     centres = {name: mean for i in products for name, mean in _means(factors[i], table)}
     return replace(found, x=x, centres=centres, _centred=spec_centred, _moved=moved)
+
+
+def _refuse_factors_as_numbers(parsed: "SimpleFormula", formula: Formula, table: pd.DataFrame) -> None:
+    """Refuse to compute with a factor: ``log(group)``."""
+    for factor in (factor for term in parsed for factor in term.factors):
+        if factor.eval_method.name != "PYTHON" or re.fullmatch(r"I\([\w.`]*\)", factor.expr):
+            continue
+        for name in _expression(factor.expr, formula.text)[0]:
+            if isinstance(table[name].dtype, pd.CategoricalDtype):
+                levels = list(table[name].cat.categories)
+                shown = ", ".join(levels[:5]) + (", ..." if len(levels) > 5 else "")
+                raise InputError(
+                    f"the formula {formula.text!r} computes {factor.expr}, and {name!r} is a factor (levels {shown}), "
+                    f"not numbers: write {name} alone, or name a column of numbers."
+                )
 
 
 def _means(factors: Sequence[str], table: pd.DataFrame) -> Iterator[tuple[str, float]]:

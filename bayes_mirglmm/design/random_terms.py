@@ -24,6 +24,24 @@ CONTAINED = 1e-9  # relative distance from the span of a term's columns at which
 EXAMPLES = "(1 | patient), (time | patient) and (1 | hospital/patient)"
 
 
+#: What R's formulas call samples and isomiRs, without marks: miRglmm's ``(1 | sample_labels)``, ``(group | sequence)``.
+SAMPLE_WORDS = frozenset({"sample", "samples", "sampleid", "samplename", "samplelabel", "samplelabels"})
+ISOMIR_WORDS = frozenset({"isomir", "isomirs", "isomirid", "sequence", "sequences"})
+
+
+def built_in(name: str) -> str:
+    """Say, of a name for the samples or the isomiRs, that their effects are in every model; else an empty string."""
+    word = re.sub("[^a-z0-9]", "", name.lower())
+    if word in SAMPLE_WORDS:
+        return " Every model has an effect of each sample already: leave the term out."
+    if word in ISOMIR_WORDS:
+        return (
+            " Every model has effects of each isomiR already, an intercept and slopes of the variable that slope= "
+            "names: leave the term out."
+        )
+    return ""
+
+
 class RandomText(NamedTuple):
     """A random term as it was written: columns that vary, and the columns whose levels it varies over."""
 
@@ -186,7 +204,8 @@ def build_random_terms(
             if name not in columns:
                 raise InputError(
                     f"the formula {formula!r} uses {name!r}, which is not a column of the sample table."
-                    f"{did_you_mean(name, list(columns))} Its columns are: {', '.join(columns) or 'none'}."
+                    f"{built_in(name) or did_you_mean(name, list(columns))} Its columns are: "
+                    f"{', '.join(columns) or 'none'}."
                 )
             refuse_missing(columns[name], name)
         level, levels = _grouped([columns[name] for name in text.grouping])

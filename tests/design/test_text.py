@@ -5,6 +5,7 @@ import pytest
 
 from bayes_mirglmm.design.build import build_design
 from bayes_mirglmm.design.covariates import coded_levels
+from bayes_mirglmm.design.words import parse_words
 from bayes_mirglmm.errors import InputError
 
 GROUP = ["x", "y"] * 4
@@ -86,3 +87,39 @@ def test_a_covariate_may_not_be_called_as_the_intercept():
             InputError, match=r"'Intercept' .* has the name that the model gives to its own intercept"
         ):
             build_design(table, **more)
+
+
+@pytest.mark.parametrize(
+    "term", ["log(group)", "scale(group)", "bs(group, 3)", "I(2 * group)", "score:np.log(group)"]
+)
+def test_nothing_is_computed_of_a_factor(term):
+    table = pd.DataFrame({"group": GROUP, "score": [1.0, 2, 2, 3, 1, 4, 2, 5]})
+    with pytest.raises(
+        InputError, match=r"computes .*group.*, and 'group' is a factor \(levels x, y\), not numbers: write"
+    ):
+        build_design(table, f"~ {term}")
+    assert build_design(table, "~ C(group) + I(score)").terms == ("Intercept", "C(group)[T.y]", "I(score)")
+    assert build_design(table, "~ I(group)").terms == ("Intercept", "I(group)[T.y]")
+
+
+@pytest.mark.parametrize(
+    ("term", "message"),
+    [
+        ("(1 | sample)", "Every model has an effect of each sample already: leave the term out."),
+        ("(1 | sample_labels)", "Every model has an effect of each sample already: leave the term out."),
+        ("sample", "Every model has an effect of each sample already: leave the term out."),
+        ("(1 + group | sequence)", "Every model has effects of each isomiR already, an intercept and slopes"),
+        ("(1 | grop)", "Did you mean 'group'"),
+    ],
+)
+def test_effects_that_every_model_has_are_named(term, message):
+    with pytest.raises(InputError, match="which is not a column of the sample table") as refused:
+        build_design(pd.DataFrame({"group": GROUP}), f"~ group + {term}")
+    assert message in str(refused.value)
+
+
+@pytest.mark.parametrize("term", ["(1 | sample)", "sample", "(group | isomir)"])
+def test_some_of_them_are_told_by_the_words_alone(term):
+    with pytest.raises(InputError, match=r"Every model has .*: leave the term out"):
+        parse_words(f"~ group + {term}")
+    assert parse_words("~ group + (1 | patient)").used == ("group",)
