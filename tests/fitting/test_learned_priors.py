@@ -139,7 +139,7 @@ def test_too_few_mirnas_and_methods_without_priors_are_refused(counts, default):
         bm.fit(few, "~ group", priors="learned", **OPTIONS)
     with pytest.raises(InputError, match="there are 0 with a sound posterior; from 20"):
         learn([drawn_parameters(default).without(default.mirnas)], default.spec.priors)
-    with pytest.raises(InputError, match="method='ml' has no priors: leave priors out"):
+    with pytest.raises(InputError, match="method='ml' has no priors: leave priors= out"):
         bm.fit(counts, "~ group", priors="learned")
     with pytest.raises(InputError, match="learned from draws, which method='ml' has none of"):
         default.ml.learned_priors()
