@@ -196,6 +196,10 @@ CAUTIONS: dict[str, str] = {
         "Look at sample_directions.tsv and bm.plot_shared_samples(fit) for what the groups differ in besides, put what "
         "is measured into the formula, and read p_beyond_shared for miRNAs that go beyond what all do."
     ),
+    "nothing_fitted": (
+        "status.tsv has the reason of each. Rows of the counts should be isomiRs, several of a miRNA; lower the "
+        "expression filters where they leave too few, and look at the failed ones where there are any."
+    ),
     "interrupted": (
         "The miRNAs that are missing have the status interrupted; resume=True (--resume) fits them, where the fit has "
         "a ledger."

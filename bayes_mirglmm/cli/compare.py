@@ -159,11 +159,11 @@ def _print(reporter: Reporter, compared: "Comparison") -> None:
     columns = [
         "",
         "miRNAs",
-        "correlation",
-        "rms difference",
-        "width ratio",
-        "a in b's interval",
-        "called a | both | b",
+        "Pearson\nr",
+        "rms\ndiff.",
+        "width\nratio",
+        "a in b's\n| b in a's",
+        "called: a |\nboth | b",
     ]
     reporter.show(table(columns, rows))
 

@@ -95,7 +95,7 @@ def print_inspection(reporter: Reporter, found: "Inspection", *, every_sample: b
         for r in found.stages.to_dict("records")
     ]
     reporter.show(table(["", "miRNAs", "isomiRs", "reads", "share"], stages))
-    reporter.say("\nDropped by the filters", "bold")
+    reporter.say("\nLeft out of the fit", "bold")
     drops = [
         (r["meaning"], f"{r['mirnas']:,}", f"{r['isomirs']:,}", f"{r['reads']:,}")
         for r in found.drops.to_dict("records")

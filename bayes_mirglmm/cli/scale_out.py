@@ -173,6 +173,10 @@ def merge(
     Everything that spans miRNAs (adjusted p-values, shrinkage, what samples share) is that of all of them, as if they
     had been fitted in one run. The counts are not read again.
 
+    What the fit is, its parts know: options such as --shared-samples, --usage-test or --prob are given to every part,
+    and cannot be given here. What is asked of the finished whole is asked here: contrasts, terms, --influence, the
+    report.
+
     Example:
 
         bayes-mirglmm merge parts --out run

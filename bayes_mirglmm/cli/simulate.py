@@ -134,7 +134,8 @@ def simulate(
     )
     reporter.say(
         f"{mirnas:,} miRNAs, {drawn.counts.sizes['isomir'] - 1:,} isomiRs, {drawn.counts.sizes['sample']} samples "
-        f"(seed {seed}). {int(truth['changed'].sum())} miRNAs differ between groups, "
+        f"(seed {seed}), and a row, miRNA background, for all other reads of each library. "
+        f"{int(truth['changed'].sum())} miRNAs differ between groups, "
         f"{int(truth['usage'].sum())} have isomiRs that change by different amounts."
     )
     options = " --criterion reml" if paired else ""

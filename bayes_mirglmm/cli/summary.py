@@ -44,10 +44,10 @@ def summarise(fit: "Fit", out: Path, files: dict[str, Path], omnibus: Sequence[s
 
     ``hits`` has the coefficients that are findings, ``contrasts`` and ``omnibus`` what was asked for besides. ``top``
     has the smallest p-values of the coefficient that is asked for first, with ``lower_log2`` and ``upper_log2``, the
-    interval of ``log2_fc``. Where no degrees of freedom are left, nothing is counted.
+    interval of ``log2_fc``. Where no degrees of freedom are left, or nothing was fitted, nothing is counted.
     """
     status, effects, usage = fit.status(), called_effects(fit), fit.usage()
-    tested = fit.design.residual_df >= 1
+    tested = fit.design.residual_df >= 1 and len(fit) > 0
     terms = findings(fit.design) if tested else []
     call, (usage_test, reason) = usage_column(fit), chosen_test(fit)
     summary: dict[str, Any] = {
@@ -70,7 +70,9 @@ def summarise(fit: "Fit", out: Path, files: dict[str, Path], omnibus: Sequence[s
         "cautions": [spoken(caution) for caution in from_metadata(fit.metadata)],
         "tables": {name: str(path) for name, path in files.items()},
     }
-    if usage_test == SHARED_USAGE and tested:
+    if not len(fit):
+        summary["usage_reason"] = ""  # a caution says it of all
+    elif usage_test == SHARED_USAGE and tested:
         about = fit.usage_shared().iloc[0]
         summary |= {"usage_verdict": about["verdict"], "usage_reason": about["reason"]}
         if usage_confounded(fit):
@@ -131,6 +133,8 @@ def print_summary(reporter: Reporter, fit: "Fit", summary: dict[str, Any]) -> No
         reporter.say(
             "\nNothing is tested: the design leaves no degrees of freedom. effects.tsv has estimates.", "bold"
         )
+    if not len(fit):
+        reporter.say("\nNothing was fitted, so that there is nothing to test.", "bold")
     if summary["hits"]:
         reporter.say(f"\nAt a {fit.method.rate} of {FDR:g}", "bold")
         _print_hits(reporter, fit, summary)

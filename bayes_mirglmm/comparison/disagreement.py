@@ -18,6 +18,7 @@ USAGE_P = 0.05
 DOMINANT = 0.7  # share of a miRNA's reads
 APART = 0.2  # natural log: distance of a dominant isomiR's effect from the miRNA's that is worth a word
 WIDER = 2.0
+NEGLIGIBLE = 0.005  # natural log, half a percent: a difference that shows as 0.00 and needs no cause
 
 
 def disagreements_table(a: Source, b: Source, n: int, fdr: float) -> pd.DataFrame:
@@ -134,11 +135,15 @@ def _why(mirna: str, a: Source, b: Source, reasons: list[Reasons]) -> str:
     by_word: dict[str, str] = {}  # two fits of the same counts say most things twice
     for reason in [reason for r in reasons for reason in r.of(mirna)]:
         by_word.setdefault(reason.split(":")[0], reason)
-    found = list(by_word.values())
+    estimates = [float(s.table["estimate"].to_numpy()[s.table.index.get_loc(mirna)]) for s in (a, b)]
+    differ = abs(estimates[1] - estimates[0]) >= NEGLIGIBLE
+    found = list(by_word.values()) if differ else []
     errors = [float(s.table["std_error"].to_numpy()[s.table.index.get_loc(mirna)]) for s in (a, b)]
     if min(errors) > 0 and max(errors) > WIDER * min(errors):
         wide = (a, b)[int(np.argmax(errors))].name
         found.append(f"width: {wide} has {max(errors) / min(errors):.1f} times the standard error")
     if found:
         return "; ".join(found)
+    if not differ:
+        return "the estimates agree"
     return "no cause seen" if reasons else "unknown: neither side is a fit of this package"

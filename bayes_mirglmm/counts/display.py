@@ -47,7 +47,7 @@ def tables(found: "Inspection") -> list[tuple[str, pd.DataFrame]]:
         shown.append(("Sample table (the first level of a factor is its reference)", found.columns))
     share = found.stages["share"].map(lambda value: f"{100 * value:.1f} %")
     shown.append(("From the file to the fit", found.stages.assign(share=share)))
-    shown.append(("Dropped by the filters", found.drops[["meaning", "mirnas", "isomirs", "reads"]]))
+    shown.append(("Left out of the fit", found.drops[["meaning", "mirnas", "isomirs", "reads"]]))
     return [(title, _readable(table)) for title, table in shown]
 
 

@@ -19,9 +19,10 @@ from bayes_mirglmm.counts.plausibility import count_cautions
 from bayes_mirglmm.counts.replicates import replicate_caution
 from bayes_mirglmm.counts.selection import NOT_ASKED, select_mirnas
 from bayes_mirglmm.errors import InputError
-from bayes_mirglmm.outcomes import FEWEST_ISOMIRS, MIN_ISOMIR_LOG_CPM, MIN_MIRNA_LOG_CPM
+from bayes_mirglmm.outcomes import FEWEST_ISOMIRS, MIN_ISOMIR_LOG_CPM, MIN_MIRNA_LOG_CPM, TOO_FEW_ISOMIRS
 
 MANY_LEVELS = 12  # a text column with more levels is listed by its number of levels
+LARGE_SHARE = 0.05  # of all reads, from which on the one that is left out is named
 UNEVEN_TOTALS = 10.0  # ratio of the largest to the smallest total that is worth a remark
 
 
@@ -47,7 +48,8 @@ class Inspection:
     stages : pandas.DataFrame
         ``stage``, ``mirnas``, ``isomirs``, ``reads`` and ``share`` (of all reads) from the file to the fit.
     drops : pandas.DataFrame
-        A row per reason: ``reason``, ``mirnas`` (that lost an isomiR for it), ``isomirs``, ``reads``,
+        A row per reason, the filters and at last miRNAs with too few isomiRs for a fit: ``reason``, ``mirnas`` (that
+        lost an isomiR for it), ``isomirs``, ``reads``,
         ``meaning`` (a sentence).
     """
 
@@ -116,7 +118,7 @@ def inspect_counts(
         samples=_samples(counts),
         columns=_columns(counts),
         stages=_stages(counts, lost, reads),
-        drops=_drops(lost, reads, thresholds),
+        drops=_drops(lost, reads, thresholds, kept["mirna"].values),
     )
 
 
@@ -176,13 +178,25 @@ def _stages(counts: xr.Dataset, lost: pd.DataFrame, reads: pd.Series) -> pd.Data
     return table.assign(share=table["reads"] / max(int(reads.sum()), 1))
 
 
-def _drops(lost: pd.DataFrame, reads: pd.Series, thresholds: dict[str, float]) -> pd.DataFrame:
+def _drops(
+    lost: pd.DataFrame, reads: pd.Series, thresholds: dict[str, float], owners: np.ndarray
+) -> pd.DataFrame:
     rows = []
     for reason, threshold in thresholds.items():
         part = lost[lost["reason"] == reason]
         what = "summed counts of the miRNA" if reason == LOW_MIRNA else "isomiR"
         meaning = f"median CPM of the {what} at most {np.exp(threshold):.3g} (natural log {threshold:g})"
         rows.append((reason, part["mirna"].nunique(), len(part), int(reads[part["isomir"]].sum()), meaning))
+    left = pd.DataFrame({"mirna": owners, "reads": reads.drop(lost["isomir"]).to_numpy()})
+    alone = left[left.groupby("mirna")["reads"].transform("size") < FEWEST_ISOMIRS]
+    if len(alone):
+        meaning = f"fewer than {FEWEST_ISOMIRS} isomiRs left: not fitted"
+        largest = alone.iloc[int(alone["reads"].to_numpy().argmax())]
+        if largest["reads"] > LARGE_SHARE * reads.sum():
+            meaning += f"; {largest['mirna']} has {100 * largest['reads'] / reads.sum():.0f} % of all reads"
+        rows.append(
+            (TOO_FEW_ISOMIRS, alone["mirna"].nunique(), len(alone), int(alone["reads"].sum()), meaning)
+        )
     return pd.DataFrame(rows, columns=["reason", "mirnas", "isomirs", "reads", "meaning"])
 
 

@@ -23,11 +23,17 @@ from bayes_mirglmm.outcomes import (
     NOT_CONVERGED,
     NOT_SELECTED,
     TOO_FEW_ISOMIRS,
+    Caution,
+    as_metadata,
+    from_metadata,
 )
 from bayes_mirglmm.records import MirnaRecord
 from bayes_mirglmm.results import Fit
 
 logger = logging.getLogger(__name__)
+
+#: Kinds of cautions on estimates: beside the point where there are none.
+ON_ESTIMATES = ("few_samples", "slope", "saturated", "many_coefficients", "offset")
 
 ELSEWHERE = "It is fitted in another part (shard) of this fit."
 UNFINISHED = "The run was interrupted before this miRNA was finished."
@@ -175,13 +181,17 @@ def left_out(counts: xr.Dataset) -> list[MirnaRecord]:
 
 
 def say_outcome(fit: Fit) -> None:
-    """Warn, with the counts by status, where miRNAs failed, did not converge, or none could be fitted."""
+    """Warn, with the counts by status, where miRNAs failed, did not converge, or none could be fitted.
+
+    The last is also the first caution of the fit, in place of those on estimates that it does not have.
+    """
     status = pd.Series(fit.data["status"].values, index=fit.data["mirna"].values, dtype=object)
     counted = ", ".join(f"{n} {name}" for name, n in status.value_counts().items())
     if not len(fit):
-        logger.warning(
-            "No miRNA was fitted: of %d, %s. fit.status() (status.tsv) has the reason of each.", len(status), counted
-        )  # fmt: skip
+        sentence = f"No miRNA was fitted: of {len(status)}, {counted}."
+        logger.warning("%s fit.status() (status.tsv) has the reason of each.", sentence)
+        others = [c for c in from_metadata(fit.metadata) if c.kind not in ON_ESTIMATES]
+        fit.metadata |= as_metadata([Caution("nothing_fitted", sentence), *others])
     troubled = status[status.isin(TROUBLE)]
     if len(troubled) and (len(fit) or FAILED in set(status)):
         logger.warning(

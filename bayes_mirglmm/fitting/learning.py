@@ -53,7 +53,9 @@ def learn_model(
     if able < FEWEST_MIRNAS:
         raise InputError(
             f"priors='learned' learns over miRNAs, and {able} of these have {FEWEST_ISOMIRS} isomiRs or more: from "
-            f"{FEWEST_MIRNAS} on that makes sense. Leave it out, or give priors learned from a larger data set."
+            f"{FEWEST_MIRNAS} on that makes sense. For a few miRNAs of a larger data set, learn from all of it first: "
+            "priors=all_of_them.learned_priors() (of a fit by laplace; as a model file for model=..., "
+            "bm.load(RUN).spec.to_toml() of a run with priors='learned'). Else leave it out."
         )
     spec = job.plan.options.spec
     options = replace(whole.options, method=LEARNER)

@@ -1,6 +1,8 @@
 """Samples by a column of the sample table: levels, numbers, colours."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from colorsys import hls_to_rgb
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,20 +33,51 @@ class Grouping:
         Level of each sample.
     numbers : array, shape (n,), optional
         Values of a continuous column, NaN where missing.
+    colours : tuple of str
+        Of the levels.
     """
 
     name: str
     levels: tuple[str, ...]
     code: np.ndarray
     numbers: np.ndarray | None = None
+    colours: tuple[str, ...] = LEVELS
 
     def colour(self, k: int) -> str:
-        """Return the colour of level ``k``."""
-        return LEVELS[k % len(LEVELS)]
+        """Return the colour of level ``k``; the palette begins again after its last one."""
+        return self.colours[k % len(self.colours)]
 
     def marker(self, k: int) -> str:
         """Return the marker of level ``k``; with the colour it repeats after 64 levels."""
         return MARKERS[(k + k // len(LEVELS)) % len(MARKERS)]
+
+
+def told_apart(groups: Sequence[Grouping]) -> tuple[Grouping, ...]:
+    """Return groupings whose levels have no colour twice: for pictures where colour alone tells them apart.
+
+    The palette goes on from column to column as long as it lasts; a column with more levels than it has left gets hues
+    around the circle, dark and light in turn, paler than those of the palette.
+    """
+    found, used = [], 0
+    for group in groups:
+        number = len(group.levels)
+        if group.numbers is not None:
+            found.append(group)
+        elif used + number <= len(LEVELS):
+            found.append(replace(group, colours=LEVELS[used : used + number]))
+            used += number
+        else:
+            found.append(replace(group, colours=_hues(number)))
+    return tuple(found)
+
+
+def _hues(number: int) -> tuple[str, ...]:
+    from matplotlib.colors import to_hex
+
+    return tuple(
+        to_hex(hls_to_rgb(k / number, (0.4, 0.72, 0.56)[k % 3], (0.55, 0.6, 0.35)[k % 3]))
+        for k in range(number)
+    )
 
 
 def grouping(fit: "Fit", by: str | None) -> Grouping:

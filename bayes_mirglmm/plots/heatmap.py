@@ -19,7 +19,7 @@ from bayes_mirglmm.plots.canvas import (
     shortened,
 )
 from bayes_mirglmm.plots.clusters import clustered
-from bayes_mirglmm.plots.grouping import Grouping
+from bayes_mirglmm.plots.grouping import Grouping, told_apart
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -66,7 +66,8 @@ def plot_heatmap(
     top : int
         How many rows.
     by : str or sequence of str, optional
-        Columns of the sample table that are drawn above the samples; the slope variable when omitted.
+        Columns of the sample table that are drawn above the samples, no two levels in one colour; the slope variable
+        when omitted.
     cluster : bool
         Order rows and samples by their clusters; else rows as given and samples by the first column of ``by``.
     ax, figsize
@@ -77,7 +78,8 @@ def plot_heatmap(
         A term, contrast, column or miRNA does not exist, or ``level`` or ``top`` is not usable.
     """
     found = clustered(fit, term, contrast, level=level, mirnas=mirnas, top=top, by=by, cluster=cluster)
-    names, shown, groups, column_order = found.names, found.values, found.groups, found.samples
+    names, shown, column_order = found.names, found.values, found.samples
+    groups = told_apart(found.groups)
 
     height = 1.5 + 0.13 * (len(names) if len(names) <= NAMED_ROWS else NAMED_ROWS)
     figure, axes = canvas(ax, figsize or (5.2, height))

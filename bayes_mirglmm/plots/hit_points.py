@@ -35,6 +35,15 @@ def draw_hits(
         axes.scatter(x[far], y[far], s=26, c=colour, lw=0, marker="^", clip_on=False, label="_at the rim")
 
 
+def in_turn(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Return the members of ``first``, drawn from its beginning and that of ``second`` in turn, each once.
+
+    ``second`` is a part of ``first``: [0, 1, 2, 3] and [3, 0] give [0, 3, 1, 2].
+    """
+    turns = [pair for rank in range(len(first)) for pair in (first[rank], *second[rank : rank + 1])]
+    return np.array(list(dict.fromkeys(int(k) for k in turns)), dtype=np.int64)
+
+
 def name_hits(
     axes: "Axes",
     shown: "pd.DataFrame",
@@ -44,11 +53,17 @@ def name_hits(
     *,
     hits_only: bool,
 ) -> None:
-    """Write names beside points: the surest rows of ``shown``, which has them in this order, or those in ``labels``."""
+    """Write names beside points: the surest rows of ``shown`` and the largest hits, in turn, or those in ``labels``.
+
+    ``shown`` has the surest first.
+    """
     from bayes_mirglmm.plots.labels import label_points, rows_to_name
 
     hit, names = shown["hit"].to_numpy(), shown["mirna"].tolist()
-    order = np.argsort(~hit, kind="stable") if hits_only else np.arange(len(hit))
+    surest = np.argsort(~hit, kind="stable") if hits_only else np.arange(len(hit))
+    hits = np.flatnonzero(hit)
+    largest = hits[np.argsort(-shown["estimate"].abs().to_numpy()[hits], kind="stable")]
+    order = in_turn(surest, largest)
     named = order[
         rows_to_name(labels, [names[k] for k in order], candidates=int(hit.sum()) if hits_only else None)
     ]

@@ -73,6 +73,7 @@ def plot_isomirs(
         if len(chosen):
             axes.plot([], [], color=colour, lw=1.5, label=f"{text}: {len(chosen)}")
     axes.plot(position, lines.mirna, color=BLACK, lw=2.6, label="miRNA, fixed effect")
+    axes.scatter([], [], s=7, color="0.35", lw=0, label="counts, pooled over samples")
     log_axis(axes.yaxis)
     if lines.is_factor:
         room = max(int(1.1 * letters_in(axes)) // len(lines.levels), 4)

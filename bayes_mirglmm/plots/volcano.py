@@ -60,7 +60,8 @@ def plot_volcano(
     beyond : float
         log2 fold change that ``"probability"`` asks for.
     labels : int or sequence of str
-        How many miRNAs to name, the surest first, where there is room; or the names of those to name.
+        How many miRNAs to name, where there is room: the surest ones and the largest of those that are called, in turn.
+        Or the names of those to name.
     ax, figsize
 
     Raises

@@ -324,9 +324,7 @@ def to_counts(part: Part, samples: pd.DataFrame | None, format: str) -> xr.Datas
     if part.sequence is not None:
         uncalled = sum("N" in sequence.upper() for sequence in part.sequence)
         if uncalled:
-            notes.append(
-                Note("{n} isomiR(s) have N (an uncalled base) in their sequence; they were kept", uncalled)
-            )
+            notes.append(Note("N (an uncalled base) is in the sequence of {n} isomiR(s); kept", uncalled))
     silent = [s for s, seen in zip(part.samples, totals > 0, strict=True) if not seen]
     if silent:
         notes.append(Note(f"{{n}} sample(s) have no counts at all: {some(silent)}", len(silent)))

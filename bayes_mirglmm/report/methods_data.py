@@ -63,7 +63,7 @@ def usage_sentence(fit: "Fit") -> str:
             f" Differential isomiR usage along {fit.slope} was tested beyond what samples share: profiles of isomiRs, "
             "residuals of a model without that variable, were whitened by the covariance of the samples over the other "
             "miRNAs (ten folds), tested by random rotations (Langsrud 2005) and p-values read against those of "
-            f"relabelled samples{factors}. They were adjusted by Benjamini and Hochberg's method."
+            f"relabelled samples{factors}. The p-values were adjusted over miRNAs by Benjamini and Hochberg's method."
         )
     reference = (
         "chi-squared distribution"

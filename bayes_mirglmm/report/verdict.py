@@ -67,7 +67,7 @@ def _found(fit: "Fit", comparison: Comparison) -> str:
         if len(best):
             row = best.iloc[0]
             text += (
-                f" The nearest to it is {row['mirna']}: {times(fit, comparison, row)}, "
+                f" The one nearest to being called is {row['mirna']}: {times(fit, comparison, row)}, "
                 f"{method.calls_in_words} {row[call]:.2g}."
             )
         return text
@@ -86,8 +86,12 @@ def times(fit: "Fit", comparison: Comparison, row: pd.Series) -> str:
     sign = 1.0 if row["estimate"] >= 0 else -1.0
     ends = sorted(np.exp(sign * np.array([row["lower"], row["upper"]], dtype=float)))
     percent = 100 * float(fit.data.attrs["prob"])
+    way = comparison.up if sign > 0 else comparison.down
+    how = (
+        "-fold" if way in ("up", "down") else " times"
+    )  # of a contrast with a name, and of levels: higher in case
     return (
-        f"{_factor(np.exp(sign * row['estimate']))} times {comparison.up if sign > 0 else comparison.down} "
+        f"{_factor(np.exp(sign * row['estimate']))}{how} {way} "
         f"({percent:g} % interval {_factor(ends[0])} to {_factor(ends[1])})"
     )
 

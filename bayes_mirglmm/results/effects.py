@@ -109,7 +109,16 @@ def effects(
     return table
 
 
-def contrast(fit: "Fit", spec: Any, prob: float | None = None) -> pd.DataFrame:
+def contrast(
+    fit: "Fit",
+    spec: Any,
+    prob: float | None = None,
+    interval: str = "eti",
+    *,
+    samples: str | None = None,
+    estimand: str | None = None,
+    influence: bool = False,
+) -> pd.DataFrame:
     """Return a row per fitted miRNA and contrast: ``effects(contrasts=spec)``.
 
     Parameters
@@ -119,13 +128,17 @@ def contrast(fit: "Fit", spec: Any, prob: float | None = None) -> pd.DataFrame:
         all pairs of a factor; see :func:`bayes_mirglmm.design.build.contrast_weights`.
     prob : float, optional
         Level of the intervals.
+    interval, samples, estimand, influence
+        As of :meth:`effects`.
 
     Returns
     -------
     pandas.DataFrame
         The columns of :meth:`effects`, with ``contrast`` in place of ``term``.
     """
-    return fit.effects(contrasts=spec, prob=prob)
+    return fit.effects(
+        contrasts=spec, prob=prob, interval=interval, samples=samples, estimand=estimand, influence=influence
+    )
 
 
 def isomir_effects(

@@ -83,6 +83,11 @@ class SharedUsage:
         return "shift" if found.ratio > SMALL_RATIO and found.p_value <= LEVEL else "ok"
 
 
+def few_mirnas(number: int) -> str:
+    """Return that so many miRNAs are too few, as the beginning of a sentence."""
+    return f"{number:,} miRNA{' is' if number == 1 else 's are'} too few"
+
+
 def too_few_directions(design: Design) -> str:
     """Say how many directions of the samples the covariates leave, where these are too few; else empty."""
     found = interest(design)
@@ -245,9 +250,7 @@ def _cautions(fit: "Fit", wanted: Interest, free: GroupFree) -> list[Caution]:
     found = []
     number = len(free.mirnas)
     if number < FEWEST_MIRNAS:
-        found.append(
-            Caution("few_mirnas", f"{number} miRNAs are too few to learn what samples share: no p-values.")
-        )
+        found.append(Caution("few_mirnas", f"{few_mirnas(number)} to learn what samples share: no p-values."))
     elif number < FEW_MIRNAS:
         found.append(
             Caution(

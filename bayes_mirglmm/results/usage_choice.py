@@ -8,6 +8,7 @@ from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.results.selection import fitted
 from bayes_mirglmm.results.shared_usage import (
     check_directions,
+    few_mirnas,
     group_free,
     shared_usage,
     too_few_directions,
@@ -81,5 +82,5 @@ def _why_not_shared(fit: "Fit") -> str:
     if number >= FEWEST_MIRNAS:
         number = len(group_free(fit).mirnas)
     if number < FEWEST_MIRNAS:
-        return f"{number} miRNAs are too few to learn what samples share ({FEWEST_MIRNAS} are enough)"
+        return f"{few_mirnas(number)} to learn what samples share ({FEWEST_MIRNAS} are enough)"
     return ""

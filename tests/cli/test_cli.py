@@ -359,7 +359,11 @@ def test_inspect_as_text_and_as_json(run, files):
     assert content["format"] == "table"
     assert content["stages"][0]["mirnas"] == 9
     assert len(content["samples"]) == 9
-    assert {row["reason"] for row in content["drops"]} == {"low_mirna_expression", "low_isomir_expression"}
+    assert {row["reason"] for row in content["drops"]} == {
+        "low_mirna_expression",
+        "low_isomir_expression",
+        "too_few_isomirs",
+    }
 
 
 def test_inspect_shortens_a_long_list_of_samples(run, tmp_path: Path):

@@ -191,3 +191,15 @@ def test_the_old_spelling_still_works_and_points_to_the_command(run, files, tmp_
     refused = run("simulate", "--effect", "2", "--out", tmp_path / "x")
     assert refused.code == 2
     assert "No such option: --effect" in refused.err
+
+
+def test_columns_are_whole_words_at_80_columns_and_equal_estimates_have_no_cause(run, files, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    result = run("compare", files.run, files.run, "--name", "first", "--name", "second")
+    assert result.code == 0
+    agreement = result.out.split("Agreement")[1].split("Called at")[0].splitlines()
+    assert agreement[1].split() == ["Pearson", "rms", "width", "a", "in", "b's", "called:", "a", "|"]
+    assert agreement[2].split() == ["miRNAs", "r", "diff.", "ratio", "|", "b", "in", "a's", "both", "|", "b"]
+    assert agreement[3].split()[:4] == ["first", "and", "second", "8"]
+    worst = result.out.split("disagree most on")[1].splitlines()[2:]
+    assert all(line.endswith("+0.00  the estimates agree") for line in worst if line)

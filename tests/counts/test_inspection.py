@@ -65,6 +65,25 @@ def test_drops_give_each_reason_with_its_threshold(counts: xr.Dataset):
     assert lenient.loc["low_mirna_expression", "isomirs"] == 0
 
 
+def test_what_has_too_few_isomirs_is_told_with_what_holds_most_reads(counts: xr.Dataset):
+    found = inspect_counts(counts)
+    stages, row = found.stages.set_index("stage"), found.drops.set_index("reason").loc["too_few_isomirs"]
+    last, before = (stages.loc[name] for name in ("with 2 isomiRs or more", "after the isomiR filter"))
+    for name in ("mirnas", "isomirs", "reads"):
+        assert row[name] == before[name] - last[name]
+    assert row["reads"] == 4 * 800
+    assert row["meaning"] == "fewer than 2 isomiRs left: not fitted"
+    rest = make_counts(
+        [[60, 60], [40, 40], [900, 900]],
+        isomir=["a", "b", "c"],
+        mirna=["m", "m", "background"],
+        sample=["s1", "s2"],
+        total=[1000, 1000],
+    )
+    meaning = inspect_counts(rest).drops.set_index("reason").loc["too_few_isomirs", "meaning"]
+    assert meaning.endswith("not fitted; background has 90 % of all reads")
+
+
 def test_samples_have_totals_and_what_was_detected(counts: xr.Dataset):
     samples = inspect_counts(counts).samples
     assert list(samples["total"]) == [1_000_000] * 4

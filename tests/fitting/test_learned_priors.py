@@ -216,6 +216,7 @@ def test_on_the_command_line_and_as_a_model_file(counts, learned, tmp_path):
     run = CliRunner().invoke(app, arguments)
     assert run.exit_code != 0
     assert "priors='learned' learns over miRNAs, and 1 of these have 2 isomiRs or more" in str(run.exception)
+    assert "learn from all of it first: priors=all_of_them.learned_priors()" in str(run.exception)
     path = tmp_path / "mine.toml"
     path.write_text(learned.spec.to_toml(), encoding="utf-8")
     assert bm.load_model(path) == learned.spec

@@ -111,3 +111,21 @@ def test_numbers_stand_where_they_are_measured(dose_and_batch: Fit):
     assert names(axes.xaxis) == ["0\n(2)", "1\n(2)", "2\n(2)", "4\n(2)"]
     assert isinstance(bm.plot_upset(dose_and_batch), type(axes.figure))
     assert names(bm.plot_heatmap(dose_and_batch, by=["dose", "batch"]).axes[0].yaxis)[:2] == ["dose", "batch"]
+
+
+def test_no_two_levels_have_one_colour(two_groups: Fit):
+    samples = two_groups.samples.assign(patient=[f"p{i}" for i in range(10)], lab=["x", "y"] * 5)
+    fit = Fit(two_groups.data, two_groups.design, samples=samples)
+    for by, number in (
+        (["group", "patient"], 12),
+        (["group", "lab", "patient"], 14),
+        (["patient", "group"], 12),
+    ):
+        figure = bm.plot_heatmap(fit, by=by)
+        handles = figure.legends[0].legend_handles
+        colours = {handle.get_facecolor() for handle in handles}
+        assert len(handles) == len(colours) == number
+    shown = [samples.index.get_loc(name) for name in names(figure.axes[0].xaxis)]
+    strip = figure.axes[0].images[1].get_array()[0]  # of the patients
+    first = [handle.get_facecolor()[:3] for handle in handles[:10]]
+    np.testing.assert_allclose(strip, np.array(first)[shown])

@@ -99,3 +99,8 @@ def test_long_level_names_make_room_for_each_other():
     assert not any(a.overlaps(b) for a, b in pairwise(boxes))
     assert [label.get_text() for label in labels][:2] == ["control", "case"]
     assert "…" in labels[2].get_text()
+
+
+def test_the_legend_says_what_lines_and_dots_are(two_groups: Fit):
+    said = [text.get_text() for text in plot_isomirs(two_groups, two_groups.mirnas[0]).legends[0].get_texts()]
+    assert said[-2:] == ["miRNA, fixed effect", "counts, pooled over samples"]

@@ -114,3 +114,19 @@ def test_named_labels_are_written_and_absent_ones_refused(two_groups: Fit):
     for plot in (plot_volcano, plot_ma):
         with pytest.raises(InputError, match=r"labels: 'sim-miR-none' is not in this picture"):
             plot(two_groups, labels=[name, "sim-miR-none"])
+
+
+def test_the_largest_hits_are_named_beside_the_surest(two_groups: Fit):
+    table = two_groups.effects().copy()
+    rows = table.index[table["term"] == "group[T.case]"]
+    p = np.geomspace(1e-9, 0.5, len(rows))
+    table.loc[rows, "p_value"] = table.loc[rows, "p_adjusted"] = p
+    table.loc[rows, "estimate"] = table.loc[rows, "log2_fc"] = np.linspace(0.1, 0.2, len(rows))
+    hits = int((p <= 0.05).sum())
+    assert 3 < hits < len(rows)
+    largest, uncalled = rows[hits - 1], rows[-1]
+    table.loc[largest, ["estimate", "log2_fc"]] = -4.0
+    table.loc[uncalled, ["estimate", "log2_fc"]] = 5.0
+    figure = plot_volcano(Altered(two_groups, table), labels=2)  # type: ignore[arg-type]
+    named = {text.get_text() for text in figure.axes[0].texts}
+    assert named == {table.loc[rows[0], "mirna"], table.loc[largest, "mirna"]}

@@ -222,7 +222,7 @@ def test_uncalled_bases_are_kept_and_noted(read):
     table.loc[0, "sequence"] = "TGAGGTAGTAGGTTGTATNGTT"
     assert read(table).attrs["notes"] == [
         TAKEN,
-        "1 isomiR(s) have N (an uncalled base) in their sequence; they were kept.",
+        "N (an uncalled base) is in the sequence of 1 isomiR(s); kept.",
     ]
 
 

@@ -172,7 +172,7 @@ def test_nothing_found_is_said_with_what_came_nearest(three_groups: Fit):
     assert quiet
     text = " ".join(verdict(three_groups, quiet, three_groups.usage()))
     assert "no miRNA differs between" in text
-    assert "The nearest to it is" in text
+    assert "The one nearest to being called is" in text
     assert "either way" in text
 
 

@@ -100,6 +100,10 @@ def test_how_the_fit_was_made_is_the_default(fit: bm.Fit, simulation):
     plain = bm.fit(simulation.counts, "~ group", reference={"group": "ctrl"}, progress=False)
     assert plain.samples_taken == "independent"
     pd.testing.assert_frame_equal(plain.effects(samples="shared"), fit.effects())
+    spec = {"group": ("case", "ctrl")}
+    pd.testing.assert_frame_equal(
+        plain.contrast(spec, samples="shared"), plain.effects(contrasts=spec, samples="shared")
+    )
     pd.testing.assert_frame_equal(plain.effects(), fit.effects(samples="independent"))
     assert "under what the samples share" in repr(fit)
     assert "under what the samples share" not in repr(plain)

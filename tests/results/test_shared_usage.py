@@ -14,7 +14,7 @@ from bayes_mirglmm.counts.container import make_counts
 from bayes_mirglmm.errors import InputError
 from bayes_mirglmm.report.content import gather
 from bayes_mirglmm.results import usage_choice
-from bayes_mirglmm.results.shared_usage import shared_usage
+from bayes_mirglmm.results.shared_usage import few_mirnas, shared_usage
 
 N, MIRNAS, ISOMIRS = 12, 60, 6
 BASES = np.array(list("ACGT"))
@@ -233,6 +233,7 @@ def test_nothing_fitted_gives_tables_that_say_so(tmp_path: Path) -> None:
     fit = bm.fit(nothing, "~ group", progress=False, usage_test="shared")
     assert fit.usage().empty
     assert fit.usage_shared()["reason"].iloc[0].startswith("0 miRNAs are too few")
+    assert few_mirnas(1) == "1 miRNA is too few"
     assert fit.shared_directions().empty
     fit.save(tmp_path / "run")
     assert bm.load(tmp_path / "run").usage_shared()["verdict"].tolist() == ["none"]
