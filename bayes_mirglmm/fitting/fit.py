@@ -264,9 +264,6 @@ def fit(
         rest=left_out(counts),
     )
     every = Mirnas(counts)
-    if samples == SHARED:  # as far as it can be known before the fit
-        able = sum(len(rows) >= FEWEST_ISOMIRS for rows in every.rows)
-        check_enough(able, len(design.samples), len(design.terms), NOT_ALONE)
     if part is not None:
         metadata["shard"] = str(part)
     if priors == LEARNED:
@@ -330,6 +327,11 @@ def _run(
 ) -> Fit:
     """Fit the miRNAs that are not there yet, and put all of them together."""
     how = method_named(job.method)
+    if (
+        whole.taken == SHARED and part is None
+    ):  # as far as it can be known before the fit; of parts it is asked of all
+        able = sum(len(rows) >= FEWEST_ISOMIRS for rows in mirnas.rows)
+        check_enough(able, len(whole.design.samples), len(whole.design.terms), NOT_ALONE)
     place = {name: i for i, name in enumerate(mirnas.names)}
     chosen = range(len(place)) if part is None else dealt(mirnas.weights, part)
     if opened.pairs:
