@@ -222,8 +222,8 @@ def test_diagnostics_of_a_sampler_are_shown_where_a_fit_has_them(bayesian: Fit):
 
 
 def test_every_status_has_its_meaning_and_the_documents_know_the_same(hostile: Fit):
-    documented = (ROOT / "docs" / "tables.md").read_text(encoding="utf-8").split("## What each status")[1]
-    assert set(re.findall(r"^\| `(\w+)`", documented, re.MULTILINE)) == set(STATUSES)
+    documented = (ROOT / "docs" / "reference" / "statuses.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"^\| \[`(\w+)`\]", documented, re.MULTILINE)) == set(STATUSES)
     rows = statuses(hostile)
     assert sum(row["count"] for row in rows) == hostile.data.sizes["mirna"]  # type: ignore[misc]
     assert sum(row["fitted"] for row in rows) == len(hostile)  # type: ignore[misc]
