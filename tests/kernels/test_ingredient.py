@@ -13,6 +13,7 @@ import pytest
 from bayes_mirglmm.kernels.compilation import kernel
 from bayes_mirglmm.kernels.ingredient import KNOWN, Ingredient, is_known
 
+known = pytest.mark.skipif(not is_known(), reason="this numba makes machine code of every kernel")
 ROOT = Path(__file__).parents[2]
 MODULE = """
 from bayes_mirglmm.kernels.compilation import kernel
@@ -67,6 +68,7 @@ def _twice(x: float) -> float:
     return 2.0 * _of_number(x)
 
 
+@known
 def test_what_a_kernel_calls_is_in_its_code_and_has_none_of_its_own():
     assert _twice(9.0) == 8.0
     libraries = [result.library for face in (_of_number, _root) for result in face.inner.overloads.values()]
@@ -85,6 +87,7 @@ def test_errors_come_from_within():
         _twice(101.5)
 
 
+@known
 def test_another_kernel_takes_what_is_on_disk(tmp_path: Path):
     assert in_a_process(tmp_path, "from toy import *; print(above(3.0))") == "10.0"
     assert kept(tmp_path) == ["above", "square.ingredient"]
