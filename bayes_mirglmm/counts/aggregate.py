@@ -22,10 +22,10 @@ def mirna_counts(counts: xr.Dataset) -> xr.DataArray:
     xarray.DataArray, dims (mirna, sample), int64
         miRNAs in the order of their first isomiR.
     """
-    _, names = pd.factorize(all_rows(counts)["mirna"].to_numpy())
+    every = all_rows(counts)
+    numbers, names = pd.factorize(every["mirna"].to_numpy())
+    own = numbers[every["held"].to_numpy()]
     sums = np.zeros((len(names), counts.sizes["sample"]), dtype=np.int64)
-    place = pd.Series(np.arange(len(names)), names)
-    own = place.loc[counts["mirna"].values].to_numpy()
     start = 0
     for block in blocks_of(counts["counts"]):
         codes = own[start : start + len(block)]
@@ -34,6 +34,7 @@ def mirna_counts(counts: xr.Dataset) -> xr.DataArray:
             sums[codes[rows[0]]] += block[rows].sum(axis=0, dtype=np.int64)
         start += len(block)
     if has_rare(counts):
+        place = pd.Series(np.arange(len(names)), names)
         sums[place.loc[counts[RARE_OF].values].to_numpy()] += counts[RARE_SUMS].values
     return xr.DataArray(
         sums,
@@ -57,7 +58,7 @@ def all_rows(counts: xr.Dataset) -> pd.DataFrame:
         values[held] = counts[name].values
         if has_rare(counts):
             values[~held] = counts[rare].values
-        columns[name] = values
+        columns[name] = pd.Series(values, dtype=object)
     return pd.DataFrame(columns | {"held": held})
 
 

@@ -80,11 +80,16 @@ def log_offset(counts: xr.Dataset, method: str = "total") -> xr.DataArray:
         not positive or not finite.
     """
     check_offset(method)
+    return _log_offset(counts, method, mirna_counts(counts) if method in METHODS else None)
+
+
+def _log_offset(counts: xr.Dataset, method: str, sums: xr.DataArray | None) -> xr.DataArray:
+    """Return :func:`log_offset`, given the summed miRNA counts that the methods in :data:`METHODS` look at."""
     per_million = np.log(positive_totals(counts) / 1e6)
     if method == "total":
         values = per_million
     else:
-        raw = _raw_log_offset(counts, method)
+        raw = _raw_log_offset(counts, method, sums)
         values = raw - raw.mean() + per_million.mean()
     return xr.DataArray(
         values,
@@ -147,7 +152,8 @@ def offset_caution(
         return ""
     other = "total" if method == "median_ratio" else "median_ratio"
     try:
-        means = offset_disagreement(log_offset(counts, method), log_offset(counts, other), groups)
+        first, second = (_log_offset(counts, name, sums) for name in (method, other))
+        means = offset_disagreement(first, second, groups)
     except InputError:  # the other method is undefined for these counts: nothing to compare with
         return ""
     column = pd.Series(groups)
@@ -165,7 +171,7 @@ def offset_caution(
     )
 
 
-def _raw_log_offset(counts: xr.Dataset, method: str) -> np.ndarray:
+def _raw_log_offset(counts: xr.Dataset, method: str, sums: xr.DataArray | None) -> np.ndarray:
     """Return a log offset up to a constant, shape (sample,)."""
     if method.startswith(COLUMN):
         name = method.removeprefix(COLUMN)
@@ -173,7 +179,7 @@ def _raw_log_offset(counts: xr.Dataset, method: str) -> np.ndarray:
     if method.startswith(LOG_COLUMN):
         name = method.removeprefix(LOG_COLUMN)
         return _on_scale(counts, name, _column(counts, name, logs=True), "natural logs")
-    sums = mirna_counts(counts)
+    assert sums is not None
     return METHODS[method](sums.values.astype(np.float64), positive_totals(counts), sums["sample"].values)
 
 

@@ -27,8 +27,9 @@ def check_names(counts: xr.Dataset, design: Design) -> None:
 
 
 def _check(what: str, names: Iterable[object]) -> None:
-    for name in map(str, names):
-        if "\0" in name:
-            raise InputError(
-                f"{what} {name!r} has a NUL character in its name, which the files of a run cannot hold: rename it."
-            )
+    texts = list(map(str, names))
+    if "\0" in "".join(texts):  # all at once: there are thousands
+        name = next(text for text in texts if "\0" in text)
+        raise InputError(
+            f"{what} {name!r} has a NUL character in its name, which the files of a run cannot hold: rename it."
+        )

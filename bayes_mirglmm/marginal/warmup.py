@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -25,8 +26,9 @@ def is_batch_compiled() -> bool:
     return any(cache_folder().rglob(f"*.{TOP_BATCH_KERNEL}-*.nbc"))
 
 
+@cache  # what was loaded stays for the life of the process
 def compile_kernels() -> None:
-    """Compile the kernels of a fit, or load them from disk, by fitting a tiny data set."""
+    """Compile the kernels of a fit, or load them from disk, by fitting a tiny data set; once in a process."""
     from bayes_mirglmm.marginal.fit import fit_marginal
 
     y = np.array([[5.0, 7.0, 4.0, 9.0], [1.0, 3.0, 2.0, 2.0]])

@@ -48,7 +48,7 @@ def provenance(counts: xr.Dataset, *, seed: int | None = None, command: str | No
         ``filters`` (their limits, isomiRs and miRNAs dropped, by reason).
     """
     gone = dropped(counts)
-    kept = set(counts["mirna"].values)
+    kept, filtered = set(counts["mirna"].values), set(gone["mirna"])
     own_hash = counts_sha256(counts)
     return {
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -61,7 +61,7 @@ def provenance(counts: xr.Dataset, *, seed: int | None = None, command: str | No
             "notes": [str(note) for note in _as_list(counts.attrs.get("notes", []))],
             "samples": int(counts.sizes["sample"]),
             "isomirs": int(counts.sizes["isomir"]) + len(gone),
-            "mirnas": len(kept | set(gone["mirna"])),
+            "mirnas": len(kept | filtered),
             "sha256": counts.attrs.get("sha256_before_filters") or own_hash,
         },
         "fitted": {"isomirs": int(counts.sizes["isomir"]), "mirnas": len(kept), "sha256": own_hash},
@@ -69,7 +69,7 @@ def provenance(counts: xr.Dataset, *, seed: int | None = None, command: str | No
             "min_mirna_log_cpm": counts.attrs.get("min_mirna_log_cpm", "none"),
             "min_isomir_log_cpm": counts.attrs.get("min_isomir_log_cpm", "none"),
             "dropped_isomirs": {str(k): int(v) for k, v in gone["reason"].value_counts().items()},
-            "mirnas_without_isomirs": len(set(gone["mirna"]) - kept),
+            "mirnas_without_isomirs": len(filtered - kept),
         },
     }
 

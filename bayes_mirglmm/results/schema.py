@@ -257,12 +257,11 @@ def validate_fit_data(dataset: xr.Dataset) -> xr.Dataset:
     for name, variable in expected.items():
         if name not in dataset.variables:
             raise InputError(f"the fit's dataset has no {name!r} ({variable.meaning}): refit, or reload it.")
-        if dataset[name].dims != variable.dims:
-            raise InputError(
-                f"{name!r} of the fit's dataset has dims {dataset[name].dims}, not {variable.dims}."
-            )
-        if not variable.fits(dataset[name].dtype):
-            raise InputError(f"{name!r} of the fit's dataset has the wrong type {dataset[name].dtype}.")
+        found = dataset.variables[name]
+        if found.dims != variable.dims:
+            raise InputError(f"{name!r} of the fit's dataset has dims {found.dims}, not {variable.dims}.")
+        if not variable.fits(found.dtype):
+            raise InputError(f"{name!r} of the fit's dataset has the wrong type {found.dtype}.")
     missing = [name for name in ATTRIBUTES if name not in dataset.attrs]
     if missing:
         raise InputError(
