@@ -27,6 +27,7 @@ import xarray as xr
 
 from bayes_mirglmm.counts.on_disk import RowsOf
 from bayes_mirglmm.errors import InputError
+from bayes_mirglmm.methods.options import CRITERIA, CURVATURES, PRESETS
 from bayes_mirglmm.methods.registry import METHODS, method_named
 from bayes_mirglmm.methods.variables import RANDOM_DRAWS, Variable
 from bayes_mirglmm.model import ModelSpec
@@ -106,6 +107,8 @@ ATTRIBUTES = (
     "rank",
     "model",
 )
+#: What an attribute may be, where it is there and not empty: miRNAs are fitted again by these.
+CHOICES = {"preset": tuple(PRESETS), "curvature": CURVATURES, "criterion": CRITERIA}
 
 
 def assemble(
@@ -269,6 +272,10 @@ def validate_fit_data(dataset: xr.Dataset) -> xr.Dataset:
         )
     if dataset.attrs["df"] not in ("t", "z"):
         raise InputError(f"df is {dataset.attrs['df']!r}: choose 't' or 'z'.")
+    for name, known in CHOICES.items():
+        value = dataset.attrs.get(name)
+        if value and value not in known:
+            raise InputError(f"{name} is {value!r}: choose {' or '.join(map(repr, known))}.")
     check_prob(dataset.attrs["prob"])
     for dim in ("mirna", "isomir", "sample", "term"):
         index = dataset.indexes[dim]

@@ -47,10 +47,11 @@ def fit(counts):
 
 def test_chains_mix(fit):
     row = fit.diagnostics().iloc[0]
-    # The limits of the program are crossed by chance now and then.
-    assert row["r_hat"] < 1.02
+    # Over twelve seeds r-hat is 1.006 to 1.016 and the smallest effective size 290 to 510: the program's own limits are
+    # crossed by chance, these lie more than seven SDs (of the logarithms) away.
+    assert row["r_hat"] < 1.1
     assert row["divergences"] <= 4
-    assert row["ess_bulk"] > 400
+    assert row["ess_bulk"] > 100
     assert np.isfinite(fit.usage()["log_bf10"]).all()
 
 
