@@ -29,6 +29,9 @@ SWITCH_INTERVAL = 2e-5
 #: Seconds that tasks under way have to end by themselves after Ctrl-C. A maximum likelihood fit takes milliseconds, the
 #: chains of one miRNA a minute.
 GRACE = 5.0
+#: Seconds for which results may lie in the inbox while tasks go on: to be woken for each of them takes the interpreter
+#: from the workers, 2 % of a run of short tasks with one worker and 4 % with two.
+PAUSE = 0.02
 
 
 @dataclass(frozen=True)
@@ -108,6 +111,7 @@ class _Crew[T]:
     order: Sequence[int]
     closed: threading.Event = field(default_factory=threading.Event)  #: no task is begun any more
     stop: threading.Event = field(default_factory=threading.Event)  #: those under way are to stop
+    ending: threading.Event = field(default_factory=threading.Event)  #: a worker has ended
     inbox: queue.SimpleQueue[tuple[str, Any]] = field(default_factory=queue.SimpleQueue)
     signals: int = 0
 
@@ -120,20 +124,27 @@ class _Crew[T]:
         while busy:
             if time.monotonic() > deadline:
                 self.cut()
-            try:
-                what, value = self.inbox.get(timeout=POLL)
-            except queue.Empty:
-                continue
-            if what == "result":
-                yield value
-            elif what == "error":
-                raise value
-            elif what == "idle":
-                busy -= 1
-            elif not self._heed(value, busy):
-                return
-            elif deadline == float("inf"):
-                deadline = time.monotonic() + GRACE
+            for what, value in self._news():
+                if what == "result":
+                    yield value
+                elif what == "error":
+                    raise value
+                elif what == "idle":
+                    busy -= 1
+                elif not self._heed(value, busy):
+                    return
+                elif deadline == float("inf"):
+                    deadline = time.monotonic() + GRACE
+
+    def _news(self) -> Iterator[tuple[str, Any]]:
+        """Give what comes next, and what comes within a moment of it; nothing where nothing comes."""
+        try:
+            yield self.inbox.get(timeout=POLL)
+            self.ending.wait(PAUSE)
+            while True:
+                yield self.inbox.get_nowait()
+        except queue.Empty:
+            return
 
     def interrupt(self, number: int) -> None:
         """Take a signal, wherever the main thread is."""
@@ -172,6 +183,7 @@ class _Crew[T]:
                 self.inbox.put(("error", error))
                 break
         self.inbox.put(("idle", None))
+        self.ending.set()
 
 
 def resolve_jobs(n_jobs: int) -> int:

@@ -64,6 +64,36 @@ def test_tasks_come_back_in_order_and_the_dearest_starts_first():
     assert run(tasks, n_jobs=3) == found
 
 
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_results_may_wait_a_moment_but_not_once_a_worker_has_nothing_left(jobs, monkeypatch):
+    """A pause far longer than the run: it is cut short, and everything that came in it is there."""
+    cut_short, given = [], []
+
+    class Ending(threading.Event):
+        def wait(self, timeout=None):
+            cut_short.append(super().wait(timeout))
+            return cut_short[-1]
+
+    begin = loop._Crew.run
+
+    def begun(crew, workers):
+        crew.ending = Ending()
+        return begin(crew, workers)
+
+    monkeypatch.setattr(loop, "PAUSE", 20.0)
+    monkeypatch.setattr(loop._Crew, "run", begun)
+    found = run_all(
+        [square(i) for i in range(30)],
+        n_jobs=jobs,
+        weights=[1.0] * 30,
+        progress=False,
+        finished=lambda i, result: given.append((i, result)),
+    )
+    assert cut_short
+    assert all(cut_short)
+    assert sorted(given) == list(found.results.items()) == [(i, i * i) for i in range(30)]
+
+
 def test_all_cores_are_at_least_one():
     assert resolve_jobs(0) >= 1
     assert resolve_jobs(3) == 3
